@@ -1,0 +1,1 @@
+"""For the person on call: `python -m admin`."""

@@ -1,0 +1,176 @@
+"""The application: its use cases, over one Cosmos client that is opened when first needed."""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from core.appending import documents_of
+from core.budget import Budget
+from core.commands import read_command
+from core.engine import Engine
+from core.entities import fold
+from core.errors import InvalidEventError, RequestTooLargeError, UnknownNameError
+from core.events import Envelope, read_event
+from core.names import stream_id
+from core.registry import Registry
+from core.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import ModuleType
+
+    from core.entities import Entity
+    from core.events import Document, Event
+    from core.pipeline import Outcome
+
+logger = logging.getLogger(__name__)
+
+MAX_BODY = 1024 * 1024
+"""Bytes of a command's body."""
+
+REQUEST_SECONDS = 60.0
+"""Seconds that a caller of an HTTP function is kept waiting for a throttled account."""
+
+
+class Application:
+    """What the functions do, apart from how they are called.
+
+    Args:
+        registry: What the application consists of.
+        environ: Application settings, read when first needed.
+    """
+
+    def __init__(self, registry: Registry, environ: Mapping[str, str]) -> None:
+        self.registry = registry
+        self._environ = environ
+        self._settings: Settings | None = None
+        self._engine: Engine | None = None
+
+    @classmethod
+    def discover(cls, package: ModuleType, environ: Mapping[str, str]) -> Application:
+        """The application that a package of projection modules declares.
+
+        Raises:
+            DefinitionError: A module is wrong.
+        """
+        return cls(Registry.discover(package), environ)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings.
+
+        Raises:
+            SettingError: One cannot be read.
+        """
+        if self._settings is None:
+            self._settings = Settings.read(self._environ)
+        return self._settings
+
+    @property
+    def engine(self) -> Engine:
+        """The engine; opened at the first use, on the loop that is running then.
+
+        Raises:
+            SettingError: The connection is missing.
+        """
+        if self._engine is None:
+            self._engine = Engine.open(self.settings)
+        return self._engine
+
+    async def execute(self, command: str, body: bytes, *, key: str | None = None) -> list[str]:
+        """Run a command and return the ids of its events, which are durable then.
+
+        Raises:
+            UnknownNameError: There is no such command.
+            RequestTooLargeError: The body is over 1 MB.
+            InvalidRequestError: The body does not fit, or the command refuses.
+            KeyReusedError: The idempotency key was used for another request.
+            CosmosError, BudgetSpentError: The events could not be stored.
+        """
+        model = self.registry.command(command)
+        if len(body) > MAX_BODY:
+            raise RequestTooLargeError(
+                f"The body has {len(body)} bytes; a command takes up to {MAX_BODY}."
+            )
+        request = read_command(model, body)
+        documents = documents_of(request, key=key, now=datetime.now(timezone.utc))
+        if documents:
+            stream = documents[0]["streamId"]
+            await self.engine.streams.append(stream, documents, Budget.of(REQUEST_SECONDS))
+        return [document["id"] for document in documents]
+
+    async def entity(self, name: str, entity_id: str) -> Entity:
+        """An entity folded from its stream.
+
+        Raises:
+            UnknownNameError: There is no such entity, or it has no events.
+            CosmosError, BudgetSpentError: The stream could not be read.
+        """
+        entity = self.registry.entity(name)
+        try:
+            stream = stream_id(name, entity_id)
+        except ValueError as error:
+            raise UnknownNameError(f"There is no {name} of this id: {error}.") from None
+        documents = await self.engine.streams.read(stream, Budget.of(REQUEST_SECONDS))
+        if not documents:
+            raise UnknownNameError(f"There is no {name} {entity_id!r}: its stream has no events.")
+        return fold(entity, self._events(documents))
+
+    async def project(self, module: str, documents: Sequence[Mapping[str, Any]]) -> Outcome:
+        """Project a batch of the change feed; return when all it implies is durable.
+
+        Raises:
+            BudgetSpentError: Time ran out; the batch must be projected again.
+            CosmosError: Retrying cannot help before something is corrected.
+            SettingError: The connection is missing.
+        """
+        started = time.monotonic()
+        budget = Budget.of(self.settings.budget)
+        outcome = await self.engine.pipeline.project(
+            self.registry.module(module), documents, budget
+        )
+        _log(module, outcome, time.monotonic() - started)
+        return outcome
+
+    async def close(self) -> None:
+        """Close what was opened; may be called any number of times."""
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            await engine.close()
+
+    def _events(self, documents: Sequence[Document]) -> list[Event]:
+        """The readable events in the order of their times.
+
+        A derived event has its source's time, so time is the order that all streams share; it
+        may have been stored later. Python's sort keeps events of equal time as they were stored.
+        """
+        found = []
+        for raw in documents:
+            try:
+                envelope = Envelope.read(raw)
+                model = self.registry.events.get(envelope.type)
+                if model is not None:
+                    found.append((envelope.time, read_event(envelope, model)))
+            except InvalidEventError as error:
+                logger.warning("event.unreadable event=%s error=%s", raw.get("id"), error)
+        return [event for _, event in sorted(found, key=lambda pair: pair[0])]
+
+
+def _log(module: str, outcome: Outcome, seconds: float) -> None:
+    logger.info(
+        "batch.projected module=%s events=%d derived=%d spared=%d parked=%d requests=%d "
+        "throttled=%d waited=%.2f charge=%.1f seconds=%.3f",
+        module,
+        outcome.events,
+        outcome.derived,
+        outcome.spared,
+        outcome.parked,
+        outcome.effort.requests,
+        outcome.effort.throttled,
+        outcome.effort.waited,
+        outcome.effort.charge,
+        seconds,
+    )

@@ -1,0 +1,150 @@
+"""The seam to the azure-cosmos SDK: how a client is opened, and what its exceptions mean here."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from azure.core.exceptions import AzureError, ClientAuthenticationError, DecodeError
+from azure.cosmos.aio import CosmosClient
+from azure.cosmos.exceptions import CosmosBatchOperationError, CosmosHttpResponseError
+
+from core.errors import (
+    ConfigurationError,
+    ConflictError,
+    CosmosError,
+    RefusedByCosmosError,
+    ThrottledError,
+    TransientError,
+)
+from core.failures import Failure, classify
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from core.settings import Connection
+
+LONGEST_REQUEST = 20.0
+"""Seconds until a request that got no answer is given up and sent again."""
+
+_CONNECT_TIMEOUT = 5
+_FAILED_DEPENDENCY = 424
+
+_REMEDIES = {
+    Failure.CONFIGURATION: (
+        "Check the connection's endpoint and key, or the identity's data-plane role, and that the "
+        "database and its containers exist (`python -m admin init` creates them)."
+    ),
+    Failure.REFUSED: "The request itself is at fault; sending it again will not help.",
+}
+
+
+def open_client(connection: Connection) -> CosmosClient:
+    """A client for the account; nothing is sent until it is used.
+
+    The SDK's own retries are off: one layer owns retrying. `retry_throttle_total=0` would be
+    taken for "not given", hence -1.
+    """
+    return CosmosClient(
+        connection.endpoint,
+        credential=_credential(connection),
+        retry_throttle_total=-1,
+        retry_total=0,
+        retry_connect=0,
+        retry_read=0,
+        retry_status=0,
+        connection_timeout=_CONNECT_TIMEOUT,
+        read_timeout=LONGEST_REQUEST,
+        connection_verify=connection.verify_certificate,
+        no_response_on_write=True,
+        user_agent_suffix="event-projections",
+    )
+
+
+@contextmanager
+def cosmos_errors(doing: str, *, absent: type[CosmosError] = ConfigurationError) -> Iterator[None]:
+    """Turn whatever the SDK raises into one of our errors, which says what was being done.
+
+    Args:
+        doing: As in "writing 7 events into stream followship-4f1e".
+        absent: What a plain 404 means here: a missing document where one is read by id,
+            otherwise a missing container.
+
+    Raises:
+        CosmosError: In the most specific form.
+    """
+    try:
+        yield
+    except (AzureError, asyncio.TimeoutError, OSError) as error:
+        raise _translate(doing, error, absent) from error
+
+
+def charge_of(headers: Mapping[str, Any]) -> float:
+    """Request units that an answer cost."""
+    return float(headers.get("x-ms-request-charge", 0))
+
+
+def _credential(connection: Connection) -> Any:  # noqa: ANN401 - the SDK takes several kinds
+    if connection.key is not None:
+        return connection.key.get_secret_value()
+    # Loaded only where it is used: it is a third of a cold start.
+    from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415
+
+    return DefaultAzureCredential(managed_identity_client_id=connection.client_id)
+
+
+def _translate(doing: str, error: Exception, absent: type[CosmosError]) -> CosmosError:
+    status, sub_status = _status_of(error)
+    failure = classify(status, sub_status)
+    answer = f"Cosmos DB answered {status}" if status else f"no answer ({type(error).__name__})"
+    message = f"While {doing}: {answer}{f'/{sub_status}' if sub_status else ''}. "
+    message += _REMEDIES.get(failure, "")
+    if failure is Failure.THROTTLED:
+        return ThrottledError(
+            message, status=status, sub_status=sub_status, retry_after=_hint_of(error)
+        )
+    kinds: dict[Failure, type[CosmosError]] = {
+        Failure.TRANSIENT: TransientError,
+        Failure.CONFIGURATION: ConfigurationError,
+        Failure.CONFLICT: ConflictError,
+        Failure.NOT_FOUND: absent,
+        Failure.REFUSED: RefusedByCosmosError,
+    }
+    return kinds[failure](message.rstrip(), status=status, sub_status=sub_status)
+
+
+def _status_of(error: Exception) -> tuple[int, int]:
+    if isinstance(error, CosmosBatchOperationError):
+        failed = _failed_operation(error)
+        return int(failed.get("statusCode", error.status_code)), int(
+            failed.get("subStatusCode") or 0
+        )
+    if isinstance(error, CosmosHttpResponseError):
+        return int(error.status_code or 0), int(error.sub_status or 0)
+    if isinstance(error, ClientAuthenticationError):
+        return 401, 0
+    if isinstance(error, DecodeError):
+        return 0, 0
+    return int(getattr(error, "status_code", None) or 0), 0
+
+
+def _failed_operation(error: CosmosBatchOperationError) -> Mapping[str, Any]:
+    """The operation that made the batch fail; the others only say that they depended on it."""
+    failed = [
+        each
+        for each in error.operation_responses or ()
+        if int(each.get("statusCode", 0)) >= 400  # noqa: PLR2004 - HTTP: an error
+        and int(each["statusCode"]) != _FAILED_DEPENDENCY
+    ]
+    return failed[0] if failed else {}
+
+
+def _hint_of(error: Exception) -> float | None:
+    if isinstance(error, CosmosBatchOperationError):
+        milliseconds = _failed_operation(error).get("retryAfterMilliseconds")
+        if milliseconds is not None:
+            return float(milliseconds) / 1000
+    headers: Mapping[str, Any] = getattr(error, "headers", None) or {}
+    hint = headers.get("x-ms-retry-after-ms")
+    return None if hint is None else float(hint) / 1000

@@ -1,0 +1,76 @@
+"""The adapters that share one Cosmos client, opened together and closed together."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.cosmos import open_client
+from core.deadletters import DeadLetters
+from core.gates import Gates
+from core.partitions import PartitionMap
+from core.pipeline import Pipeline
+from core.retrying import Retrier
+from core.streams import Streams
+from core.writer import Writer
+
+if TYPE_CHECKING:
+    from azure.cosmos.aio import ContainerProxy, CosmosClient
+
+    from core.settings import Settings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """Everything that talks to Cosmos DB.
+
+    Attributes:
+        client: The one client of the process.
+        events: The events container.
+        leases: The lease container.
+        streams: Appends and reads.
+        pipeline: Projects batches.
+        dead_letters: What could not be projected.
+    """
+
+    client: CosmosClient
+    events: ContainerProxy
+    leases: ContainerProxy
+    streams: Streams
+    pipeline: Pipeline
+    dead_letters: DeadLetters
+
+    @classmethod
+    def open(cls, settings: Settings) -> Engine:
+        """Open the client on the running loop; nothing is sent yet.
+
+        Raises:
+            SettingError: The connection is missing or malformed.
+        """
+        client = open_client(settings.require_connection())
+        database = client.get_database_client(settings.database)
+        events = database.get_container_client(settings.events)
+        partitions = PartitionMap(events)
+        retrier = Retrier(gates=Gates())
+        dead_letters = DeadLetters(
+            container=database.get_container_client(settings.dead_letters), retrier=retrier
+        )
+        writer = Writer(
+            container=events,
+            partitions=partitions,
+            retrier=retrier,
+            slots=asyncio.Semaphore(settings.concurrency),
+        )
+        return cls(
+            client=client,
+            events=events,
+            leases=database.get_container_client(settings.leases),
+            streams=Streams(container=events, partitions=partitions, retrier=retrier),
+            pipeline=Pipeline(writer=writer, dead_letters=dead_letters, max_hops=settings.max_hops),
+            dead_letters=dead_letters,
+        )
+
+    async def close(self) -> None:
+        """Close the client and its connections."""
+        await self.client.close()

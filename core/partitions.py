@@ -1,0 +1,60 @@
+"""Which physical partition a stream lies in."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING, Any
+
+from core.cosmos import cosmos_errors
+
+if TYPE_CHECKING:
+    from azure.cosmos.aio import ContainerProxy
+
+_REMEMBERED = 100_000
+"""Streams whose place in the key space is remembered; computing one takes about 0.1 ms."""
+
+
+class PartitionMap:
+    """Tells the physical partition of a stream, by effective partition key.
+
+    The answer is for pacing only: after a split it may be out of date until `refresh`, and
+    nothing but the pace depends on it.
+    """
+
+    def __init__(self, container: ContainerProxy) -> None:
+        self._container = container
+        self._starts: list[str] = []
+        self._places: dict[str, str] = {}
+
+    async def locate(self, stream_id: str) -> str:
+        """The physical partition of the stream, named by the start of its key range."""
+        if not self._starts:
+            await self.refresh()
+        if len(self._starts) == 1:
+            return self._starts[0]
+        place = self._places.get(stream_id)
+        if place is None:
+            place = await self._place(stream_id)
+        return self._starts[max(bisect_right(self._starts, place) - 1, 0)]
+
+    async def refresh(self) -> None:
+        """Read the physical partitions anew.
+
+        Raises:
+            CosmosError: They cannot be read.
+        """
+        with cosmos_errors("reading the physical partitions"):
+            ranges = [each async for each in self._container.read_feed_ranges(force_refresh=True)]
+        self._starts = sorted(_minimum(each) for each in ranges)
+
+    async def _place(self, stream_id: str) -> str:
+        with cosmos_errors(f"locating stream {stream_id}"):
+            feed_range = await self._container.feed_range_from_partition_key(stream_id)
+        if len(self._places) >= _REMEMBERED:
+            self._places.clear()
+        self._places[stream_id] = _minimum(feed_range)
+        return self._places[stream_id]
+
+
+def _minimum(feed_range: dict[str, Any]) -> str:
+    return str(feed_range["Range"]["min"])

@@ -1,0 +1,113 @@
+"""The HTTP functions."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import azure.functions as func
+
+from core.errors import EngineError, InvalidRequestError
+from core.problems import MEDIA_TYPE, problem
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from core.application import Application
+
+    Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_KEY = 255
+
+
+def register_routes(app: func.FunctionApp, application: Application) -> None:
+    """Declare the HTTP functions; all but health need the function key."""
+    routes = Routes(application)
+    anonymous, function = func.AuthLevel.ANONYMOUS, func.AuthLevel.FUNCTION
+    table = [
+        ("command", "commands/{command}", "POST", function, routes.command),
+        ("entity", "entities/{entity}/{id}", "GET", function, routes.entity),
+        ("health", "health", "GET", anonymous, routes.health),
+        ("projections", "projections", "GET", function, routes.projections),
+        ("event", "projections/{name}/events/{stream}/{id}", "GET", function, routes.event),
+    ]
+    for name, route, method, level, handler in table:
+        declare = app.route(route=route, methods=[method], auth_level=level)
+        app.function_name(name)(declare(_answering(handler)))
+
+
+class Routes:
+    """What each route answers; errors become problem documents in one place."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def command(self, req: func.HttpRequest) -> func.HttpResponse:
+        """POST /api/commands/{command}: 202 with the ids of the events appended."""
+        ids = await self._application.execute(
+            req.route_params["command"], req.get_body(), key=_idempotency_key(req)
+        )
+        return _json({"events": ids}, HTTPStatus.ACCEPTED)
+
+    async def entity(self, req: func.HttpRequest) -> func.HttpResponse:
+        """GET /api/entities/{entity}/{id}: the entity folded from its stream."""
+        entity = await self._application.entity(req.route_params["entity"], req.route_params["id"])
+        return _json(entity.model_dump(mode="json"))
+
+    async def health(self, req: func.HttpRequest) -> func.HttpResponse:
+        """GET /api/health: 200 when settings and Cosmos DB are usable."""
+        await self._application.check()
+        return _json({"status": "ok"})
+
+    async def projections(self, req: func.HttpRequest) -> func.HttpResponse:
+        """GET /api/projections: how far each projection module is."""
+        statuses = await self._application.statuses()
+        return _json({"projections": [each.as_json() for each in statuses]})
+
+    async def event(self, req: func.HttpRequest) -> func.HttpResponse:
+        """GET /api/projections/{name}/events/{stream}/{id}: whether it is projected."""
+        found = await self._application.event_status(
+            req.route_params["name"], req.route_params["stream"], req.route_params["id"]
+        )
+        return _json(found)
+
+
+def _answering(handler: Handler) -> Handler:
+    async def answer(req: func.HttpRequest) -> func.HttpResponse:
+        try:
+            return await handler(req)
+        except EngineError as error:
+            return _refusal(error)
+
+    return functools.wraps(handler)(answer)
+
+
+def _refusal(error: EngineError) -> func.HttpResponse:
+    found = problem(error)
+    if found.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("request.failed status=%d error=%s", found.status, error)
+    return _json(found.body(), found.status, MEDIA_TYPE)
+
+
+def _idempotency_key(req: func.HttpRequest) -> str | None:
+    key: str | None = req.headers.get("Idempotency-Key")
+    if key is not None and not 1 <= len(key) <= _LONGEST_KEY:
+        raise InvalidRequestError(
+            f"Header Idempotency-Key has 1 to {_LONGEST_KEY} characters, got {len(key)}."
+        )
+    return key
+
+
+def _json(
+    content: dict[str, Any],
+    status: HTTPStatus = HTTPStatus.OK,
+    media_type: str = "application/json",
+) -> func.HttpResponse:
+    return func.HttpResponse(
+        json.dumps(content), status_code=int(status), mimetype=media_type, charset="utf-8"
+    )

@@ -1,0 +1,97 @@
+"""The event store: appending to a stream, and reading one."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.cosmos import LONGEST_REQUEST, cosmos_errors
+from core.errors import ConflictError, KeyReusedError, NotFoundError
+from core.retrying import Effort, Retrier
+
+if TYPE_CHECKING:
+    from azure.cosmos.aio import ContainerProxy
+
+    from core.budget import Budget
+    from core.events import Document
+    from core.partitions import PartitionMap
+
+_SAME = ("id", "type", "version", "data")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Streams:
+    """Events by stream.
+
+    Attributes:
+        container: The events container.
+        partitions: Where streams lie.
+        retrier: Tries again.
+    """
+
+    container: ContainerProxy
+    partitions: PartitionMap
+    retrier: Retrier
+
+    async def append(self, stream_id: str, documents: list[Document], budget: Budget) -> None:
+        """Append 1 to 100 events to a stream, all or none.
+
+        Appending the same events again changes nothing and succeeds, so that neither a lost
+        reply nor a client's repetition doubles them.
+
+        Raises:
+            KeyReusedError: Events with these ids are there, but other ones.
+            BudgetSpentError: Time ran out; the events may or may not be there.
+            CosmosError: Retrying cannot help.
+        """
+        partition = await self.partitions.locate(stream_id)
+
+        async def create() -> None:
+            with cosmos_errors(f"appending {len(documents)} events to stream {stream_id}"):
+                await asyncio.wait_for(
+                    self.container.execute_item_batch(
+                        [("create", (document,)) for document in documents], stream_id
+                    ),
+                    LONGEST_REQUEST,
+                )
+
+        try:
+            await self.retrier.run(create, partition=partition, budget=budget, effort=Effort())
+        except ConflictError:
+            await self._check_same(stream_id, documents, budget)
+
+    async def read(self, stream_id: str, budget: Budget) -> list[Document]:
+        """All events of a stream, as they were stored; empty where there is none.
+
+        Raises:
+            BudgetSpentError: Time ran out.
+            CosmosError: Retrying cannot help.
+        """
+
+        async def query() -> list[Document]:
+            with cosmos_errors(f"reading stream {stream_id}"):
+                items = self.container.query_items("SELECT * FROM c", partition_key=stream_id)
+                return [item async for item in items]
+
+        partition = await self.partitions.locate(stream_id)
+        return await self.retrier.run(query, partition=partition, budget=budget, effort=Effort())
+
+    async def _check_same(self, stream_id: str, documents: list[Document], budget: Budget) -> None:
+        for document in documents:
+            stored = await self._read_one(stream_id, document["id"], budget)
+            if stored is None or any(stored.get(name) != document[name] for name in _SAME):
+                raise KeyReusedError(
+                    "This Idempotency-Key was used before, with a different request."
+                )
+
+    async def _read_one(self, stream_id: str, event_id: str, budget: Budget) -> Document | None:
+        async def read() -> Document:
+            with cosmos_errors(f"reading event {event_id}", absent=NotFoundError):
+                return dict(await self.container.read_item(event_id, stream_id))
+
+        partition = await self.partitions.locate(stream_id)
+        try:
+            return await self.retrier.run(read, partition=partition, budget=budget, effort=Effort())
+        except NotFoundError:
+            return None

@@ -1,0 +1,1 @@
+"""Your machine: an embedded Cosmos DB and a Functions host; never deployed."""

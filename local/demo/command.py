@@ -1,0 +1,71 @@
+"""`python -m local demo`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from local.demo.client import ApplicationError
+from local.demo.follows import Follow, FollowFileError, read_follows
+from local.demo.play import play
+from local.demo.processes import ProcessError
+from local.demo.progress import Progress
+from local.demo.report import Report
+from local.demo.stage import Setup, Stage
+
+_POLBLOGS = Path(__file__).parent.parent / "data" / "polblogs.tsv.gz"
+
+
+def demo(
+    follows: Annotated[Path, typer.Option(help="Follow graph: lines `A B`; .gz too.")] = _POLBLOGS,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N follows.")] = None,
+    partitions: Annotated[int, typer.Option(min=1, max=64, help="Physical partitions.")] = 4,
+    throughput: Annotated[
+        int, typer.Option(min=1, help="RU/s of each container, over all partitions.")
+    ] = 100_000,
+    kills: Annotated[int, typer.Option(min=0, help="SIGKILL the host so often on the way.")] = 0,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures to this file as JSON.")
+    ] = None,
+) -> None:
+    """Replay a real follow graph, let it be projected, and check every user.
+
+    Exits with 1 if one user differs from the graph.
+    """
+    console = Console()
+    try:
+        report = _play(read_follows(follows, limit), partitions, throughput, kills, console)
+    except (FollowFileError, ProcessError, ApplicationError) as error:
+        console.print(f"[red]{error}[/red]", highlight=False)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        raise typer.Exit(130) from None
+    report.show(console)
+    if json_file is not None:
+        json_file.write_text(json.dumps(report.as_json(), indent=2) + "\n", encoding="utf-8")
+    if not report.exact:
+        raise typer.Exit(1)
+
+
+def _play(
+    follows: list[Follow], partitions: int, throughput: int, kills: int, console: Console
+) -> Report:
+    console.print(
+        f"{len(follows):,} follows; embedded Cosmos DB with {partitions} physical partitions "
+        f"and {throughput:,} RU/s for each container."
+    )
+
+    async def on_stage() -> Report:
+        with tempfile.TemporaryDirectory(prefix="demo-") as folder:
+            setup = Setup(partitions=partitions, throughput=throughput, folder=Path(folder))
+            async with Stage(setup) as stage:
+                return await play(stage, follows, Progress(console), kills=kills)
+
+    return asyncio.run(on_stage())

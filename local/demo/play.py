@@ -1,0 +1,133 @@
+"""The demo's three acts: replay the follows, wait for the projections, check every user."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from local.demo.client import Client
+from local.demo.report import Report
+from local.demo.stage import FUNCTION_KEY, Stage
+from local.demo.verdict import Expected
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from local.demo.follows import Follow
+    from local.demo.progress import Progress
+
+_CONCURRENCY = 32
+_POLL_SECONDS = 0.25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """Moments of the replay on a monotonic clock."""
+
+    begun: float
+    accepted: float
+    caught_up: float
+
+
+async def play(
+    stage: Stage, follows: Sequence[Follow], progress: Progress, *, kills: int
+) -> Report:
+    """Play the follows on the stage and report what came of them.
+
+    Raises:
+        ApplicationError: The application answered what it should not have.
+        ProcessError: A process is gone for good.
+    """
+    expected = Expected.of(follows)
+    async with Client(stage.url, FUNCTION_KEY, _CONCURRENCY) as client:
+        begun = time.monotonic()
+        await _replay(stage, client, follows, progress, kills)
+        accepted = time.monotonic()
+        projections = await _catch_up(stage, client, progress)
+        timing = Timing(begun=begun, accepted=accepted, caught_up=time.monotonic())
+        with progress.bar("Checking every user", len(expected.users)) as advance:
+            entities = await client.followships(expected.users, advance)
+    wrong = sum(not expected.is_right(user, entities[user]) for user in expected.users)
+    return await _report(stage, expected, wrong, projections, timing)
+
+
+async def _replay(
+    stage: Stage, client: Client, follows: Sequence[Follow], progress: Progress, kills: int
+) -> None:
+    kill_at = {len(follows) * (nth + 1) // (kills + 1) for nth in range(kills)}
+    killing: list[asyncio.Task[None]] = []
+    sent = 0
+    with progress.bar("Replaying the follows", len(follows)) as advance:
+
+        def note() -> None:
+            nonlocal sent
+            sent += 1
+            stage.check()
+            if sent in kill_at:
+                killing.append(asyncio.create_task(stage.kill_host()))
+            advance()
+
+        await client.follow_all(follows, note)
+        await asyncio.gather(*killing)
+
+
+async def _catch_up(stage: Stage, client: Client, progress: Progress) -> list[dict[str, Any]]:
+    """Wait until all leases are caught up and stay so from one look to the next.
+
+    One look is not enough: what one lease's last batch derived may lie in the partition of
+    another lease that was looked at before.
+    """
+    before: dict[str, str | None] | None = None
+    with progress.spinner("Waiting for the projections") as show:
+        while True:
+            stage.check()
+            projections = await client.projections()
+            checkpoints = checkpoints_of(projections)
+            caught_up = all(each["caught_up"] for each in projections)
+            if caught_up and checkpoints == before:
+                return projections
+            before = checkpoints if caught_up else None
+            show(sum(each["lag_transactions"] or 0 for each in projections))
+            await asyncio.sleep(_POLL_SECONDS)
+
+
+def checkpoints_of(projections: Sequence[dict[str, Any]]) -> dict[str, str | None]:
+    """The checkpoint of every lease."""
+    return {
+        lease["id"]: lease["checkpoint"]
+        for projection in projections
+        for lease in projection["leases"]
+    }
+
+
+async def _report(
+    stage: Stage,
+    expected: Expected,
+    wrong: int,
+    projections: Sequence[dict[str, Any]],
+    timing: Timing,
+) -> Report:
+    statistics = await stage.statistics()
+    stored = await stage.stored()
+    derived = sum(stored.was_followed.values())
+    return Report(
+        follows=len(expected.pairs),
+        followed_events=sum(stored.followed.values()),
+        was_followed_events=derived,
+        users_checked=len(expected.users),
+        users_wrong=wrong,
+        lost=stored.lost(expected),
+        duplicated=stored.duplicated(expected),
+        dead_letters=await stage.dead_letters(),
+        throttled=statistics["throttled"],
+        request_charge=round(statistics["request_charge"], 1),
+        seconds=round(time.monotonic() - timing.begun, 2),
+        replay_seconds=round(timing.accepted - timing.begun, 2),
+        projecting_seconds=round(timing.caught_up - timing.begun, 2),
+        events_per_second=round(derived / (timing.caught_up - timing.begun), 1),
+        host_starts=stage.host.starts,
+        peak_memory=dict(stage.peaks),
+        checkpoints=checkpoints_of(projections),
+    )

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from local.demo.follows import Follow
+from local.demo.verdict import Expected, Stored
+
+A, B, C = (UUID(int=number) for number in (1, 2, 3))
+FOLLOWS = [Follow(A, B), Follow(A, B), Follow(C, B), Follow(C, C)]
+
+
+def test_repetitions_and_self_follows_are_not_expected() -> None:
+    """The graph counts each follow once and nobody following themselves."""
+    expected = Expected.of(FOLLOWS)
+
+    assert expected.pairs == {(str(A), str(B)), (str(C), str(B))}
+    assert expected.users == (A, B, C)
+    assert expected.followers == {str(B): frozenset({str(A), str(C)})}
+
+
+@pytest.mark.parametrize(
+    ("user", "entity", "right"),
+    [
+        pytest.param(A, {"following": [str(B)], "followers": []}, True, id="as in the graph"),
+        pytest.param(B, {"following": [], "followers": [str(C), str(A)]}, True, id="any order"),
+        pytest.param(B, {"following": [], "followers": [str(A)]}, False, id="one lost"),
+        pytest.param(B, {"followers": [str(A), str(A), str(C)]}, False, id="one doubled"),
+        pytest.param(A, {"following": [str(B), str(C)]}, False, id="one too many"),
+        pytest.param(A, {}, False, id="no entity"),
+    ],
+)
+def test_a_user_is_right_only_when_exactly_as_in_the_graph(
+    user: UUID, entity: dict[str, Any], *, right: bool
+) -> None:
+    """Lost, doubled and surplus follows are all noticed."""
+    assert Expected.of(FOLLOWS).is_right(user, entity) is right
+
+
+def test_documents_are_counted_in_both_directions() -> None:
+    """A derived event is counted under the follow that caused it."""
+    stored = Stored()
+
+    stored.add({"type": "Followed", "data": {"user_id": "a", "to_follow": "b"}})
+    stored.add({"type": "WasFollowed", "data": {"user_id": "b", "follower": "a"}})
+    stored.add({"type": "Other", "data": {}})
+
+    assert stored.followed == stored.was_followed == Counter({("a", "b"): 1})
+
+
+def test_lost_and_duplicated_events_are_told_apart() -> None:
+    """Lost is what is missing, duplicated what is there too often or without cause."""
+    a, b, c = str(A), str(B), str(C)
+    stored = Stored(
+        followed=Counter({(a, b): 1, (c, b): 1}),
+        was_followed=Counter({(a, b): 3, (c, a): 1}),
+    )
+
+    assert stored.lost(Expected.of(FOLLOWS)) == 1
+    assert stored.duplicated(Expected.of(FOLLOWS)) == 3
