@@ -1,0 +1,78 @@
+"""What requests cost, in request units: the written-down model of the embedded service.
+
+The service publishes no formula. This one gives the figures that are published: a point read of
+1 KB costs 1 RU, a small write with few indexed paths 5 to 7, replacing more than creating, and a
+refused create little. Work that must be paced sees realistic proportions; no bill follows from it.
+
+| request | RU |
+|---|---|
+| point read | 1 for each KB |
+| create | 4 + 1 for each KB + 0.2 for each indexed property |
+| replace, patch, an upsert that replaces | 1.8 times a create |
+| delete | as a create |
+| refused (404, 409, 412) | 1 |
+| transactional batch, bulk | the sum of its operations |
+| query | 2.3 + 0.02 for each document looked at + 0.2 for each KB returned |
+| change feed page | 1 + 0.1 for each KB returned |
+| anything else | 1 |
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_KB = 1024
+_REPLACED = 1.8
+
+
+def read(size: int) -> float:
+    """A point read of an item of so many bytes."""
+    return float(_kilobytes(size))
+
+
+def write(size: int, indexed: int, *, replaces: bool = False) -> float:
+    """A create, or a replace, of an item of so many bytes and indexed properties."""
+    created = 4.0 + _kilobytes(size) + 0.2 * indexed
+    return round(created * _REPLACED, 2) if replaces else created
+
+
+def query(looked_at: int, returned: int) -> float:
+    """A page of a query: documents looked at, bytes returned."""
+    return round(2.3 + 0.02 * looked_at + 0.2 * returned / _KB, 2)
+
+
+def feed(returned: int) -> float:
+    """A page of the change feed of so many bytes."""
+    return round(1.0 + 0.1 * returned / _KB, 2)
+
+
+def indexed_properties(policy: dict[str, Any], document: dict[str, Any]) -> int:
+    """How many scalar properties of a document its container's policy has indexed.
+
+    A path that is included by name wins over an excluded `/*`, as the more precise one.
+    """
+    if policy.get("indexingMode") == "none":
+        return 0
+    excluded = {each["path"] for each in policy.get("excludedPaths", ())}
+    included = {each["path"] for each in policy.get("includedPaths", ())}
+    if "/*" not in excluded:
+        return sum(
+            _scalars(value) for name, value in document.items() if f"/{name}/*" not in excluded
+        )
+    return sum(
+        _scalars(value)
+        for name, value in document.items()
+        if f"/{name}/?" in included or f"/{name}/*" in included
+    )
+
+
+def _scalars(value: object) -> int:
+    if isinstance(value, dict):
+        return sum(map(_scalars, value.values()))
+    if isinstance(value, list):
+        return sum(map(_scalars, value))
+    return 1
+
+
+def _kilobytes(size: int) -> int:
+    return max(1, -(-size // _KB))

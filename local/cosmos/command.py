@@ -1,0 +1,41 @@
+"""`python -m local cosmos`."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
+from typing import Annotated
+
+import typer
+
+from local.cosmos.server import WELL_KNOWN_KEY, EmbeddedCosmos, Options
+from local.signals import until_stopped
+
+
+def cosmos(
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 for a free one.")] = 8081,
+    partitions: Annotated[
+        int, typer.Option(min=1, max=64, help="Physical partitions of each container.")
+    ] = 1,
+    throughput: Annotated[
+        int | None, typer.Option(min=1, help="RU/s of each container; unlimited if not given.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="Keep the data in this folder.")] = None,
+    key: Annotated[str, typer.Option(help="Account key.")] = WELL_KNOWN_KEY,
+) -> None:
+    """Run the embedded Cosmos DB alone, until Ctrl-C or SIGTERM."""
+    options = Options(port=port, partitions=partitions, throughput=throughput, data=data, key=key)
+    try:
+        asyncio.run(_serve(options))
+    except OSError as error:
+        typer.echo(f"The embedded Cosmos DB cannot start on port {port}: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+async def _serve(options: Options) -> None:
+    async with EmbeddedCosmos(options) as server:
+        typer.echo(f"Embedded Cosmos DB ready on {server.endpoint}")
+        if options.key == WELL_KNOWN_KEY:
+            typer.echo(f"CosmosConnection={server.connection_string}")
+        await until_stopped()
+    typer.echo("Stopped.")

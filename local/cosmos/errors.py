@@ -1,0 +1,96 @@
+"""Refusals of the service, as values: status, sub-status, code and message."""
+
+from __future__ import annotations
+
+
+class ServiceError(Exception):
+    """The service refuses a request.
+
+    Attributes:
+        status: HTTP status.
+        code: The service's word for it, in the body.
+        message: For people, in the body.
+        sub_status: Cosmos sub-status, 0 for none.
+        charge: Request units that the refused request cost.
+        retry_after_ms: Milliseconds to wait, where the service tells.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        sub_status: int = 0,
+        charge: float = 1.0,
+        retry_after_ms: int | None = None,
+    ) -> None:
+        super().__init__(f"{status} {code}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.sub_status = sub_status
+        self.charge = charge
+        self.retry_after_ms = retry_after_ms
+
+
+def bad_request(message: str, *, sub_status: int = 0) -> ServiceError:
+    """400: the request is malformed, or asks for what is not covered here."""
+    return ServiceError(400, "BadRequest", message, sub_status=sub_status)
+
+
+def unauthorized() -> ServiceError:
+    """401: the signature is not made with the account's key."""
+    return ServiceError(
+        401,
+        "Unauthorized",
+        "The input authorization token can't serve the request: it is not signed with the "
+        "account's key for this verb, resource and date.",
+        charge=0,
+    )
+
+
+def not_found(what: str, *, sub_status: int = 0) -> ServiceError:
+    """404; sub-status 1003 where the database or container of a document is missing."""
+    return ServiceError(404, "NotFound", f"{what} does not exist.", sub_status=sub_status)
+
+
+def not_allowed(what: str) -> ServiceError:
+    """405: this service has it, the embedded one does not."""
+    return ServiceError(
+        405, "MethodNotAllowed", f"{what} is not covered by the embedded Cosmos DB.", charge=0
+    )
+
+
+def conflict(what: str) -> ServiceError:
+    """409: the id or name is taken."""
+    return ServiceError(409, "Conflict", f"{what} exists already.")
+
+
+def precondition_failed() -> ServiceError:
+    """412: the ETag is another one by now."""
+    return ServiceError(412, "PreconditionFailed", "The item was changed since its ETag was read.")
+
+
+def too_large(message: str) -> ServiceError:
+    """413: over 2 MB."""
+    return ServiceError(413, "RequestEntityTooLarge", message)
+
+
+def partition_gone() -> ServiceError:
+    """410/1002: the physical partition is not, or no longer, the one for this request."""
+    return ServiceError(
+        410, "Gone", "The partition key range is gone; read pkranges anew.", sub_status=1002
+    )
+
+
+def throttled(retry_after_ms: int) -> ServiceError:
+    """429/3200: the physical partition's request units of this second are used up."""
+    return ServiceError(
+        429,
+        "TooManyRequests",
+        "The request rate is too large.",
+        sub_status=3200,
+        charge=0,
+        retry_after_ms=retry_after_ms,
+    )

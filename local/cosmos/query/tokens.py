@@ -1,0 +1,73 @@
+"""First stage: text to tokens."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from local.cosmos.query.errors import QuerySyntaxError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+KEYWORDS = frozenset(
+    (
+        *("SELECT", "VALUE", "TOP", "DISTINCT", "FROM", "AS", "IN", "WHERE", "AND", "OR", "NOT"),
+        *("BETWEEN", "ORDER", "BY", "ASC", "DESC", "OFFSET", "LIMIT", "GROUP", "JOIN", "EXISTS"),
+        *("LIKE", "TRUE", "FALSE", "NULL", "UNDEFINED"),
+    )
+)
+
+_TOKEN = re.compile(
+    r"""(?P<space>\s+)
+      | (?P<number>\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
+      | (?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")
+      | (?P<parameter>@\w+)
+      | (?P<name>[A-Za-z_]\w*)
+      | (?P<symbol><>|!=|<=|>=|[-=<>+*/%.,()\[\]{}:?|&^~])""",
+    re.VERBOSE,
+)
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+
+
+@dataclass(frozen=True)
+class Token:
+    """A word of the query: keywords in capitals, text without its quotes."""
+
+    kind: str
+    value: str
+    position: int
+
+
+def tokens(text: str) -> Iterator[Token]:
+    """The tokens of a query, an `end` last.
+
+    Raises:
+        QuerySyntaxError: A character belongs to no token.
+    """
+    position = 0
+    while position < len(text):
+        match = _TOKEN.match(text, position)
+        if match is None:
+            raise QuerySyntaxError(f"Unexpected {text[position]!r} at position {position}.")
+        if match.lastgroup != "space":
+            yield _token(str(match.lastgroup), match.group(), position)
+        position = match.end()
+    yield Token("end", "the end", position)
+
+
+def _token(kind: str, value: str, position: int) -> Token:
+    if kind == "name" and value.upper() in KEYWORDS:
+        return Token("keyword", value.upper(), position)
+    if kind == "text":
+        return Token(kind, _unquoted(value), position)
+    return Token(kind, value, position)
+
+
+def _unquoted(quoted: str) -> str:
+    def escaped(match: re.Match[str]) -> str:
+        code = match.group(1)
+        return chr(int(code[1:], 16)) if len(code) > 1 else _ESCAPES.get(code, code)
+
+    return re.sub(r"\\(u[0-9a-fA-F]{4}|.)", escaped, quoted[1:-1])
