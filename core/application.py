@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from core.appending import documents_of
 from core.budget import Budget
 from core.commands import read_command
+from core.cosmos import cosmos_errors
 from core.engine import Engine
 from core.entities import fold
 from core.errors import InvalidEventError, RequestTooLargeError, UnknownNameError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from core.entities import Entity
     from core.events import Document, Event
     from core.pipeline import Outcome
+    from core.tracker import ModuleStatus
 
 logger = logging.getLogger(__name__)
 
@@ -134,6 +136,37 @@ class Application:
         )
         _log(module, outcome, time.monotonic() - started)
         return outcome
+
+    async def check(self) -> None:
+        """Return when the events container can be reached.
+
+        Raises:
+            SettingError: The connection is missing.
+            CosmosError: It cannot be reached.
+        """
+        events = self.engine.events
+        with cosmos_errors(f"reading container {self.settings.events}"):
+            await events.read()
+
+    async def statuses(self) -> list[ModuleStatus]:
+        """How far each projection module is, by name.
+
+        Raises:
+            CosmosError: It cannot be read.
+        """
+        return [await self.engine.tracker.status(name) for name in sorted(self.registry.modules)]
+
+    async def event_status(self, module: str, stream: str, event_id: str) -> dict[str, Any]:
+        """Whether a projection module has completely processed an event, or parked it.
+
+        Raises:
+            UnknownNameError: There is no such module or event.
+            CosmosError: It cannot be read.
+        """
+        self.registry.module(module)
+        status = await self.engine.tracker.event(module, stream, event_id)
+        letters = await self.engine.dead_letters.of_event(module, stream, event_id)
+        return {**status.as_json(), "parked": [letter["reason"] for letter in letters]}
 
     async def close(self) -> None:
         """Close what was opened; may be called any number of times."""

@@ -13,6 +13,7 @@ from core.partitions import PartitionMap
 from core.pipeline import Pipeline
 from core.retrying import Retrier
 from core.streams import Streams
+from core.tracker import Tracker
 from core.writer import Writer
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Engine:
     Attributes:
         client: The one client of the process.
         events: The events container.
-        leases: The lease container.
+        tracker: What each module has completely processed.
         streams: Appends and reads.
         pipeline: Projects batches.
         dead_letters: What could not be projected.
@@ -36,7 +37,7 @@ class Engine:
 
     client: CosmosClient
     events: ContainerProxy
-    leases: ContainerProxy
+    tracker: Tracker
     streams: Streams
     pipeline: Pipeline
     dead_letters: DeadLetters
@@ -65,7 +66,7 @@ class Engine:
         return cls(
             client=client,
             events=events,
-            leases=database.get_container_client(settings.leases),
+            tracker=Tracker(events=events, leases=database.get_container_client(settings.leases)),
             streams=Streams(container=events, partitions=partitions, retrier=retrier),
             pipeline=Pipeline(writer=writer, dead_letters=dead_letters, max_hops=settings.max_hops),
             dead_letters=dead_letters,

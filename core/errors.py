@@ -170,5 +170,9 @@ class RefusedByCosmosError(CosmosError):
     """Cosmos DB does not accept the request as it is."""
 
 
+class LeaseError(EngineError):
+    """A lease document or an answer of the change feed does not hold what it must."""
+
+
 class BudgetSpentError(EngineError):
     """The time budget of this invocation ended before all writes were durable."""

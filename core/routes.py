@@ -61,11 +61,13 @@ class Routes:
 
     async def health(self, req: func.HttpRequest) -> func.HttpResponse:
         """GET /api/health: 200 when settings and Cosmos DB are usable."""
+        del req
         await self._application.check()
         return _json({"status": "ok"})
 
     async def projections(self, req: func.HttpRequest) -> func.HttpResponse:
         """GET /api/projections: how far each projection module is."""
+        del req
         statuses = await self._application.statuses()
         return _json({"projections": [each.as_json() for each in statuses]})
 

@@ -50,7 +50,7 @@ def register_triggers(
 
 def _projecting(application: Application, module: str) -> Callable[..., Awaitable[None]]:
     async def project(documents: func.DocumentList) -> None:
-        await application.project(module, documents)
+        await application.project(module, [dict(each) for each in documents])
 
     return project
 

@@ -159,7 +159,9 @@ class _Requests:
             "/_local/statistics": self._statistics,
             f"/dbs{slash}": lambda request: metadata.databases(request, self._account),
             f"/dbs/{{db}}{slash}": self._of_database,
-            f"/dbs/{{db}}/colls{slash}": lambda request: metadata.containers(request, self._account),
+            f"/dbs/{{db}}/colls{slash}": lambda request: metadata.containers(
+                request, self._account
+            ),
             f"{coll}{slash}": lambda request: metadata.container(request, self._account),
             f"{coll}/pkranges{slash}": self._ranges,
             f"{coll}/docs{slash}": self._documents,

@@ -1,0 +1,225 @@
+"""Reads the trigger's lease documents: who works on what, how far, and how far behind; pure.
+
+Source: the .NET change feed processor, whose documents these are (`DocumentServiceLeaseCore`), and
+its `ChangeFeedEstimator`, whose arithmetic the lag follows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from core.errors import LeaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+EXPIRATION = timedelta(seconds=60)
+"""A lease that was not renewed for so long is free for others (the trigger's default)."""
+
+_KEY_SPACE_END = "FF"
+
+
+class LeaseState(Enum):
+    """Whether somebody works on a lease."""
+
+    ALIVE = "alive"
+    DEAD = "dead"
+    RELEASED = "released"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyRange:
+    """A part of the key space: effective partition keys from `low` up to, not including, `high`."""
+
+    low: str
+    high: str
+
+    def covers(self, other: KeyRange) -> bool:
+        """Whether all of the other lies in this one."""
+        return self.low <= other.low and other.high <= self.high
+
+    def holds(self, effective_key: str) -> bool:
+        """Whether the key lies in this range."""
+        return self.low <= effective_key < self.high
+
+    def overlap(self, other: KeyRange) -> KeyRange | None:
+        """What both have in common."""
+        low, high = max(self.low, other.low), min(self.high, other.high)
+        return KeyRange(low=low, high=high) if low < high else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """A lease as the trigger wrote it.
+
+    Attributes:
+        id: Of the document.
+        token: Partition id, or an opaque name where the key range counts.
+        range: None in documents of older versions of the trigger.
+        owner: None when nobody works on it.
+        checkpoint: Continuation token as it is; None before the first checkpoint.
+        written: When it was last written, for whatever reason; renewals count.
+    """
+
+    id: str
+    token: str
+    range: KeyRange | None
+    owner: str | None
+    checkpoint: str | None
+    written: datetime
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Lease | None:
+        """The lease of a document; None for the trigger's other documents and for cursors."""
+        token = document.get("LeaseToken") or document.get("PartitionId")
+        if not isinstance(token, str):
+            return None
+        found = (document.get("FeedRange") or {}).get("Range")
+        return cls(
+            id=document["id"],
+            token=token,
+            range=KeyRange(low=found["min"], high=found["max"]) if found else None,
+            owner=(document.get("Owner") or "").strip() or None,
+            checkpoint=document.get("ContinuationToken"),
+            written=_moment(document),
+        )
+
+    @property
+    def checkpoint_lsn(self) -> int | None:
+        """The transaction up to which all is processed; None where the token does not tell."""
+        number = (self.checkpoint or "").strip('"')
+        return int(number) if number.isdigit() else None
+
+    def state(self, now: datetime, expiration: timedelta = EXPIRATION) -> LeaseState:
+        """Whether somebody works on it, by the clocks of the hosts."""
+        if self.owner is None:
+            return LeaseState.RELEASED
+        return LeaseState.ALIVE if now - self.written < expiration else LeaseState.DEAD
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """One look at the feed behind a checkpoint.
+
+    Attributes:
+        session_lsn: The partition's last transaction.
+        first_lsn: Of the first unprocessed item, None where there is none.
+        first_time: When that item was written, in seconds since 1970.
+    """
+
+    session_lsn: int
+    first_lsn: int | None = None
+    first_time: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lag:
+    """How far behind; exact in whether it is 0.
+
+    Attributes:
+        transactions: Transactions of the partition from the first unprocessed one on. Those that
+            changed no item count as well.
+        seconds: Age of the first unprocessed item.
+    """
+
+    transactions: int = 0
+    seconds: float = 0.0
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether everything is processed."""
+        return self.transactions == 0
+
+
+def lease_prefix(module: str) -> str:
+    """What the lease ids of a projection module begin with.
+
+    Module names have no `-`, so that none of these begins another one.
+    """
+    return f"{module}-"
+
+
+def belongs(lease_id: str, module: str, container_rid: str) -> bool:
+    """Whether a lease is that of the module on the container of this resource id.
+
+    The id is `{prefix}{host}_{database rid}_{container rid}..{token}`. The host is not compared:
+    an account may be reached by several names.
+    """
+    stem, dots, _ = lease_id.rpartition("..")
+    return (
+        bool(dots) and stem.startswith(lease_prefix(module)) and stem.endswith(f"_{container_rid}")
+    )
+
+
+def current(leases: Iterable[Lease], partitions: Sequence[KeyRange]) -> list[Lease]:
+    """Today's leases: without those whose children are there already.
+
+    A split creates the children before it deletes the parent, so both can be seen for a moment.
+    """
+    found = list(leases)
+    return [lease for lease in found if not _superseded(lease, found, partitions)]
+
+
+def lag(probe: Probe, now: datetime) -> Lag:
+    """How far behind one probe shows us to be, in the estimator's arithmetic."""
+    if probe.first_lsn is None:
+        return Lag()
+    age = now.timestamp() - (probe.first_time or now.timestamp())
+    return Lag(transactions=max(probe.session_lsn - probe.first_lsn + 1, 1), seconds=max(age, 0.0))
+
+
+def total(lags: Iterable[Lag]) -> Lag:
+    """The lag of several parts: their transactions together, the oldest age."""
+    found = list(lags)
+    return Lag(
+        transactions=sum(each.transactions for each in found),
+        seconds=max((each.seconds for each in found), default=0.0),
+    )
+
+
+def session_lsn(token: str) -> int:
+    """The global LSN of a session token: `0:12345`, `0:-1#12345#Region1=1`.
+
+    Raises:
+        LeaseError: It holds none.
+    """
+    segments = token.partition(":")[2].split("#")
+    number = segments[1] if len(segments) > 1 else segments[0]
+    try:
+        return int(number)
+    except ValueError:
+        raise LeaseError(f"Session token {token!r:.80} holds no LSN.") from None
+
+
+def pieces(lease: Lease, partitions: Sequence[KeyRange]) -> list[KeyRange]:
+    """The parts of a lease's range, one for each physical partition of today."""
+    whole = lease.range or KeyRange(low="", high=_KEY_SPACE_END)
+    found = (whole.overlap(partition) for partition in partitions)
+    return [piece for piece in found if piece is not None]
+
+
+def _superseded(lease: Lease, leases: list[Lease], partitions: Sequence[KeyRange]) -> bool:
+    if lease.range is None or lease.range in partitions:
+        return False
+    inside = [
+        other.range
+        for other in leases
+        if other.range and other.range != lease.range and lease.range.covers(other.range)
+    ]
+    wanted = pieces(lease, partitions)
+    return bool(wanted) and all(any(o.covers(piece) for o in inside) for piece in wanted)
+
+
+def _moment(document: Mapping[str, Any]) -> datetime:
+    text = document.get("timestamp")
+    if not text:
+        return datetime.fromtimestamp(int(document.get("_ts") or 0), timezone.utc)
+    seconds, _, fraction = str(text).rstrip("Z").partition(".")
+    try:
+        moment = datetime.strptime(seconds, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
+    except ValueError:
+        raise LeaseError(f"Lease {document.get('id')} has the time {text!r:.40}.") from None
+    return moment + timedelta(seconds=float(f"0.{fraction or 0}"))

@@ -1,0 +1,20 @@
+"""`python -m local`: your machine."""
+
+import typer
+
+from local.cosmos.command import cosmos
+from local.demo.command import demo
+from local.run import run
+
+app = typer.Typer(
+    help="Your machine: an embedded Cosmos DB and a Functions host.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(run)
+app.command()(cosmos)
+app.command()(demo)
+
+if __name__ == "__main__":
+    app(prog_name="python -m local")

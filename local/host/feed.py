@@ -1,0 +1,100 @@
+"""Reads the change feed as the trigger does: one part of the key space, page by page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from local.host.leases import Lease, PartitionRange
+from local.host.rest import CosmosError
+
+if TYPE_CHECKING:
+    from local.host.rest import CosmosRest
+
+_GONE = 410
+_NOT_MODIFIED = 304
+
+
+class PartitionGoneError(Exception):
+    """The lease's partition was split or merged."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """Documents after a token, and the token after them; empty when there is nothing new."""
+
+    documents: list[dict[str, Any]]
+    token: str
+
+
+class Feed:
+    """The change feed of one container.
+
+    Args:
+        rest: The container's account.
+        container: Its link.
+        max_items: Hint on the size of a page.
+        from_beginning: Where to begin without a checkpoint; otherwise now.
+    """
+
+    def __init__(
+        self, rest: CosmosRest, container: str, *, max_items: int, from_beginning: bool
+    ) -> None:
+        self._rest = rest
+        self._container = container
+        self._max_items = max_items
+        self._from_beginning = from_beginning
+
+    async def rid(self) -> str:
+        """The container's resource id."""
+        return str((await self._rest.read(self._container)).body["_rid"])
+
+    async def partitions(self) -> list[PartitionRange]:
+        """The container's physical partitions."""
+        answer = await self._rest.read(f"{self._container}/pkranges")
+        return [
+            PartitionRange(
+                id=each["id"], minimum=each["minInclusive"], maximum=each["maxExclusive"]
+            )
+            for each in answer.body["PartitionKeyRanges"]
+        ]
+
+    async def read(self, lease: Lease, token: str | None) -> Page:
+        """The page after the token.
+
+        Raises:
+            PartitionGoneError: The lease must be replaced by those of today's partitions.
+        """
+        headers = {
+            "a-im": "Incremental Feed",
+            "x-ms-max-item-count": str(self._max_items),
+            **(await self._place(lease)),
+        }
+        if token is not None:
+            headers["if-none-match"] = token
+        elif not self._from_beginning:
+            headers["if-none-match"] = "*"
+        try:
+            answer = await self._rest.read(f"{self._container}/docs", headers)
+        except CosmosError as error:
+            if error.status == _GONE:
+                raise PartitionGoneError(lease.token) from None
+            raise
+        documents = [] if answer.status == _NOT_MODIFIED else answer.body["Documents"]
+        return Page(documents=documents, token=answer.headers["etag"])
+
+    async def _place(self, lease: Lease) -> dict[str, str]:
+        if not lease.by_key_range or lease.range is None:
+            return {"x-ms-documentdb-partitionkeyrangeid": lease.token}
+        low, high = lease.range
+        found = [
+            each for each in await self.partitions() if each.minimum < high and low < each.maximum
+        ]
+        if len(found) != 1:
+            raise PartitionGoneError(lease.token)
+        return {
+            "x-ms-documentdb-partitionkeyrangeid": found[0].id,
+            "x-ms-read-key-type": "EffectivePartitionKeyRange",
+            "x-ms-start-epk": low,
+            "x-ms-end-epk": high,
+        }
