@@ -187,8 +187,8 @@ class Application:
                 model = self.registry.events.get(envelope.type)
                 if model is not None:
                     found.append((envelope.time, read_event(envelope, model)))
-            except InvalidEventError as error:
-                logger.warning("event.unreadable event=%s error=%s", raw.get("id"), error)
+            except InvalidEventError:
+                logger.warning("event.unreadable event=%s", raw.get("id"))
         return [event for _, event in sorted(found, key=lambda pair: pair[0])]
 
 

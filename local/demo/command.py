@@ -6,7 +6,7 @@ import asyncio
 import json
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -16,13 +16,15 @@ from local.demo.follows import Follow, FollowFileError, read_follows
 from local.demo.play import play
 from local.demo.processes import ProcessError
 from local.demo.progress import Progress
-from local.demo.report import Report
 from local.demo.stage import Setup, Stage
+
+if TYPE_CHECKING:
+    from local.demo.report import Report
 
 _POLBLOGS = Path(__file__).parent.parent / "data" / "polblogs.tsv.gz"
 
 
-def demo(
+def demo(  # noqa: PLR0917 - one parameter for each option
     follows: Annotated[Path, typer.Option(help="Follow graph: lines `A B`; .gz too.")] = _POLBLOGS,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N follows.")] = None,
     partitions: Annotated[int, typer.Option(min=1, max=64, help="Physical partitions.")] = 4,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -66,9 +67,14 @@ async def call(
 ) -> Any:  # noqa: ANN401 - whatever the function returns
     """Call a function with its trigger's value; plain functions run in a thread."""
     arguments: dict[str, Any] = {argument: value}
-    if "context" in inspect.signature(function).parameters:
+    if _takes_context(function):
         retry = _RetryContext(attempt.number, attempt.most)
         arguments["context"] = _Context(name, retry)
     if inspect.iscoroutinefunction(function):
         return await function(**arguments)
     return await asyncio.to_thread(function, **arguments)
+
+
+@cache
+def _takes_context(function: Callable[..., Any]) -> bool:
+    return "context" in inspect.signature(function).parameters

@@ -1,0 +1,18 @@
+"""`python -m admin`: for the person on call."""
+
+import typer
+
+from admin.init import init
+from admin.status import status
+
+app = typer.Typer(
+    help="Looks after the projections of a Cosmos DB account.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(status)
+app.command()(init)
+
+if __name__ == "__main__":
+    app(prog_name="python -m admin")

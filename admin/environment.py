@@ -1,0 +1,46 @@
+"""Where the commands find their settings, and how they end when something is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from typing import TYPE_CHECKING, TypeVar
+
+import typer
+
+from core.errors import EngineError, SettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Mapping
+    from pathlib import Path
+
+ResultT = TypeVar("ResultT")
+
+
+def environment(settings: Path) -> Mapping[str, str]:
+    """Application settings: `Values` of a local.settings.json, overridden by the environment.
+
+    Raises:
+        SettingError: The file is there and cannot be read.
+    """
+    if not settings.exists():
+        return dict(os.environ)
+    try:
+        values = json.loads(settings.read_text(encoding="utf-8"))["Values"]
+        return {**{str(name): str(value) for name, value in values.items()}, **os.environ}
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        raise SettingError(
+            str(settings), f"is no settings file with an object `Values` ({type(error).__name__})."
+        ) from None
+
+
+def run(work: Coroutine[object, object, ResultT]) -> ResultT:
+    """Run a command's work; an error becomes one line and exit code 1, Ctrl-C a clean end."""
+    try:
+        return asyncio.run(work)
+    except EngineError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None

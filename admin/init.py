@@ -1,0 +1,35 @@
+"""`python -m admin init`: creates the database and the containers."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from admin.environment import environment, run
+from core.cosmos import open_client
+from core.provisioning import Provisioned, provision
+from core.settings import Settings
+
+_SETTINGS = Path("local.settings.json")
+
+
+def init(
+    settings: Annotated[Path, typer.Option(help="Settings below the environment.")] = _SETTINGS,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,  # noqa: FBT002 - a flag
+) -> None:
+    """Create the database and the containers that are missing; change nothing else."""
+    found = run(_provision(settings))
+    if as_json:
+        typer.echo(json.dumps({each.name: each.created for each in found}))
+        return
+    for each in found:
+        typer.echo(f"{each.name}: {'created' if each.created else 'was there'}")
+
+
+async def _provision(path: Path) -> list[Provisioned]:
+    settings = Settings.read(environment(path))
+    async with open_client(settings.require_connection()) as client:
+        return await provision(client, settings)
