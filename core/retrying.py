@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from core.budget import Budget
-    from core.gates import Gates
+    from core.gates import Gate, Gates
 
 ResultT = TypeVar("ResultT")
 
@@ -69,13 +69,16 @@ class Retrier:
             CosmosError: Retrying cannot help.
         """
 
+        gate = self.gates.of(partition)
+
         async def attempt() -> ResultT:
-            await self._pass_gate(partition, budget)
+            await self._pass(gate, budget)
             effort.requests += 1
-            return await operation()
+            with gate.request():
+                return await operation()
 
         def wait(state: RetryCallState) -> float:
-            return self._wait_after(state, partition, effort)
+            return self._wait_after(state, gate, effort)
 
         retrying = AsyncRetrying(
             retry=retry_if_exception_type((ThrottledError, TransientError)),
@@ -89,20 +92,24 @@ class Retrier:
         except (ThrottledError, TransientError) as error:
             raise BudgetSpentError(f"The invocation's time is up. {error}") from error
 
-    async def _pass_gate(self, partition: str, budget: Budget) -> None:
-        while (wait := self.gates.wait(partition)) > 0:
-            if wait >= budget.remaining():
-                raise BudgetSpentError(
-                    f"The invocation's time is up: Cosmos DB asked to wait {wait:.1f} s more."
-                )
-            await self.sleep(wait)
+    async def _pass(self, gate: Gate, budget: Budget) -> None:
+        try:
+            while (wait := gate.wait()) > 0 or not gate.has_room:
+                if wait >= budget.remaining():
+                    raise BudgetSpentError(
+                        f"The invocation's time is up: Cosmos DB asked to wait {wait:.1f} s more."
+                    )
+                await (self.sleep(wait) if wait > 0 else gate.room())
+        except BaseException:
+            gate.wake()  # whoever is next must not wait for one that gave up
+            raise
 
-    def _wait_after(self, state: RetryCallState, partition: str, effort: Effort) -> float:
+    def _wait_after(self, state: RetryCallState, gate: Gate, effort: Effort) -> float:
         error = state.outcome.exception() if state.outcome else None
         hint = error.retry_after if isinstance(error, ThrottledError) else None
         seconds = backoff(state.attempt_number, hint=hint, jitter=self.jitter())
         if isinstance(error, ThrottledError):
-            self.gates.close(partition, seconds)
+            gate.close(seconds)
             effort.throttled += 1
             effort.waited += seconds
         return seconds

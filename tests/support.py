@@ -1,0 +1,199 @@
+"""What several tests need: builders of documents, and a container that misbehaves on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from azure.cosmos.exceptions import CosmosBatchOperationError, CosmosHttpResponseError
+
+from core.budget import Budget
+from core.deadletters import DeadLetters
+from core.gates import Gates
+from core.partitions import PartitionMap
+from core.pipeline import Pipeline
+from core.retrying import Retrier
+from core.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+Document = dict[str, Any]
+
+TIME = "2026-01-02T03:04:05.000006Z"
+
+
+def user(number: int) -> UUID:
+    """A user's id."""
+    return UUID(int=number, version=4)
+
+
+def stream(number: int) -> str:
+    """A user's stream."""
+    return f"followship-{user(number)}"
+
+
+def followed(follower: int, target: int, event_id: str | None = None, **changes: Any) -> Document:
+    """The document of a `Followed` event."""
+    return {
+        "id": event_id or f"{follower}-{target}",
+        "streamId": stream(follower),
+        "type": "Followed",
+        "version": 1,
+        "time": TIME,
+        "data": {"user_id": str(user(follower)), "to_follow": str(user(target))},
+        "meta": {"correlationId": "c", "causationId": None, "projection": None, "hops": 0},
+        **changes,
+    }
+
+
+def refusal(
+    status: int, *, retry_after_ms: int | None = None, sub_status: int | None = None
+) -> CosmosHttpResponseError:
+    """What the SDK raises when Cosmos DB refuses a request."""
+    error = CosmosHttpResponseError(status_code=status, message="refused")  # type: ignore[no-untyped-call] # the SDK's
+    error.headers = {}
+    if retry_after_ms is not None:
+        error.headers["x-ms-retry-after-ms"] = str(retry_after_ms)
+    error.sub_status = sub_status
+    return error
+
+
+def batch_refusal(status: int, *, at: int, of: int, **fields: Any) -> CosmosBatchOperationError:
+    """What the SDK raises when one operation of a batch fails."""
+    responses: list[Document] = [{"statusCode": 424} for _ in range(of)]
+    responses[at] = {"statusCode": status, **fields}
+    return CosmosBatchOperationError(  # type: ignore[no-untyped-call] # the SDK's
+        error_index=at, headers={}, status_code=status, message="x", operation_responses=responses
+    )
+
+
+@dataclass
+class MemoryContainer:
+    """An events container in memory, as far as the engine uses one.
+
+    `before` and `after` are called with each batch's stream before and after it is applied; what
+    they raise is what the SDK would have raised.
+    """
+
+    partitions: int = 1
+    before: Callable[[str], Awaitable[None]] | None = None
+    after: Callable[[str], Awaitable[None]] | None = None
+    documents: dict[tuple[str, str], Document] = field(default_factory=dict)
+    batches: list[tuple[str, list[Document]]] = field(default_factory=list)
+    refreshed: int = 0
+
+    async def execute_item_batch(
+        self,
+        operations: list[tuple[str, tuple[Document, ...]]],
+        partition_key: str,
+        response_hook: Callable[[Document, object], None] | None = None,
+    ) -> list[Document]:
+        """Apply a batch, all or nothing."""
+        if self.before is not None:
+            await self.before(partition_key)
+        for kind, (document,) in operations:
+            if kind == "create" and (partition_key, document["id"]) in self.documents:
+                raise batch_refusal(409, at=0, of=len(operations))
+        for _, (document,) in operations:
+            self.documents[partition_key, document["id"]] = document
+        self.batches.append((partition_key, [document for _, (document,) in operations]))
+        if self.after is not None:
+            await self.after(partition_key)
+        if response_hook is not None:
+            response_hook({"x-ms-request-charge": "10"}, [])
+        return []
+
+    async def create_item(self, document: Document) -> Document:
+        """Store a new document (of the dead letters)."""
+        if (document["module"], document["id"]) in self.documents:
+            raise refusal(409)
+        self.documents[document["module"], document["id"]] = document
+        return document
+
+    async def read_item(self, item: str, partition_key: str) -> Document:
+        """A document by id."""
+        try:
+            return self.documents[partition_key, item]
+        except KeyError:
+            raise refusal(404) from None
+
+    async def read_feed_ranges(self, **_: object) -> AsyncIterator[Document]:
+        """Physical partitions of equal width over two hexadecimal digits."""
+        self.refreshed += 1
+        width = 256 // self.partitions
+        for nth in range(self.partitions):
+            yield {"Range": {"min": f"{nth * width:02X}" if nth else "", "max": "FF"}}
+
+    async def feed_range_from_partition_key(self, partition_key: str) -> Document:
+        """Streams of users spread by their number."""
+        number = int(partition_key[-2:], 16)
+        return {"Range": {"min": f"{number:02X}", "max": f"{number:02X}"}}
+
+
+class FakeTime:
+    """A clock that moves when somebody sleeps, so that no test waits."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        """Seconds."""
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        """Let the time pass, and others run."""
+        self.slept.append(seconds)
+        self.now += seconds
+        await asyncio.sleep(0)
+
+    def budget(self, seconds: float = 60.0) -> Budget:
+        """A budget on this clock."""
+        return Budget.of(seconds, self)
+
+    def retrier(self) -> Retrier:
+        """A retrier on this clock, without jitter."""
+        return Retrier(gates=Gates(self), sleep=self.sleep, jitter=lambda: 0.0)
+
+
+def pipeline(
+    container: Any,  # noqa: ANN401 - stands for the SDK's container client
+    letters: Any,  # noqa: ANN401 - as above
+    clock: FakeTime,
+) -> Pipeline:
+    """A pipeline over containers in memory."""
+    retrier = clock.retrier()
+    writer = Writer(container=container, partitions=PartitionMap(container), retrier=retrier)
+    return Pipeline(
+        writer=writer,
+        dead_letters=DeadLetters(container=letters, retrier=retrier),
+        max_hops=16,
+    )
+
+
+def attempts(seconds: float = 20.0) -> Iterator[None]:
+    """Loop on this to wait for a condition.
+
+    Raises:
+        AssertionError: It did not come true in time.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        yield
+    raise AssertionError(f"It did not come true within {seconds} s.")
+
+
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 20.0) -> None:
+    """Return as soon as the condition is true.
+
+    Raises:
+        AssertionError: It did not come true in time.
+    """
+    for _ in attempts(seconds):
+        if await condition():
+            return
+        await asyncio.sleep(0.02)
