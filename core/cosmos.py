@@ -101,9 +101,12 @@ def _credential(connection: Connection) -> Any:  # noqa: ANN401 - the SDK takes 
 def _translate(doing: str, error: Exception, absent: type[CosmosError]) -> CosmosError:
     status, sub_status = _status_of(error)
     failure = classify(status, sub_status)
+    if failure is Failure.NOT_FOUND and absent is ConfigurationError:
+        failure = Failure.CONFIGURATION
     answer = f"Cosmos DB answered {status}" if status else f"no answer ({type(error).__name__})"
-    message = f"While {doing}: {answer}{f'/{sub_status}' if sub_status else ''}. "
-    message += _REMEDIES.get(failure, "")
+    message = f"While {doing}: {answer}{f'/{sub_status}' if sub_status else ''}."
+    if failure in _REMEDIES:
+        message = f"{message} {_REMEDIES[failure]}"
     if failure is Failure.THROTTLED:
         return ThrottledError(
             message, status=status, sub_status=sub_status, retry_after=_hint_of(error)
@@ -115,7 +118,7 @@ def _translate(doing: str, error: Exception, absent: type[CosmosError]) -> Cosmo
         Failure.NOT_FOUND: absent,
         Failure.REFUSED: RefusedByCosmosError,
     }
-    return kinds[failure](message.rstrip(), status=status, sub_status=sub_status)
+    return kinds[failure](message, status=status, sub_status=sub_status)
 
 
 def _status_of(error: Exception) -> tuple[int, int]:

@@ -132,7 +132,7 @@ def _run(projection: Projection, event: Event) -> Iterator[Event]:
 
 def _place(projection: Projection, derived: object) -> tuple[str, str]:
     """Type and stream of a derived event, if it is one that the projection may emit."""
-    if not isinstance(derived, projection.emits):
+    if not isinstance(derived, Event) or type(derived) not in projection.emits:
         raise InvalidOutputError(
             f"Projection {projection.name} emitted {type(derived).__name__}, "
             "which its annotation does not declare."

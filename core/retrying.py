@@ -68,7 +68,6 @@ class Retrier:
             BudgetSpentError: The next attempt would come after the budget's end.
             CosmosError: Retrying cannot help.
         """
-
         gate = self.gates.of(partition)
 
         async def attempt() -> ResultT:
@@ -95,10 +94,7 @@ class Retrier:
     async def _pass(self, gate: Gate, budget: Budget) -> None:
         try:
             while (wait := gate.wait()) > 0 or not gate.has_room:
-                if wait >= budget.remaining():
-                    raise BudgetSpentError(
-                        f"The invocation's time is up: Cosmos DB asked to wait {wait:.1f} s more."
-                    )
+                _check(budget, wait)
                 await (self.sleep(wait) if wait > 0 else gate.room())
         except BaseException:
             gate.wake()  # whoever is next must not wait for one that gave up
@@ -113,6 +109,13 @@ class Retrier:
             effort.throttled += 1
             effort.waited += seconds
         return seconds
+
+
+def _check(budget: Budget, wait: float) -> None:
+    if wait >= budget.remaining():
+        raise BudgetSpentError(
+            f"The invocation's time is up: Cosmos DB asked to wait {wait:.1f} s more."
+        )
 
 
 def most_telling(errors: list[BaseException]) -> BaseException:

@@ -161,8 +161,8 @@ class FakeTime:
 
 
 def pipeline(
-    container: Any,  # noqa: ANN401 - stands for the SDK's container client
-    letters: Any,  # noqa: ANN401 - as above
+    container: Any,
+    letters: Any,
     clock: FakeTime,
 ) -> Pipeline:
     """A pipeline over containers in memory."""

@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from unittest.mock import AsyncMock, create_autospec
+
+import pytest
+from azure.core.exceptions import ServiceResponseError
+from azure.cosmos.aio import ContainerProxy
+
+from core.batching import Batch, plan
+from core.derivation import Write
+from core.errors import BudgetSpentError, ConfigurationError
+from core.partitions import PartitionMap
+from core.retrying import Effort
+from core.writer import Writer
+from tests.support import FakeTime, MemoryContainer, batch_refusal, refusal, stream
+
+
+def write(user: int, number: int) -> Write:
+    name = stream(user)
+    content = {"id": str(number), "streamId": name}
+    return Write(stream_id=name, id=str(number), document=content, size=50)
+
+
+def writer(container: Any, clock: FakeTime, slots: int = 32) -> Writer:
+    return Writer(
+        container=container,
+        partitions=PartitionMap(container),
+        retrier=clock.retrier(),
+        slots=asyncio.Semaphore(slots),
+    )
+
+
+async def run(container: Any, writes: list[Write], clock: FakeTime, **options: Any) -> Effort:
+    """Write and return what it took; `durable` collects what was acknowledged."""
+    effort = Effort()
+    durable: list[Batch] = options.pop("durable", [])
+    budget = clock.budget(options.pop("seconds", 60.0))
+    await writer(container, clock, **options).write(
+        plan(writes), budget=budget, effort=effort, on_durable=durable.append
+    )
+    return effort
+
+
+def sdk_container(*answers: Any) -> Any:
+    """The SDK's container client, mocked: each answer is returned or raised in turn."""
+    container = create_autospec(ContainerProxy, instance=True)
+    container.execute_item_batch = AsyncMock(side_effect=answers)
+    container.read_feed_ranges = MemoryContainer().read_feed_ranges
+    return container
+
+
+async def test_a_batch_is_one_call_of_the_sdk() -> None:
+    """All operations are upserts into one logical partition."""
+    container = sdk_container([])
+
+    await run(container, [write(1, 1), write(1, 2)], FakeTime())
+
+    operations, key = container.execute_item_batch.await_args.args
+    assert key == stream(1)
+    assert [(kind, args[0]["id"]) for kind, args in operations] == [
+        ("upsert", "1"),
+        ("upsert", "2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("failure", "waited"),
+    [
+        pytest.param(refusal(429, retry_after_ms=700), 0.7, id="429 with a hint"),
+        pytest.param(refusal(429), 0.05, id="429 without a hint"),
+        pytest.param(
+            batch_refusal(429, at=0, of=1, retryAfterMilliseconds=300), 0.3, id="429 in a batch"
+        ),
+        pytest.param(refusal(449), 0.05, id="449"),
+        pytest.param(ServiceResponseError("reset"), 0.05, id="lost reply"),
+        pytest.param(refusal(503), 0.05, id="503"),
+        pytest.param(asyncio.TimeoutError(), 0.05, id="no reply in time"),
+    ],
+)
+async def test_what_passes_by_itself_is_tried_again(failure: Exception, waited: float) -> None:
+    """The same batch, after the wait that the failure calls for."""
+    clock = FakeTime()
+    container = sdk_container(failure, [])
+
+    effort = await run(container, [write(1, 1)], clock)
+
+    first, second = container.execute_item_batch.await_args_list
+    assert first.args == second.args
+    assert clock.slept == pytest.approx([waited])
+    assert effort.requests == 2
+
+
+async def test_order_inside_a_stream_is_kept() -> None:
+    """The second batch is sent when the first is durable."""
+    container = MemoryContainer()
+
+    await run(container, [write(1, number) for number in range(250)], FakeTime())
+
+    sent = [document["id"] for _, batch in container.batches for document in batch]
+    assert sent == [str(number) for number in range(250)]
+
+
+async def test_streams_are_written_side_by_side_up_to_the_limit() -> None:
+    """The limit counts requests in flight."""
+    flying, most = 0, 0
+
+    async def before(_: str) -> None:
+        nonlocal flying, most
+        flying += 1
+        most = max(most, flying)
+        for _ in range(5):
+            await asyncio.sleep(0)
+        flying -= 1
+
+    container = MemoryContainer(before=before)
+
+    await run(container, [write(user, 1) for user in range(50)], FakeTime(), slots=7)
+
+    assert most == 7
+    assert len(container.documents) == 50
+
+
+async def test_a_batch_that_waits_holds_no_slot() -> None:
+    """A throttled partition must not hold up the others."""
+    clock = FakeTime()
+    hot, cold = stream(1), stream(200)
+    refused = 3
+    order: list[str] = []
+
+    async def before(name: str) -> None:
+        nonlocal refused
+        if name == hot and refused:
+            refused -= 1
+            raise refusal(429, retry_after_ms=1000)
+        order.append(name)
+
+    container = MemoryContainer(partitions=2, before=before)
+
+    await run(container, [write(1, 1), write(200, 1)], clock, slots=1)
+
+    assert order == [cold, hot]
+
+
+async def test_one_failing_stream_does_not_stop_the_others() -> None:
+    """What was acknowledged is told, so that it is not sent again."""
+    durable: list[Batch] = []
+
+    async def before(name: str) -> None:
+        if name == stream(1):
+            raise refusal(503)
+
+    container = MemoryContainer(before=before)
+
+    with pytest.raises(BudgetSpentError):
+        await run(container, [write(1, 1), write(2, 1)], FakeTime(), durable=durable, seconds=1.0)
+
+    assert [batch.stream_id for batch in durable] == [stream(2)]
+
+
+async def test_configuration_is_told_before_a_spent_budget() -> None:
+    """It is what somebody has to correct."""
+
+    async def before(name: str) -> None:
+        raise refusal(403 if name == stream(2) else 503)
+
+    with pytest.raises(ConfigurationError):
+        await run(MemoryContainer(before=before), [write(1, 1), write(2, 1)], FakeTime())
+
+
+async def test_a_split_is_noticed() -> None:
+    """410: the physical partitions are read anew."""
+    gone = [refusal(410, sub_status=1002)]
+
+    async def before(_: str) -> None:
+        if gone:
+            raise gone.pop()
+
+    container = MemoryContainer(before=before)
+
+    await run(container, [write(1, 1)], FakeTime())
+
+    assert container.refreshed == 2
+
+
+async def test_request_charges_are_summed_up() -> None:
+    """As the service tells them."""
+    effort = await run(MemoryContainer(), [write(1, 1), write(2, 1)], FakeTime())
+
+    assert effort.charge == 20.0
+
+
+async def test_partitions_are_told_by_the_start_of_their_range() -> None:
+    """The greatest start that is not above the stream's place."""
+    partitions = PartitionMap(MemoryContainer(partitions=4))  # type: ignore[arg-type] # stands in
+
+    found = [await partitions.locate(stream(number)) for number in (0, 63, 64, 200)]
+
+    assert found == ["", "", "40", "C0"]
+
+
+async def test_with_one_partition_no_place_is_computed() -> None:
+    """It would take longer than sending the request."""
+    container = MemoryContainer()
+    container.feed_range_from_partition_key = AsyncMock()  # type: ignore[method-assign] # must not be called
+
+    assert await PartitionMap(container).locate(stream(1)) == ""  # type: ignore[arg-type] # stands in
+    container.feed_range_from_partition_key.assert_not_awaited()
