@@ -167,7 +167,7 @@ def lag(probe: Probe, now: datetime) -> Lag:
     """How far behind one probe shows us to be, in the estimator's arithmetic."""
     if probe.first_lsn is None:
         return Lag()
-    age = now.timestamp() - (probe.first_time or now.timestamp())
+    age = 0.0 if probe.first_time is None else now.timestamp() - probe.first_time
     return Lag(transactions=max(probe.session_lsn - probe.first_lsn + 1, 1), seconds=max(age, 0.0))
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import EngineError
+from core.pipeline import Pipeline
 from core.registry import ProjectionModule
 from projections.followship import followers
 from tests.support import Document, FakeTime, MemoryContainer, followed, pipeline, refusal
@@ -59,7 +60,8 @@ class Faults:
 
 
 def batches(documents: list[Document], cuts: list[int]) -> list[list[Document]]:
-    found, at = [], 0
+    found: list[list[Document]] = []
+    at = 0
     while at < len(documents):
         size = cuts[len(found) % len(cuts)]
         found.append(documents[at : at + size])
@@ -75,7 +77,7 @@ async def project_all(
     """Deliver as the host does: the same batch until it succeeds, stale ones beside it."""
     clock = FakeTime()
     engine = pipeline(container, MemoryContainer(), clock)
-    stale = [asyncio.create_task(asyncio.sleep(0))]
+    stale: list[asyncio.Task[bool]] = []
     for nth, batch in enumerate(delivered):
         for at, beside in redelivered:
             if at == nth and beside:
@@ -88,9 +90,9 @@ async def project_all(
     await asyncio.gather(*stale)
 
 
-async def _try(engine: object, batch: list[Document], clock: FakeTime) -> bool:
+async def _try(engine: Pipeline, batch: list[Document], clock: FakeTime) -> bool:
     with suppress(EngineError, CutOffError):
-        await engine.project(MODULE, batch, clock.budget(0.3))  # type: ignore[attr-defined] # a pipeline
+        await engine.project(MODULE, batch, clock.budget(0.3))
         return True
     return False
 

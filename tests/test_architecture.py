@@ -1,0 +1,324 @@
+"""The rules of the house."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import azure.functions as func
+import pytest
+
+from core.application import Application
+from core.routes import register_routes
+from core.triggers import register_triggers
+
+ROOT = Path(__file__).parent.parent
+CODE = ("core", "projections", "admin", "local")
+
+RUNGS = (
+    ("vocabulary", {"errors", "ids", "names", "budget"}),
+    ("values", {"events", "settings", "commands", "containers", "failures", "backoff"}),
+    ("declarations", {"signatures", "projections", "entities", "graph", "registry"}),
+    ("rules", {"appending", "derivation", "batching", "leases"}),
+    ("adapters", {"cosmos", "gates", "retrying", "partitions", "writer", "streams"}),
+    ("stores", {"deadletters", "tracker", "provisioning"}),
+    ("orchestration", {"pipeline", "engine", "application"}),
+    ("binding", {"problems", "routes", "triggers"}),
+)
+"""Modules of `core`, from the bottom; each imports from its own rung or from below."""
+
+LEVELS = {module: level for level, (_, modules) in enumerate(RUNGS) for module in modules}
+COSMOS = {name for rung, names in RUNGS for name in names if rung in {"adapters", "stores"}}
+
+
+MODULE = """
+from collections.abc import Iterator
+from core import Event, projection
+
+class WordBegan(Event, entity="person"):
+    name: str
+
+    @property
+    def entity_id(self) -> str:
+        return self.name
+
+class WordSeen(WordBegan, entity="person"):
+    pass
+
+@projection
+def seen(event: WordBegan) -> Iterator[WordSeen]:
+    yield WordSeen(name=event.name)
+"""
+
+
+def sources(*folders: str) -> Iterator[tuple[Path, ast.Module]]:
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            yield path, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports(tree: ast.AST) -> set[str]:
+    """Names of all modules that a file imports, inside functions and for types as well."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return found
+
+
+def core_imports(tree: ast.AST) -> set[str]:
+    return {name.split(".")[1] for name in imports(tree) if name.startswith("core.")} & set(LEVELS)
+
+
+def begins(name: str, *packages: str) -> bool:
+    return any(name == each or name.startswith(f"{each}.") for each in packages)
+
+
+def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node
+
+
+def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of a function's body, its docstring left out."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+
+
+def test_every_module_of_core_has_its_rung() -> None:
+    """A new module must be placed."""
+    assert {path.stem for path, _ in sources("core")} - {"__init__"} == set(LEVELS)
+
+
+def test_imports_of_core_go_down() -> None:
+    """Never up."""
+    upward = [
+        f"{path.stem} imports {name}"
+        for path, tree in sources("core")
+        if path.stem != "__init__"
+        for name in core_imports(tree)
+        if LEVELS[name] > LEVELS[path.stem]
+    ]
+
+    assert upward == []
+
+
+@pytest.mark.parametrize("package", CODE)
+def test_there_are_no_import_cycles(package: str) -> None:
+    """Inside a rung neither."""
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): imports(
+            tree
+        )
+        for path, tree in sources(package)
+    }
+    graph = {
+        name: {each for each in found if each in modules and each != name}
+        for name, found in modules.items()
+        if not (ROOT / Path(*name.split(".")) / "__init__.py").exists()
+    }
+    while graph:
+        leaves = {name for name, found in graph.items() if not found & set(graph)}
+        assert leaves, f"a cycle among {sorted(graph)}"
+        graph = {name: found for name, found in graph.items() if name not in leaves}
+
+
+def test_azure_functions_stay_at_their_edge() -> None:
+    """The binding rung and function_app.py."""
+    binding = RUNGS[-1][1]
+
+    for path, tree in sources("core"):
+        if any(begins(name, "azure.functions") for name in imports(tree)):
+            assert path.stem in binding
+
+
+def test_the_cosmos_sdk_stays_at_its_edge() -> None:
+    """The adapters; annotations of the client elsewhere are for types only."""
+    for path, tree in sources("core"):
+        typed_only = {id(node) for node in ast.walk(tree) if _is_type_checking(node)}
+        body = ast.Module(
+            [node for node in tree.body if id(node) not in typed_only], type_ignores=[]
+        )
+        if any(
+            begins(name, "azure.cosmos", "azure.core", "azure.identity") for name in imports(body)
+        ):
+            assert path.stem in COSMOS
+
+
+def _is_type_checking(node: ast.AST) -> bool:
+    return (
+        isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "TYPE_CHECKING"
+    )
+
+
+def test_one_module_tries_again() -> None:
+    """Tenacity is in no other."""
+    users = [path.stem for path, tree in sources("core") if "tenacity" in imports(tree)]
+
+    assert users == ["retrying"]
+
+
+@pytest.mark.parametrize(
+    ("importer", "forbidden"),
+    [
+        ("core", ("projections", "admin", "local", "tests")),
+        ("local/cosmos", ("core", "projections", "admin", "local.host")),
+        ("local/host", ("core", "projections", "admin", "local.cosmos")),
+        ("admin", ("local", "tests")),
+    ],
+)
+def test_packages_do_not_know_each_other(importer: str, forbidden: tuple[str, ...]) -> None:
+    """A wrong belief about Cosmos DB must not be shared by both sides."""
+    for path, tree in sources(importer):
+        assert not [name for name in imports(tree) if begins(name, *forbidden)], path
+
+
+def test_projections_import_core_and_the_standard_library_only() -> None:
+    """No Azure, no wiring."""
+    for path, tree in sources("projections"):
+        outside = {name.split(".")[0] for name in imports(tree)} - sys.stdlib_module_names
+        assert outside <= {"core"}, path
+
+
+def test_function_app_fits_on_one_screen() -> None:
+    """It only puts together."""
+    assert len((ROOT / "function_app.py").read_text(encoding="utf-8").splitlines()) <= 40
+
+
+def test_functions_and_files_are_small() -> None:
+    """Functions: none over 50 lines, the median under 10. Files: up to 350 lines."""
+    lengths = [length(each) for _, tree in sources(*CODE) for each in functions(tree)]
+
+    assert max(lengths) <= 50
+    assert statistics.median(lengths) < 10
+    for path, _ in sources(*CODE):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 350, path
+
+
+def test_the_environment_is_read_at_the_edges_only() -> None:
+    """By function_app.py, and by the tools for people."""
+    for path, tree in sources("core", "projections"):
+        used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        assert not used & {"environ", "getenv"}, path
+
+
+def test_importing_the_app_opens_nothing() -> None:
+    """Neither a client nor the identity library, which is a third of a cold start."""
+    code = (
+        "import sys, function_app\n"
+        "assert 'azure.identity' not in sys.modules\n"
+        "assert function_app.application._engine is None\n"
+    )
+
+    done = subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
+def declared(package: Any, environ: dict[str, str]) -> dict[str, Any]:
+    app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+    application = Application.discover(package, environ)
+    register_triggers(app, application, environ)
+    register_routes(app, application)
+    return {str(each.get_function_name()): each for each in app.get_functions()}
+
+
+def trigger_of(function: Any) -> dict[str, Any]:
+    found: dict[str, Any] = function.get_bindings_dict()["bindings"][0]
+    return found
+
+
+def test_every_trigger_keeps_failed_batches() -> None:
+    """Without the retry policy it checkpoints past them; without the start, early events go."""
+    functions_found = declared(importlib.import_module("projections"), {})
+    triggers = [
+        each for each in functions_found.values() if trigger_of(each)["type"] == "cosmosDBTrigger"
+    ]
+
+    assert triggers
+    for each in triggers:
+        policy, binding = each.get_settings_dict("retry_policy"), trigger_of(each)
+        assert policy["max_retry_count"] == "-1"
+        assert policy["strategy"] == "exponential_backoff"
+        assert binding["startFromBeginning"] is True
+        assert binding["createLeaseContainerIfNotExists"] is False
+        assert binding["connection"] == "CosmosConnection"
+
+
+def test_adding_a_file_adds_a_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With leases of its own."""
+    package = tmp_path / "two_modules"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    for word in ("friendship", "fellowship"):
+        (package / f"{word}.py").write_text(MODULE.replace("Word", word.title()), encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    found = declared(importlib.import_module("two_modules"), {})
+
+    prefixes = {
+        name: trigger_of(each)["leaseContainerPrefix"]
+        for name, each in found.items()
+        if name.startswith("project_")
+    }
+    assert prefixes == {
+        "project_friendship": "friendship-",
+        "project_fellowship": "fellowship-",
+    }
+
+
+def test_bindings_refer_to_the_settings_that_are_there() -> None:
+    """The host refuses a reference to one that is not; its default is taken then."""
+    package = importlib.import_module("projections")
+    names = ("databaseName", "containerName", "leaseContainerName")
+    environ = {"CosmosDatabase": "d", "EventsContainer": "e", "LeasesContainer": "l"}
+
+    with_settings = trigger_of(declared(package, environ)["project_followship"])
+    without = trigger_of(declared(package, {})["project_followship"])
+
+    assert [with_settings[name] for name in names] == [
+        "%CosmosDatabase%",
+        "%EventsContainer%",
+        "%LeasesContainer%",
+    ]
+    assert [without[name] for name in names] == ["projections", "events", "leases"]
+
+
+def test_health_alone_is_open_to_all() -> None:
+    """Everything else needs the function key."""
+    found = declared(importlib.import_module("projections"), dict(os.environ))
+    levels = {
+        name: trigger_of(each)["authLevel"].value
+        for name, each in found.items()
+        if trigger_of(each)["type"] == "httpTrigger"
+    }
+
+    assert levels.pop("health") == "anonymous"
+    assert set(levels.values()) == {"function"}
+
+
+def test_every_test_says_what_it_shows() -> None:
+    """In one docstring each."""
+    silent = [
+        f"{path.name}: {each.name}"
+        for path, tree in sources("tests")
+        for each in functions(tree)
+        if each.name.startswith("test_") and not ast.get_docstring(each)
+    ]
+
+    assert silent == []
