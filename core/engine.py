@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.cosmos import open_client
 from core.deadletters import DeadLetters
+from core.feed import Feed
 from core.gates import Gates
 from core.partitions import PartitionMap
 from core.pipeline import Pipeline
@@ -66,7 +67,9 @@ class Engine:
         return cls(
             client=client,
             events=events,
-            tracker=Tracker(events=events, leases=database.get_container_client(settings.leases)),
+            tracker=Tracker(
+                feed=Feed(container=events), leases=database.get_container_client(settings.leases)
+            ),
             streams=Streams(container=events, partitions=partitions, retrier=retrier),
             pipeline=Pipeline(writer=writer, dead_letters=dead_letters, max_hops=settings.max_hops),
             dead_letters=dead_letters,

@@ -27,7 +27,7 @@ RUNGS = (
     ("values", {"events", "settings", "commands", "containers", "failures", "backoff"}),
     ("declarations", {"signatures", "projections", "entities", "graph", "registry"}),
     ("rules", {"appending", "derivation", "batching", "leases"}),
-    ("adapters", {"cosmos", "gates", "retrying", "partitions", "writer", "streams"}),
+    ("adapters", {"cosmos", "gates", "retrying", "partitions", "writer", "streams", "feed"}),
     ("stores", {"deadletters", "tracker", "provisioning"}),
     ("orchestration", {"pipeline", "engine", "application"}),
     ("binding", {"problems", "routes", "triggers"}),
@@ -199,13 +199,13 @@ def test_function_app_fits_on_one_screen() -> None:
 
 
 def test_functions_and_files_are_small() -> None:
-    """Functions: none over 50 lines, the median under 10. Files: up to 350 lines."""
+    """Functions: none over 50 lines, the median under 10. Files: up to 300 lines."""
     lengths = [length(each) for _, tree in sources(*CODE) for each in functions(tree)]
 
     assert max(lengths) <= 50
     assert statistics.median(lengths) < 10
     for path, _ in sources(*CODE):
-        assert len(path.read_text(encoding="utf-8").splitlines()) <= 350, path
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 300, path
 
 
 def test_the_environment_is_read_at_the_edges_only() -> None:

@@ -157,12 +157,10 @@ class _Requests:
         return {
             "/": self._of_account,
             "/_local/statistics": self._statistics,
-            f"/dbs{slash}": lambda request: metadata.databases(request, self._account),
-            f"/dbs/{{db}}{slash}": self._of_database,
-            f"/dbs/{{db}}/colls{slash}": lambda request: metadata.containers(
-                request, self._account
-            ),
-            f"{coll}{slash}": lambda request: metadata.container(request, self._account),
+            f"/dbs{slash}": self._databases,
+            f"/dbs/{{db}}{slash}": self._database,
+            f"/dbs/{{db}}/colls{slash}": self._containers,
+            f"{coll}{slash}": self._container,
             f"{coll}/pkranges{slash}": self._ranges,
             f"{coll}/docs{slash}": self._documents,
             f"{coll}/docs/{{item}}{slash}": self._document,
@@ -177,8 +175,17 @@ class _Requests:
         del request
         return metadata.statistics(self._account)
 
-    async def _of_database(self, request: web.Request) -> web.Response:
+    async def _databases(self, request: web.Request) -> web.Response:
+        return await metadata.databases(request, self._account)
+
+    async def _database(self, request: web.Request) -> web.Response:
         return metadata.database(request, self._account)
+
+    async def _containers(self, request: web.Request) -> web.Response:
+        return await metadata.containers(request, self._account)
+
+    async def _container(self, request: web.Request) -> web.Response:
+        return await metadata.container(request, self._account)
 
     async def _ranges(self, request: web.Request) -> web.Response:
         return feed.partition_ranges(request, self._owner(request))

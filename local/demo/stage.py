@@ -49,6 +49,7 @@ class Stage:
                 *("cosmos", "--port", str(cosmos_port)),
                 *("--partitions", str(setup.partitions)),
                 *("--throughput", str(setup.throughput)),
+                *("--data", str(setup.folder / "cosmos")),
             ),
             probe=f"{self.endpoint}_local/statistics",
             log=setup.folder / "cosmos.log",

@@ -1,0 +1,168 @@
+"""Looks into the change feed behind a lease's checkpoint; the SDK's side of the tracker."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.cosmos import cosmos_errors
+from core.errors import LeaseError
+from core.leases import KeyRange, Probe, session_lsn
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from azure.cosmos.aio import ContainerProxy
+
+_PAGE = 100
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feed:
+    """The change feed of the events container; only read.
+
+    Attributes:
+        container: The monitored container.
+    """
+
+    container: ContainerProxy
+
+    async def probe(self, checkpoint: str | None, place: KeyRange, rid: str) -> Probe:
+        """One look behind a checkpoint, at one part of the key space.
+
+        Raises:
+            CosmosError: It cannot be read.
+            LeaseError: The answer does not tell an LSN.
+        """
+        headers: dict[str, str] = {}
+        first: dict[str, Any] = {}
+        async for item in self._changes(checkpoint, place, rid, headers, limit=1):
+            first = item
+            break
+        if "x-ms-session-token" not in headers:
+            raise LeaseError(f"The feed of {place.low}-{place.high} came without a session token.")
+        if first and not isinstance(first.get("_lsn"), int):
+            raise LeaseError(f"The feed of {place.low}-{place.high} has an item without _lsn.")
+        return Probe(
+            session_lsn=session_lsn(headers["x-ms-session-token"]),
+            first_lsn=first.get("_lsn"),
+            first_time=first.get("_ts"),
+        )
+
+    async def comes_after(
+        self, checkpoint: str, place: KeyRange, rid: str, event: tuple[str, str]
+    ) -> bool:
+        """Whether an event (stream and id) comes behind a checkpoint.
+
+        Raises:
+            CosmosError: It cannot be read.
+        """
+        changes = self._changes(checkpoint, place, rid, {}, limit=_PAGE)
+        async for item in changes:
+            if (item.get("streamId"), item.get("id")) == event:
+                return True
+        return False
+
+    async def _changes(
+        self,
+        checkpoint: str | None,
+        place: KeyRange,
+        rid: str,
+        headers: dict[str, str],
+        *,
+        limit: int,
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Items behind a checkpoint; the headers of the first answer are noted."""
+
+        def note(answered: Mapping[str, str], _: object) -> None:
+            if not headers:
+                headers.update({name.lower(): value for name, value in answered.items()})
+
+        if checkpoint is None:
+            start: dict[str, Any] = {"start_time": "Beginning", "feed_range": _feed_range(place)}
+        else:
+            start = {"continuation": continuation(checkpoint, place, rid)}
+        with cosmos_errors(f"reading the change feed of {place.low}-{place.high}"):
+            items = self.container.query_items_change_feed(
+                max_item_count=limit, response_hook=note, **start
+            )
+            async for item in items:
+                yield item
+
+    async def partitions(self) -> list[KeyRange]:
+        """The physical partitions of today.
+
+        Raises:
+            CosmosError: They cannot be read.
+        """
+        with cosmos_errors("reading the physical partitions"):
+            ranges = self.container.read_feed_ranges(force_refresh=True)
+            return [_key_range(each["Range"]) async for each in ranges]
+
+    async def ranges_by_id(self) -> dict[str, KeyRange]:
+        """Physical partitions by id, for leases of old versions, which name nothing else."""
+        found: dict[str, KeyRange] = {}
+
+        def note(response: Any) -> None:  # noqa: ANN401 - azure-core's pipeline response
+            for each in json.loads(response.http_response.text()).get("PartitionKeyRanges", ()):
+                found[each["id"]] = KeyRange(low=each["minInclusive"], high=each["maxExclusive"])
+
+        with cosmos_errors("reading the physical partitions"):
+            ranges = self.container.read_feed_ranges(force_refresh=True, raw_response_hook=note)
+            async for _ in ranges:
+                pass
+        return found
+
+    async def rid(self) -> str:
+        """The container's resource id, which is part of its leases' ids.
+
+        Raises:
+            CosmosError: It cannot be read.
+        """
+        with cosmos_errors("reading the events container"):
+            return str((await self.container.read())["_rid"])
+
+    async def place(self, stream_id: str) -> KeyRange:
+        """The stream's own part of the key space: one effective partition key."""
+        with cosmos_errors(f"locating stream {stream_id}"):
+            found = await self.container.feed_range_from_partition_key(stream_id)
+        low = str(found["Range"]["min"])
+        return KeyRange(low=low, high=f"{int(low, 16) + 1:0{len(low)}X}")
+
+
+def continuation(checkpoint: str, place: KeyRange, rid: str) -> str:
+    """The SDK's continuation (version 2) that begins behind a lease's checkpoint.
+
+    The form is the SDK's own and not published; `requirements.txt` bounds its version.
+    """
+    span = _feed_range(place)["Range"]
+    content = {
+        "v": "v2",
+        "containerRid": rid,
+        "mode": "LatestVersion",
+        "startFrom": {"Type": "Beginning"},
+        "continuation": {
+            "v": "v2",
+            "rid": rid,
+            "continuation": [{"token": checkpoint, "range": span}],
+            "Range": span,
+        },
+    }
+    return base64.b64encode(json.dumps(content).encode()).decode()
+
+
+def _feed_range(place: KeyRange) -> dict[str, Any]:
+    return {
+        "Range": {
+            "min": place.low,
+            "max": place.high,
+            "isMinInclusive": True,
+            "isMaxInclusive": False,
+        }
+    }
+
+
+def _key_range(span: Mapping[str, Any]) -> KeyRange:
+    return KeyRange(low=str(span["min"]), high=str(span["max"]))
