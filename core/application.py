@@ -36,6 +36,9 @@ MAX_BODY = 1024 * 1024
 REQUEST_SECONDS = 60.0
 """Seconds that a caller of an HTTP function is kept waiting for a throttled account."""
 
+HEALTH_SECONDS = 5.0
+"""Seconds until health gives up on Cosmos DB."""
+
 
 class Application:
     """What the functions do, apart from how they are called.
@@ -144,9 +147,12 @@ class Application:
             SettingError: The connection is missing.
             CosmosError: It cannot be reached.
         """
-        events = self.engine.events
-        with cosmos_errors(f"reading container {self.settings.events}"):
-            await events.read()
+
+        async def read() -> None:
+            with cosmos_errors(f"reading container {self.settings.events}"):
+                await self.engine.events.read()
+
+        await self.engine.read(read, Budget.of(HEALTH_SECONDS))
 
     async def statuses(self) -> list[ModuleStatus]:
         """How far each projection module is, by name.
@@ -154,7 +160,12 @@ class Application:
         Raises:
             CosmosError: It cannot be read.
         """
-        return [await self.engine.tracker.status(name) for name in sorted(self.registry.modules)]
+        tracker = self.engine.tracker
+
+        async def read() -> list[ModuleStatus]:
+            return [await tracker.status(name) for name in sorted(self.registry.modules)]
+
+        return await self.engine.read(read, Budget.of(REQUEST_SECONDS))
 
     async def event_status(self, module: str, stream: str, event_id: str) -> dict[str, Any]:
         """Whether a projection module has completely processed an event, or parked it.
@@ -164,9 +175,14 @@ class Application:
             CosmosError: It cannot be read.
         """
         self.registry.module(module)
-        status = await self.engine.tracker.event(module, stream, event_id)
-        letters = await self.engine.dead_letters.of_event(module, stream, event_id)
-        return {**status.as_json(), "parked": [letter["reason"] for letter in letters]}
+        engine = self.engine
+
+        async def read() -> dict[str, Any]:
+            status = await engine.tracker.event(module, stream, event_id)
+            letters = await engine.dead_letters.of_event(module, stream, event_id)
+            return {**status.as_json(), "parked": [letter["reason"] for letter in letters]}
+
+        return await engine.read(read, Budget.of(REQUEST_SECONDS))
 
     async def close(self) -> None:
         """Close what was opened; may be called any number of times."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from core.cosmos import open_client
 from core.deadletters import DeadLetters
@@ -12,15 +12,20 @@ from core.feed import Feed
 from core.gates import Gates
 from core.partitions import PartitionMap
 from core.pipeline import Pipeline
-from core.retrying import Retrier
+from core.retrying import Effort, Retrier
 from core.streams import Streams
 from core.tracker import Tracker
 from core.writer import Writer
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from azure.cosmos.aio import ContainerProxy, CosmosClient
 
+    from core.budget import Budget
     from core.settings import Settings
+
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +39,7 @@ class Engine:
         streams: Appends and reads.
         pipeline: Projects batches.
         dead_letters: What could not be projected.
+        retrier: Tries again.
     """
 
     client: CosmosClient
@@ -42,6 +48,7 @@ class Engine:
     streams: Streams
     pipeline: Pipeline
     dead_letters: DeadLetters
+    retrier: Retrier
 
     @classmethod
     def open(cls, settings: Settings) -> Engine:
@@ -73,7 +80,17 @@ class Engine:
             streams=Streams(container=events, partitions=partitions, retrier=retrier),
             pipeline=Pipeline(writer=writer, dead_letters=dead_letters, max_hops=settings.max_hops),
             dead_letters=dead_letters,
+            retrier=retrier,
         )
+
+    async def read(self, operation: Callable[[], Awaitable[ResultT]], budget: Budget) -> ResultT:
+        """The result of an operation that only reads, which may be tried again.
+
+        Raises:
+            BudgetSpentError: Time ran out.
+            CosmosError: Retrying cannot help.
+        """
+        return await self.retrier.run(operation, partition="reads", budget=budget, effort=Effort())
 
     async def close(self) -> None:
         """Close the client and its connections."""

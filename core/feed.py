@@ -106,7 +106,8 @@ class Feed:
         found: dict[str, KeyRange] = {}
 
         def note(response: Any) -> None:  # noqa: ANN401 - azure-core's pipeline response
-            for each in json.loads(response.http_response.text()).get("PartitionKeyRanges", ()):
+            text = response.http_response.text()  # empty where nothing is newer
+            for each in json.loads(text)["PartitionKeyRanges"] if text else ():
                 found[each["id"]] = KeyRange(low=each["minInclusive"], high=each["maxExclusive"])
 
         with cosmos_errors("reading the physical partitions"):

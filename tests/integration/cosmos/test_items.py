@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +18,9 @@ from tests.support import until
 
 
 @pytest.fixture
-async def container(client: CosmosClient) -> AsyncIterator[ContainerProxy]:
+async def container(client: CosmosClient) -> ContainerProxy:
     database = await client.create_database_if_not_exists("db")
-    yield await database.create_container_if_not_exists("items", PartitionKey("/pk"))
+    return await database.create_container_if_not_exists("items", PartitionKey("/pk"))
 
 
 async def test_databases_and_containers_live_and_die(client: CosmosClient) -> None:
@@ -178,9 +177,12 @@ async def test_a_used_up_budget_is_a_429_with_a_hint(
         database = await client.create_database("db")
         container = await database.create_container("c", PartitionKey("/pk"))
 
-        with pytest.raises(exceptions.CosmosHttpResponseError) as caught:
+        async def use_up() -> None:
             for number in range(20):
                 await container.upsert_item({"id": str(number), "pk": "a"})
+
+        with pytest.raises(exceptions.CosmosHttpResponseError) as caught:
+            await use_up()
         hint = int(caught.value.headers["x-ms-retry-after-ms"])
         await asyncio.sleep(hint / 1000)
         await container.upsert_item({"id": "x", "pk": "a"})

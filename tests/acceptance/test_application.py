@@ -1,0 +1,308 @@
+"""The whole application through the functions that it declares."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import azure.functions as func
+import pytest
+from azure.cosmos.aio import CosmosClient, DatabaseProxy
+
+import projections
+from core.application import Application
+from core.routes import register_routes
+from core.triggers import register_triggers
+from local.host import HostOptions, TriggerHost
+from tests.support import followed, stream, until, user
+
+ALICE, BOB, EVE = user(1), user(2), user(3)
+
+
+class Api:
+    """A caller of the HTTP functions."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session = session
+        self._url = url
+
+    async def get(self, path: str) -> tuple[int, Any]:
+        async with self._session.get(f"{self._url}/api/{path}") as response:
+            return response.status, await response.json(content_type=None)
+
+    async def post(self, path: str, body: Any, **headers: str) -> tuple[int, Any]:
+        options: dict[str, Any] = {"data": body} if isinstance(body, bytes) else {"json": body}
+        async with self._session.post(
+            f"{self._url}/api/{path}", headers=headers, **options
+        ) as response:
+            return response.status, await response.json(content_type=None)
+
+    async def follow(self, follower: object, target: object, **headers: str) -> tuple[int, Any]:
+        body = {"user_id": str(follower), "to_follow": str(target)}
+        return await self.post("commands/follow", body, **headers)
+
+    async def followers(self, target: object) -> list[str]:
+        status, body = await self.get(f"entities/followship/{target}")
+        found: list[str] = body["followers"] if status == 200 else []
+        return found
+
+    async def caught_up(self) -> None:
+        async def caught_up() -> bool:
+            _, body = await self.get("projections")
+            return all(each["caught_up"] for each in body["projections"])
+
+        await until(caught_up)
+
+
+@pytest.fixture
+async def application(environ: dict[str, str]) -> AsyncIterator[Application]:
+    found = Application.discover(projections, environ)
+    yield found
+    await found.close()
+
+
+@pytest.fixture
+def app(application: Application, environ: dict[str, str]) -> func.FunctionApp:
+    """As function_app.py puts it together."""
+    found = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+    register_triggers(found, application, environ)
+    register_routes(found, application)
+    return found
+
+
+@pytest.fixture
+async def api(
+    app: func.FunctionApp, database: DatabaseProxy, environ: dict[str, str]
+) -> AsyncIterator[Api]:
+    """The application, running on the trigger host."""
+    options = HostOptions(port=0, function_key="k", lease_expiration=2.0)
+    async with (
+        TriggerHost(options, environ, app) as host,
+        aiohttp.ClientSession(headers={"x-functions-key": "k"}) as session,
+    ):
+        yield Api(session, host.url)
+
+
+async def documents(database: DatabaseProxy, container: str = "events") -> list[dict[str, Any]]:
+    items = database.get_container_client(container).query_items("SELECT * FROM c")
+    return [each async for each in items]
+
+
+async def test_who_follows_somebody_appears_among_their_followers(api: Api) -> None:
+    """The idea, from command to entity."""
+    status, body = await api.follow(ALICE, BOB)
+
+    async def followed_by_alice() -> bool:
+        return await api.followers(BOB) == [str(ALICE)]
+
+    await until(followed_by_alice)
+    assert status == 202
+    assert len(body["events"]) == 1
+    assert (await api.get(f"entities/followship/{ALICE}"))[1] == {
+        "following": [str(BOB)],
+        "followers": [],
+    }
+
+
+async def test_a_repeated_request_is_one_request(api: Api, database: DatabaseProxy) -> None:
+    """By its idempotency key."""
+    headers = {"Idempotency-Key": "k1"}
+
+    first = await api.follow(ALICE, BOB, **headers)
+    second = await api.follow(ALICE, BOB, **headers)
+    await api.caught_up()
+
+    assert first == second
+    assert sorted(each["type"] for each in await documents(database)) == ["Followed", "WasFollowed"]
+
+
+async def test_following_twice_leaves_one_follow(api: Api) -> None:
+    """Under a new request as well."""
+    await api.follow(ALICE, BOB)
+    await api.follow(ALICE, BOB)
+    await api.caught_up()
+
+    assert await api.followers(BOB) == [str(ALICE)]
+
+
+async def test_a_key_for_two_requests_is_refused(api: Api) -> None:
+    """422, and the first one stands."""
+    await api.follow(ALICE, BOB, **{"Idempotency-Key": "k"})
+
+    status, body = await api.follow(ALICE, EVE, **{"Idempotency-Key": "k"})
+
+    assert (status, body["title"]) == (422, "Unprocessable Entity")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "field"),
+    [
+        pytest.param("commands/nothing", {}, 404, None, id="unknown command"),
+        pytest.param("commands/follow", b"{", 400, "", id="no JSON"),
+        pytest.param("commands/follow", b"", 400, "", id="no body"),
+        pytest.param("commands/follow", [], 400, "", id="no object"),
+        pytest.param("commands/follow", {"user_id": str(ALICE)}, 400, "to_follow", id="missing"),
+        pytest.param(
+            "commands/follow", {"user_id": 5, "to_follow": str(BOB)}, 400, "user_id", id="type"
+        ),
+        pytest.param(
+            "commands/follow",
+            {"user_id": "x" * 100_000, "to_follow": str(BOB)},
+            400,
+            "user_id",
+            id="over-long",
+        ),
+        pytest.param(
+            "commands/follow",
+            {"user_id": str(ALICE), "to_follow": str(BOB), "more": 1},
+            400,
+            "more",
+            id="extra field",
+        ),
+        pytest.param(
+            "commands/follow",
+            {"user_id": str(ALICE), "to_follow": str(ALICE)},
+            400,
+            "to_follow",
+            id="oneself",
+        ),
+        pytest.param("commands/follow", b" " * (1024 * 1024 + 1), 413, None, id="too large"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Sending a large body")  # of this test's own client
+async def test_a_bad_request_is_named_and_changes_nothing(
+    api: Api, database: DatabaseProxy, path: str, body: Any, status: int, field: str | None
+) -> None:
+    """As a problem document with the field at fault."""
+    found, problem = await api.post(path, body)
+
+    assert found == problem["status"] == status
+    assert problem["title"]
+    assert problem["detail"]
+    if field is not None:
+        assert [each["field"] for each in problem["errors"]] == [field]
+    assert await documents(database) == []
+
+
+async def test_an_over_long_key_is_refused(api: Api) -> None:
+    """By the header's name."""
+    status, body = await api.follow(ALICE, BOB, **{"Idempotency-Key": "x" * 256})
+
+    assert (status, "Idempotency-Key" in body["detail"]) == (400, True)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "entities/nothing/1",
+        "entities/followship/unknown",
+        "entities/followship/%2e%2e%2fx",
+        f"projections/nothing/events/{stream(1)}/x",
+        f"projections/followship/events/{stream(1)}/x",
+    ],
+)
+async def test_what_is_not_there_is_a_404(api: Api, path: str) -> None:
+    """Entity, id, projection, event."""
+    status, body = await api.get(path)
+
+    assert (status, body["status"]) == (404, 404)
+
+
+async def test_poison_is_parked_and_everything_around_it_is_projected(
+    api: Api, database: DatabaseProxy
+) -> None:
+    """With the reason, and told for the event."""
+    events = database.get_container_client("events")
+    await events.create_item(followed(4, 2))
+    await events.create_item({"id": "no-event", "streamId": stream(4), "anything": 1})
+    await events.create_item(followed(4, 5, "astray", data={"user_id": "x", "to_follow": "y"}))
+    await events.create_item({"id": "no-stream"})
+    await events.create_item(followed(4, 3))
+    await api.caught_up()
+
+    letters = await documents(database, "deadletters")
+    status, found = await api.get(f"projections/followship/events/{stream(4)}/astray")
+
+    assert await api.followers(user(2)) == await api.followers(user(3)) == [str(user(4))]
+    assert sorted(each["eventId"] for each in letters) == ["astray", "no-event", "no-stream"]
+    assert status == 200
+    assert found["processed"] is True
+    assert "The data does not fit Followed" in found["parked"][0]
+
+
+async def test_a_batch_delivered_twice_adds_no_document(
+    application: Application, database: DatabaseProxy
+) -> None:
+    """Through the application, on stored events."""
+    batch = [followed(1, number) for number in range(2, 150)]
+
+    for _ in range(2):
+        await application.project("followship", batch)
+
+    found = await documents(database)
+    assert len(found) == len(batch)
+    assert {each["type"] for each in found} == {"WasFollowed"}
+
+
+async def test_many_streams_and_one_hot_stream_are_written_exactly(
+    application: Application, database: DatabaseProxy
+) -> None:
+    """More than fit one transactional batch, in order."""
+    batch = [followed(number, 1) for number in range(2, 252)]
+    batch += [followed(1, number) for number in range(2, 100)]
+
+    outcome = await application.project("followship", batch)
+
+    hot = await application.entity("followship", str(user(1)))
+    assert outcome.derived == len(await documents(database)) == 348
+    assert hot.model_dump()["followers"] == tuple(user(number) for number in range(2, 252))
+
+
+@pytest.mark.parametrize("cosmos_options", [{"partitions": 2, "throughput": 400}])
+async def test_a_throttled_account_is_waited_for(
+    application: Application,
+    database: DatabaseProxy,
+    client: CosmosClient,
+    cosmos_options: dict[str, Any],
+) -> None:
+    """Until everything is there, exactly once."""
+    batch = [followed(number, number % 7 + 100) for number in range(100)]
+
+    outcome = await application.project("followship", batch)
+
+    assert outcome.effort.throttled > 0
+    assert outcome.effort.waited > 0
+
+    patient = client.get_database_client("projections")
+    assert len(await documents(patient)) == 100
+
+
+async def test_health_tells_whether_cosmos_db_is_reached(
+    api: Api, application: Application, database: DatabaseProxy
+) -> None:
+    """200, or a problem document that tells no secret."""
+    healthy = await api.get("health")
+    await database.delete_container("events")
+
+    status, body = await api.get("health")
+
+    assert healthy == (200, {"status": "ok"})
+    assert (status, body["title"]) == (500, "Internal Server Error")
+
+
+async def test_missing_settings_are_named_in_the_log(
+    caplog: pytest.LogCaptureFixture, app: func.FunctionApp
+) -> None:
+    """And the caller is told that it is not their fault."""
+    application = Application.discover(projections, {})
+    bare = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+    register_routes(bare, application)
+    handlers = {each.get_function_name(): each.get_user_function() for each in bare.get_functions()}
+    request = func.HttpRequest(method="GET", url="/api/health", body=b"")
+
+    answer = await asyncio.wait_for(handlers["health"](request), 10)
+
+    assert answer.status_code == 500
+    assert "Setting CosmosConnection: is missing" in caplog.text

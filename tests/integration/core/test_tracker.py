@@ -1,0 +1,221 @@
+"""The tracker against leases of the real form, in the embedded Cosmos DB."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from azure.cosmos.aio import ContainerProxy, DatabaseProxy
+
+from core.errors import UnknownNameError
+from core.feed import Feed
+from core.leases import LeaseState
+from core.tracker import Tracker
+from local.host.leases import PartitionRange, lease_prefix, new_lease, timestamp
+from tests.support import followed, stream
+
+FIRST, WHOLE = "1" + "0" * 31, PartitionRange(id="0", minimum="", maximum="FF")
+
+
+@pytest.fixture
+def cosmos_options() -> dict[str, Any]:
+    """One physical partition, so that LSNs are foreseeable."""
+    return {"partitions": 1}
+
+
+@pytest.fixture
+def events(database: DatabaseProxy) -> ContainerProxy:
+    return database.get_container_client("events")
+
+
+@pytest.fixture
+def tracker(database: DatabaseProxy, events: ContainerProxy) -> Tracker:
+    return Tracker(feed=Feed(container=events), leases=database.get_container_client("leases"))
+
+
+async def put_lease(
+    database: DatabaseProxy, events: ContainerProxy, token: str | None, **changes: Any
+) -> None:
+    """A lease of module `followship` with this checkpoint."""
+    prefix = lease_prefix("followship-", "http://127.0.0.1", (await events.read())["_rid"])
+    partition = changes.pop("partition", WHOLE)
+    document = {**new_lease(prefix, partition, token), **changes}
+    document = {name: value for name, value in document.items() if value != "absent"}
+    await database.get_container_client("leases").upsert_item(document)
+
+
+async def write(events: ContainerProxy, count: int) -> None:
+    for number in range(count):
+        await events.create_item(followed(1, number + 2))
+
+
+async def test_without_leases_nothing_is_known(tracker: Tracker) -> None:
+    """The trigger has never started."""
+    status = await tracker.status("followship")
+
+    assert (status.leases, status.caught_up) == ((), False)
+    assert status.as_json()["lag_transactions"] is None
+
+
+@pytest.mark.parametrize(
+    ("token", "behind"),
+    [
+        pytest.param(None, 5, id="never checkpointed: all"),
+        pytest.param('"0"', 5, id="nothing"),
+        pytest.param('"2"', 3, id="in the middle"),
+        pytest.param('"5"', 0, id="all"),
+    ],
+)
+async def test_lag_is_counted_in_transactions(
+    database: DatabaseProxy,
+    events: ContainerProxy,
+    tracker: Tracker,
+    token: str | None,
+    behind: int,
+) -> None:
+    """From the first unprocessed one on."""
+    await write(events, 5)
+    await put_lease(database, events, token)
+
+    (found,) = (await tracker.status("followship")).leases
+
+    assert found.lag.transactions == behind
+    assert found.lag.caught_up is (behind == 0)
+    assert found.lag.seconds < 60
+
+
+async def test_deletes_do_not_make_a_caught_up_lease_lag(
+    database: DatabaseProxy, events: ContainerProxy, tracker: Tracker
+) -> None:
+    """They take transactions, but leave nothing to process."""
+    await write(events, 2)
+    await put_lease(database, events, '"2"')
+    await events.delete_item("1-2", stream(1))
+
+    status = await tracker.status("followship")
+
+    assert status.caught_up
+
+
+@pytest.mark.parametrize(
+    ("owner", "age", "expected"),
+    [
+        ("me", 1, LeaseState.ALIVE),
+        ("me", 90, LeaseState.DEAD),
+        (None, 1, LeaseState.RELEASED),
+    ],
+)
+async def test_owners_are_told(
+    database: DatabaseProxy,
+    events: ContainerProxy,
+    tracker: Tracker,
+    owner: str | None,
+    age: int,
+    expected: LeaseState,
+) -> None:
+    """And whether they are alive."""
+    written = timestamp(datetime.now(timezone.utc) - timedelta(seconds=age))
+    await put_lease(database, events, '"0"', Owner=owner, timestamp=written)
+
+    (found,) = (await tracker.status("followship")).leases
+
+    assert (found.lease.owner, found.state) == (owner, expected)
+
+
+async def test_other_leases_are_left_out(
+    database: DatabaseProxy, events: ContainerProxy, tracker: Tracker
+) -> None:
+    """Of other modules and of a deleted container, and whatever else lies there."""
+    leases = database.get_container_client("leases")
+    await put_lease(database, events, '"0"')
+    (own,) = [each async for each in leases.query_items("SELECT * FROM c")]
+    rid = (await events.read())["_rid"]
+    await leases.create_item({**own, "id": own["id"].replace("followship-", "followship_two-")})
+    await leases.create_item({**own, "id": own["id"].replace(rid, "AAAAAAAAAAA=")})
+    await leases.create_item({"id": "followship-cursor", "LeaseToken": "x"})
+
+    assert [each.lease.id for each in (await tracker.status("followship")).leases] == [own["id"]]
+
+
+async def test_leases_without_a_range_are_placed_by_their_partition(
+    database: DatabaseProxy, events: ContainerProxy, tracker: Tracker
+) -> None:
+    """As the first versions of the trigger wrote them."""
+    await write(events, 3)
+    await put_lease(
+        database, events, '"1"', FeedRange="absent", LeaseToken="absent", PartitionId="0"
+    )
+
+    (found,) = (await tracker.status("followship")).leases
+
+    assert found.lag.transactions == 2
+    assert found.lease.range is not None
+
+
+async def test_merged_leases_count_their_own_range(
+    database: DatabaseProxy, events: ContainerProxy, tracker: Tracker
+) -> None:
+    """Two of version 1 on one partition."""
+    await write(events, 4)
+    for low, high in (("", FIRST), (FIRST, "FF")):
+        part = PartitionRange(id=f"{low}-{high}", minimum=low, maximum=high)
+        await put_lease(database, events, '"0"', partition=part, version=1)
+
+    found = await tracker.status("followship")
+
+    assert sorted(each.lag.caught_up for each in found.leases) == [False, True]
+
+
+async def test_an_event_is_processed_once_its_lease_is_past_it(
+    database: DatabaseProxy, events: ContainerProxy, tracker: Tracker
+) -> None:
+    """Whatever else comes behind the checkpoint."""
+    await write(events, 4)
+    await events.create_item(followed(7, 8))
+    await put_lease(database, events, '"2"')
+
+    async def processed(user: int, event: str) -> bool:
+        return (await tracker.event("followship", stream(user), event)).processed
+
+    assert [await processed(1, f"1-{number}") for number in (2, 3, 4, 5)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+    assert not await processed(7, "7-8")
+
+
+async def test_before_the_first_checkpoint_no_event_is_processed(
+    database: DatabaseProxy, events: ContainerProxy, tracker: Tracker
+) -> None:
+    """Nor without a lease."""
+    await write(events, 1)
+
+    assert not (await tracker.event("followship", stream(1), "1-2")).processed
+    await put_lease(database, events, None)
+    assert not (await tracker.event("followship", stream(1), "1-2")).processed
+
+
+async def test_an_unknown_event_is_said(tracker: Tracker, events: ContainerProxy) -> None:
+    """It is not taken for unprocessed."""
+    with pytest.raises(UnknownNameError, match="There is no event 'nope'"):
+        await tracker.event("followship", stream(1), "nope")
+
+
+@pytest.mark.parametrize("cosmos_options", [{"partitions": 4}])
+async def test_a_split_that_nobody_noticed_is_looked_at_in_pieces(
+    database: DatabaseProxy,
+    events: ContainerProxy,
+    tracker: Tracker,
+    cosmos_options: dict[str, Any],
+) -> None:
+    """A parent's lease over today's four partitions: their transactions together."""
+    for number in range(1, 21):
+        await events.create_item(followed(number, 99))
+    await put_lease(database, events, None)
+
+    (found,) = (await tracker.status("followship")).leases
+
+    assert found.lag.transactions == 20

@@ -1,0 +1,334 @@
+"""The trigger host against the embedded Cosmos DB."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import azure.functions as func
+import pytest
+from azure.cosmos import PartitionKey
+from azure.cosmos.aio import ContainerProxy, CosmosClient, DatabaseProxy
+
+from local.cosmos import EmbeddedCosmos
+from local.host import HostError, HostOptions, TriggerHost
+from local.host.leases import PartitionRange, lease_prefix, new_lease, timestamp
+from tests.support import until
+
+Work = Callable[[list[dict[str, Any]]], Awaitable[None]]
+
+
+@pytest.fixture
+async def database(client: CosmosClient) -> DatabaseProxy:
+    database = await client.create_database("db")
+    await database.create_container("events", PartitionKey("/streamId"))
+    await database.create_container("leases", PartitionKey("/id"), default_ttl=-1)
+    return database
+
+
+@pytest.fixture
+def events(database: DatabaseProxy) -> ContainerProxy:
+    return database.get_container_client("events")
+
+
+def app(work: Work, *, retry: bool = True) -> func.FunctionApp:
+    """An app with one function on the feed."""
+    found = func.FunctionApp()
+
+    async def receive(documents: func.DocumentList, context: func.Context) -> None:
+        del context
+        await work([dict(each) for each in documents])
+
+    trigger = found.cosmos_db_trigger(
+        arg_name="documents",
+        connection="C",
+        database_name="db",
+        container_name="events",
+        lease_container_prefix="p-",
+        feed_poll_delay=20,
+        max_items_per_invocation=10,
+        start_from_beginning=True,  # type: ignore[arg-type] # annotated as a time, takes a bool
+    )
+    declared = trigger(receive)
+    if retry:
+        policy = found.retry(
+            strategy="fixed_delay", max_retry_count="-1", delay_interval="00:00:00"
+        )
+        declared = policy(declared)
+    found.function_name("receive")(declared)
+    return found
+
+
+class Received:
+    """Collects what was delivered."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+
+    async def __call__(self, documents: list[dict[str, Any]]) -> None:
+        self.batches.append([each["id"] for each in documents])
+
+    @property
+    def ids(self) -> list[str]:
+        return sorted(each for batch in self.batches for each in batch)
+
+    async def complete(self, count: int) -> None:
+        async def enough() -> bool:
+            return len(set(self.ids)) >= count
+
+        await until(enough)
+
+
+def host(cosmos: EmbeddedCosmos, work: Work, **options: Any) -> TriggerHost:
+    expiration = options.pop("expiration", 1.5)
+    return TriggerHost(
+        HostOptions(port=0, lease_expiration=expiration),
+        {"C": cosmos.connection_string},
+        app(work, **options),
+    )
+
+
+async def write(events: ContainerProxy, *names: str) -> None:
+    for name in names:
+        await events.create_item({"id": name, "streamId": f"s-{name}"})
+
+
+async def leases(database: DatabaseProxy) -> list[dict[str, Any]]:
+    container = database.get_container_client("leases")
+    found = [each async for each in container.query_items("SELECT * FROM c")]
+    return [each for each in found if "LeaseToken" in each]
+
+
+async def test_leases_are_those_of_the_real_trigger(
+    cosmos: EmbeddedCosmos, database: DatabaseProxy, events: ContainerProxy
+) -> None:
+    """One for each physical partition, in its document format, and its marker."""
+    received = Received()
+    rid = (await events.read())["_rid"]
+
+    async with host(cosmos, received):
+        await write(events, "1")
+        await received.complete(1)
+
+        async def owned() -> bool:
+            return None not in [each["Owner"] for each in await leases(database)]
+
+        await until(owned)
+        found = await leases(database)
+
+    assert len(found) == 4
+    for each in found:
+        assert set(each) >= {"LeaseToken", "FeedRange", "ContinuationToken", "Mode", "properties"}
+        assert each["id"].startswith("p-127.0.0.1_")
+        assert each["id"].endswith(f"_{rid}..{each['LeaseToken']}")
+        assert each["timestamp"].endswith("Z")
+    info = found[0]["id"].rpartition("..")[0] + ".info"
+    assert (await database.get_container_client("leases").read_item(info, info))["id"] == info
+
+
+async def test_every_document_is_delivered_and_checkpointed(
+    cosmos: EmbeddedCosmos, database: DatabaseProxy, events: ContainerProxy
+) -> None:
+    """Once, and after a restart only what came since; a clean stop releases the leases."""
+    received = Received()
+    async with host(cosmos, received):
+        await write(events, *"abcdefgh")
+        await received.complete(8)
+    released = [each["Owner"] for each in await leases(database)]
+
+    await write(events, "i", "j")
+    async with host(cosmos, received):
+        await received.complete(10)
+
+    assert released == [None] * 4
+    assert received.ids == list("abcdefghij")
+
+
+async def test_a_failing_batch_is_repeated_and_not_checkpointed(
+    cosmos: EmbeddedCosmos, events: ContainerProxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Until it succeeds; the error is logged."""
+    caplog.set_level(logging.ERROR)
+    received, failures = Received(), [ValueError("first"), ValueError("second")]
+
+    async def work(documents: list[dict[str, Any]]) -> None:
+        if failures:
+            raise failures.pop()
+        await received(documents)
+
+    await write(events, "a")
+    async with host(cosmos, work):
+        await received.complete(1)
+
+    assert received.ids == ["a"]
+    assert "function.failed" in caplog.text
+
+
+async def test_without_a_retry_policy_a_failed_batch_is_lost(
+    cosmos: EmbeddedCosmos, events: ContainerProxy, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As in Azure, which is why every trigger of ours has one."""
+    received, failures = Received(), [ValueError("once")]
+
+    async def work(documents: list[dict[str, Any]]) -> None:
+        if failures:
+            raise failures.pop()
+        await received(documents)
+
+    await write(events, "lost")
+    async with host(cosmos, work, retry=False):
+
+        async def failed() -> bool:
+            return not failures
+
+        await until(failed)
+        await write(events, "kept")
+        await received.complete(1)
+
+    assert received.ids == ["kept"]
+    assert "batch.lost" in caplog.text
+
+
+async def test_hosts_share_the_leases(
+    cosmos: EmbeddedCosmos, database: DatabaseProxy, events: ContainerProxy
+) -> None:
+    """One that joins takes its half; everything is still delivered."""
+    received = Received()
+    async with host(cosmos, received), host(cosmos, received):
+
+        async def halved() -> bool:
+            owners = [each["Owner"] for each in await leases(database)]
+            return len(owners) == 4 and {owners.count(each) for each in set(owners)} == {2}
+
+        await until(halved)
+        await write(events, *"abcdefgh")
+        await received.complete(8)
+
+
+async def change_leases(database: DatabaseProxy, **changes: Any) -> None:
+    for each in await leases(database):
+        changed = {**each, **changes}
+        await database.get_container_client("leases").replace_item(each["id"], changed)
+
+
+async def test_a_host_that_is_gone_is_taken_over_from(
+    cosmos: EmbeddedCosmos, database: DatabaseProxy, events: ContainerProxy
+) -> None:
+    """When its leases expire, not before."""
+    received = Received()
+    async with host(cosmos, received):
+        await write(events, "a")
+        await received.complete(1)
+    written = datetime.now(timezone.utc)
+    await change_leases(database, Owner="gone", timestamp=timestamp(written))
+    await write(events, "b")
+
+    async with host(cosmos, received):
+        await received.complete(2)
+
+    assert datetime.now(timezone.utc) - written > timedelta(seconds=1.5)
+    assert received.ids == ["a", "b"]
+
+
+async def test_a_lost_lease_is_not_checkpointed(
+    cosmos: EmbeddedCosmos, database: DatabaseProxy, events: ContainerProxy
+) -> None:
+    """What the old owner still finishes is left to the new one."""
+    working, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow(_: list[dict[str, Any]]) -> None:
+        working.set()
+        await go_on.wait()
+
+    await write(events, "a")
+    async with host(cosmos, slow, expiration=60):
+        await asyncio.wait_for(working.wait(), 20)
+        later = datetime.now(timezone.utc) + timedelta(hours=1)
+        await change_leases(database, Owner="thief", timestamp=timestamp(later))
+        go_on.set()
+    found = await leases(database)
+
+    assert {each["Owner"] for each in found} == {"thief"}
+    assert {each["ContinuationToken"] for each in found} == {None}
+
+
+async def test_a_split_partition_is_followed_by_its_children(
+    cosmos: EmbeddedCosmos, database: DatabaseProxy, events: ContainerProxy
+) -> None:
+    """The lease of a partition that is gone gives way to those of today's."""
+    received, container = Received(), database.get_container_client("leases")
+    prefix = lease_prefix("p-", cosmos.endpoint, (await events.read())["_rid"])
+    whole = PartitionRange(id="99", minimum="", maximum="FF")
+    await container.create_item({"id": f"{prefix}.info"})
+    await container.create_item(new_lease(prefix, whole, None))
+    await write(events, *"abcd")
+
+    async with host(cosmos, received):
+        await received.complete(4)
+
+    assert sorted(each["LeaseToken"] for each in await leases(database)) == ["0", "1", "2", "3"]
+    assert received.ids == list("abcd")
+
+
+async def test_a_missing_lease_container_stops_the_host_loudly(
+    cosmos: EmbeddedCosmos, client: CosmosClient
+) -> None:
+    """It is to be created beforehand, and the error says how."""
+    database = await client.create_database("db")
+    await database.create_container("events", PartitionKey("/streamId"))
+
+    async with host(cosmos, Received()) as running:
+        with pytest.raises(HostError, match="admin init"):
+            await asyncio.wait_for(running.wait(), 20)
+
+
+@pytest.fixture
+async def web() -> AsyncIterator[str]:
+    """An app with HTTP functions only."""
+    found = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+
+    @found.route("open", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+    def open_to_all(req: func.HttpRequest) -> str:
+        return "open"
+
+    @found.route("echo/{name}", methods=["POST"])
+    async def echo(req: func.HttpRequest) -> func.HttpResponse:
+        text = f"{req.route_params['name']} {req.params.get('q')} {req.get_body().decode()}"
+        return func.HttpResponse(text, status_code=202, headers={"x-own": "1"})
+
+    @found.route("broken", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+    def broken(req: func.HttpRequest) -> str:
+        raise ValueError("SECRET")
+
+    options = HostOptions(port=0, function_key="k")
+    async with TriggerHost(options, {}, found) as running:
+        yield f"{running.url}/api"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status", "body"),
+    [
+        pytest.param("GET", "open", {}, 200, "open", id="anonymous"),
+        pytest.param("POST", "echo/a?q=1", {}, 401, "", id="no key"),
+        pytest.param("POST", "echo/a", {"x-functions-key": "x"}, 401, "", id="wrong key"),
+        pytest.param("POST", "echo/a?q=1", {"x-functions-key": "k"}, 202, "a 1 hi", id="header"),
+        pytest.param("POST", "echo/a?code=k", {}, 202, "a None hi", id="query"),
+        pytest.param("GET", "echo/a?code=k", {}, 404, "", id="wrong method"),
+        pytest.param("GET", "nowhere", {}, 404, "", id="unknown route"),
+        pytest.param("GET", "broken", {}, 500, "", id="an exception tells nothing"),
+    ],
+)
+async def test_routes_methods_and_keys_are_as_in_azure(
+    web: str, method: str, path: str, headers: dict[str, str], status: int, body: str
+) -> None:
+    """Also what a caller sees of an error."""
+    import aiohttp  # noqa: PLC0415 - used here only
+
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request(method, f"{web}/{path}", headers=headers, data="hi") as response,
+    ):
+        assert (response.status, await response.text()) == (status, body)

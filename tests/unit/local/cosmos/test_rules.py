@@ -1,0 +1,161 @@
+"""The pure rules of the embedded Cosmos DB."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from local.cosmos import charges
+from local.cosmos.auth import check, resource, signature
+from local.cosmos.budget import Budget
+from local.cosmos.errors import ServiceError
+from local.cosmos.partitions import effective_key, split_evenly
+from local.cosmos.patches import patched
+from tests.support import FakeTime
+
+ALL = {"includedPaths": [{"path": "/*"}], "excludedPaths": [{"path": '/"_etag"/?'}]}
+FEW = {"includedPaths": [{"path": "/streamId/?"}], "excludedPaths": [{"path": "/*"}]}
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [(ALL, 6), (FEW, 1), ({"indexingMode": "none"}, 0)],
+    ids=["everything", "one path", "no index"],
+)
+def test_indexed_properties_follow_the_policy(policy: dict[str, Any], expected: int) -> None:
+    """Each costs RU with every write."""
+    document = {"id": "1", "streamId": "s", "data": {"a": 1, "b": [1, 2], "c": None}}
+
+    assert charges.indexed_properties(policy, document) == expected
+
+
+@pytest.mark.parametrize(
+    ("charge", "expected"),
+    [
+        pytest.param(charges.read(1), 1.0, id="a small read"),
+        pytest.param(charges.read(1025), 2.0, id="a read over 1 KB"),
+        pytest.param(charges.write(400, 1), 5.2, id="a lean event"),
+        pytest.param(charges.write(400, 10), 7.0, id="everything indexed"),
+        pytest.param(charges.write(400, 1, replaces=True), 9.36, id="a replace"),
+        pytest.param(charges.feed(10_240), 2.0, id="a feed page of 10 KB"),
+        pytest.param(charges.query(100, 1024), 4.5, id="a query over 100 documents"),
+    ],
+)
+def test_charges_follow_the_model(charge: float, expected: float) -> None:
+    """As written down beside it."""
+    assert charge == pytest.approx(expected)
+
+
+def test_a_budget_is_one_seconds_worth_and_refills() -> None:
+    """A request may overdraw it; the next one waits exactly until it is positive again."""
+    clock = FakeTime()
+    budget = Budget(100.0, clock)
+
+    assert budget.wait_ms() == 0
+    budget.take(150.0)
+    assert budget.wait_ms() == 501
+    clock.now += 0.501
+    assert budget.wait_ms() == 0
+    clock.now += 60
+    assert budget.wait_ms() == 0
+    budget.take(100.0)
+    assert budget.wait_ms() == 1
+
+
+def test_without_a_rate_there_is_no_limit() -> None:
+    """The default."""
+    budget = Budget(None, FakeTime())
+    budget.take(1e9)
+
+    assert budget.wait_ms() == 0
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 16, 64])
+def test_partitions_cover_the_key_space_without_gaps(count: int) -> None:
+    """Each key has exactly one."""
+    ranges = split_evenly(count)
+
+    assert (ranges[0].minimum, ranges[-1].maximum) == ("", "FF")
+    assert all(a.maximum == b.minimum for a, b in pairwise(ranges))
+    for number in range(100):
+        assert sum(each.holds(effective_key(f"s{number}")) for each in ranges) == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/", ("", "")),
+        ("/dbs", ("dbs", "")),
+        ("/dbs/d", ("dbs", "dbs/d")),
+        ("/dbs/d/colls", ("colls", "dbs/d")),
+        ("/dbs/d/colls/c/docs", ("docs", "dbs/d/colls/c")),
+        ("/dbs/d/colls/c/docs/x/", ("docs", "dbs/d/colls/c/docs/x")),
+    ],
+)
+def test_what_is_signed_follows_from_the_path(path: str, expected: tuple[str, str]) -> None:
+    """A list's link is that of its parent."""
+    assert resource(path) == expected
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    ["", "nonsense", "type%3Dmaster%26ver%3D1.0%26sig%3Dwrong", "type%3Daad%26ver%3D1.0%26sig%3Dx"],
+)
+def test_other_signatures_are_refused(authorization: str) -> None:
+    """401."""
+    with pytest.raises(ServiceError) as caught:
+        check(b"key", "GET", "/dbs", "now", authorization)
+
+    assert caught.value.status == 401
+
+
+def test_a_signature_is_for_one_request_only() -> None:
+    """Verb, resource and date are part of it."""
+    found = {
+        signature(b"key", *request)
+        for request in (("GET", "/dbs", "a"), ("POST", "/dbs", "a"), ("GET", "/dbs/x", "a"))
+    }
+
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize(
+    ("operation", "expected"),
+    [
+        ({"op": "add", "path": "/list/0", "value": 9}, {"n": 1, "list": [9, 1, 2], "o": {"x": 1}}),
+        ({"op": "set", "path": "/list/0", "value": 9}, {"n": 1, "list": [9, 2], "o": {"x": 1}}),
+        ({"op": "replace", "path": "/o/x", "value": 2}, {"n": 1, "list": [1, 2], "o": {"x": 2}}),
+        ({"op": "remove", "path": "/o/x"}, {"n": 1, "list": [1, 2], "o": {}}),
+        ({"op": "incr", "path": "/n", "value": -3}, {"n": -2, "list": [1, 2], "o": {"x": 1}}),
+    ],
+)
+def test_patches_change_a_copy(operation: dict[str, Any], expected: dict[str, Any]) -> None:
+    """The document itself stays."""
+    document = {"n": 1, "list": [1, 2], "o": {"x": 1}}
+
+    assert patched(document, [operation]) == expected
+    assert document == {"n": 1, "list": [1, 2], "o": {"x": 1}}
+
+
+@pytest.mark.parametrize(
+    "operations",
+    [
+        None,
+        [],
+        [{"op": "set", "path": "/n"}] * 11,
+        [{"op": "move", "path": "/n"}],
+        [{"op": "set", "path": "n"}],
+        [{"op": "replace", "path": "/none", "value": 1}],
+        [{"op": "set", "path": "/none/x", "value": 1}],
+        [{"op": "incr", "path": "/text", "value": 1}],
+        [{"op": "add", "path": "/text/0", "value": 1}],
+    ],
+)
+def test_unusable_patches_are_refused(operations: object) -> None:
+    """400."""
+    with pytest.raises(ServiceError) as caught:
+        patched({"n": 1, "text": "x"}, operations)
+
+    assert caught.value.status == 400

@@ -1,0 +1,225 @@
+"""The pure rules of the trigger host."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import azure.functions as func
+import pytest
+
+from local.host.bindings import CosmosTrigger, HttpTrigger, RetryPolicy, declared
+from local.host.http import pattern
+from local.host.leases import (
+    Lease,
+    LeaseTiming,
+    PartitionRange,
+    lease_prefix,
+    new_lease,
+    successors,
+    timestamp,
+    to_take,
+)
+from local.host.retries import delay
+from local.host.settings import Account, HostError, load_settings, resolve
+
+NOW = datetime(2026, 8, 1, 12, tzinfo=timezone.utc)
+TIMING = LeaseTiming()
+
+
+def lease(token: str, owner: str | None, age: float = 1.0) -> Lease:
+    written = timestamp(NOW - timedelta(seconds=age))
+    return Lease({"id": f"p..{token}", "LeaseToken": token, "Owner": owner, "timestamp": written})
+
+
+@pytest.mark.parametrize(
+    ("owners", "expected"),
+    [
+        pytest.param("----", "0123", id="alone: all"),
+        pytest.param("aa--", "23", id="half is taken: the other half"),
+        pytest.param("aaa-", "3", id="a free one first"),
+        pytest.param("aaaa", "0", id="nothing free: one is stolen"),
+        pytest.param("aame", "", id="a fair share"),
+        pytest.param("aamm", "", id="balanced"),
+        pytest.param("aaam", "0", id="one too many elsewhere"),
+        pytest.param("abcd", "", id="more workers than leases"),
+        pytest.param("abc-", "3", id="more workers, one free"),
+        pytest.param("", "", id="no leases"),
+        pytest.param("xxaa", "01", id="an expired owner"),
+    ],
+)
+def test_balancing_follows_the_processor(owners: str, expected: str) -> None:
+    """Owners by lease: `-` free, `m` me, `x` one that is gone."""
+    leases = [
+        lease(str(nth), None if owner == "-" else owner, 90 if owner == "x" else 1)
+        for nth, owner in enumerate(owners)
+    ]
+
+    found = to_take(leases, "m", NOW, TIMING)
+
+    assert "".join(each.token for each in found) == expected
+
+
+@pytest.mark.parametrize(
+    ("failures", "random", "expected"),
+    [(1, 0.5, 2.0), (2, 0.5, 4.0), (3, 0.5, 6.0), (3, 0.0, 5.2), (5, 0.5, 18.0), (50, 0.5, 60.0)],
+)
+def test_exponential_delays_follow_the_sdk(failures: int, random: float, expected: float) -> None:
+    """The first is the minimum, later ones grow to the maximum and stay there."""
+    policy = RetryPolicy(exponential=True, count=-1, minimum=2.0, maximum=60.0)
+
+    assert delay(policy, failures, random) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("failures", "expected"), [(1, 5.0), (2, 5.0), (3, None)])
+def test_a_finite_policy_ends(failures: int, expected: float | None) -> None:
+    """After so many repetitions."""
+    policy = RetryPolicy(exponential=False, count=2, minimum=5.0, maximum=5.0)
+
+    assert delay(policy, failures, 0.0) == expected
+
+
+def test_lease_ids_are_those_of_the_trigger() -> None:
+    """Prefix, host without scheme and port, resource ids of database and container."""
+    found = lease_prefix("orders-", "https://acct.documents.azure.com:443", "3FIlAOzjvyg=")
+
+    assert found == "orders-acct.documents.azure.com_3FIlAA==_3FIlAOzjvyg="
+
+
+def test_a_new_lease_is_as_the_trigger_creates_it() -> None:
+    """Every property, null where it writes null."""
+    found = new_lease("p", PartitionRange(id="0", minimum="", maximum="FF"), None)
+
+    assert found == {
+        "id": "p..0",
+        "version": 0,
+        "LeaseToken": "0",
+        "FeedRange": {"Range": {"min": "", "max": "FF"}},
+        "Owner": None,
+        "ContinuationToken": None,
+        "properties": {},
+        "timestamp": None,
+        "Mode": "Incremental Feed",
+    }
+
+
+def test_after_a_split_each_child_goes_on_from_the_parents_token() -> None:
+    """Children of version 0."""
+    parent = Lease(new_lease("p", PartitionRange(id="0", minimum="", maximum="40"), '"7"'))
+    today = [
+        PartitionRange(id="1", minimum="", maximum="20"),
+        PartitionRange(id="2", minimum="20", maximum="40"),
+        PartitionRange(id="3", minimum="40", maximum="FF"),
+    ]
+
+    found = successors("p", parent, today, '"9"')
+
+    assert [(each["LeaseToken"], each["ContinuationToken"]) for each in found] == [
+        ("1", '"9"'),
+        ("2", '"9"'),
+    ]
+
+
+def test_after_a_merge_one_lease_keeps_the_old_range() -> None:
+    """Of version 1, over a part of the new partition."""
+    parent = Lease(new_lease("p", PartitionRange(id="0", minimum="", maximum="40"), '"7"'))
+
+    (found,) = successors("p", parent, [PartitionRange(id="9", minimum="", maximum="FF")], '"7"')
+
+    assert (found["version"], found["LeaseToken"]) == (1, "-40")
+    assert found["FeedRange"] == {"Range": {"min": "", "max": "40"}}
+
+
+def test_unknown_properties_of_a_lease_are_kept() -> None:
+    """Another version of the trigger may have written them."""
+    found = Lease({"id": "p..0", "properties": {"x": "y"}, "new": 1}).changed(NOW, Owner="me")
+
+    assert (found["new"], found["properties"], found["Owner"]) == (1, {"x": "y"}, "me")
+
+
+@pytest.mark.parametrize(
+    ("route", "expected"),
+    [
+        ("commands/{command}", "commands/{command:[^{}/]+}"),
+        ("items/{id:int}", r"items/{id:-?\d+}"),
+        ("files/{*rest}", "files/{rest:.*}"),
+        ("/health/", "health"),
+    ],
+)
+def test_routes_are_read_as_azure_reads_them(route: str, expected: str) -> None:
+    """Parameters, constraints, and the rest of a path."""
+    assert pattern(route) == expected
+
+
+def app() -> func.FunctionApp:
+    found = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+
+    @found.function_name("fed")
+    @found.retry(strategy="fixed_delay", max_retry_count="3", delay_interval="00:00:10")
+    @found.cosmos_db_trigger(
+        arg_name="documents",
+        connection="C",
+        database_name="%Db%",
+        container_name="events",
+        lease_expiration_interval=9000,
+    )
+    def fed(documents: func.DocumentList) -> None: ...
+
+    @found.route("a/{b}", methods=["POST"])
+    def asked(req: func.HttpRequest) -> str:
+        return ""
+
+    return found
+
+
+def test_bindings_are_read_with_the_triggers_defaults() -> None:
+    """As the extension has them."""
+    fed, asked = declared(app(), {"Db": "projections"})
+
+    assert isinstance(fed, CosmosTrigger)
+    assert (fed.database, fed.lease_database, fed.lease_container) == (
+        "projections",
+        "projections",
+        "leases",
+    )
+    assert (fed.max_items, fed.poll_delay, fed.expiration, fed.acquire) == (100, 5.0, 9.0, None)
+    assert fed.function.retry == RetryPolicy(exponential=False, count=3, minimum=10.0, maximum=10.0)
+    assert isinstance(asked, HttpTrigger)
+    assert (asked.route, asked.methods, asked.level) == ("a/{b}", ("POST",), "function")
+
+
+def test_a_missing_setting_is_named_with_its_binding() -> None:
+    """As the real host does, which refuses to start the function."""
+    with pytest.raises(HostError, match="Setting Db is missing; databaseName of function fed"):
+        declared(app(), {})
+
+
+def test_references_are_resolved_inside_text() -> None:
+    """Several of them."""
+    assert resolve("%A%-x-%B%", {"A": "1", "B": "2"}, "here") == "1-x-2"
+
+
+@pytest.mark.parametrize("text", ["", "AccountKey=k", "AccountEndpoint=http://x"])
+def test_an_unusable_connection_is_named(text: str) -> None:
+    """And the key is not shown."""
+    with pytest.raises(HostError, match="Setting C, which here needs"):
+        Account.of("C", {"C": text}, "here")
+
+
+def test_the_environment_wins_over_the_settings_file(tmp_path: Path) -> None:
+    """As for the real host."""
+    content: dict[str, Any] = {"Values": {"A": "file", "B": "file"}}
+    (tmp_path / "local.settings.json").write_text(json.dumps(content), encoding="utf-8")
+
+    assert load_settings(tmp_path, {"A": "environment"}) == {"A": "environment", "B": "file"}
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"Values": 5}'])
+def test_an_unreadable_settings_file_is_named(tmp_path: Path, text: str) -> None:
+    """With what was expected."""
+    (tmp_path / "local.settings.json").write_text(text, encoding="utf-8")
+
+    with pytest.raises(HostError, match=r"local\.settings\.json: expected a JSON object"):
+        load_settings(tmp_path, {})
