@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 from typing import TYPE_CHECKING, TypeVar
 
@@ -37,6 +38,7 @@ def environment(settings: Path) -> Mapping[str, str]:
 
 def run(work: Coroutine[object, object, ResultT]) -> ResultT:
     """Run a command's work; an error becomes one line and exit code 1, Ctrl-C a clean end."""
+    logging.basicConfig(level=logging.ERROR)  # the SDK warns of what the error says as well
     try:
         return asyncio.run(work)
     except EngineError as error:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from admin.environment import environment, run
-from core.cosmos import open_client
+from core.cosmos import opened_client
 from core.provisioning import Provisioned, provision
 from core.settings import Settings
 
@@ -31,5 +31,5 @@ def init(
 
 async def _provision(path: Path) -> list[Provisioned]:
     settings = Settings.read(environment(path))
-    async with open_client(settings.require_connection()) as client:
+    async with opened_client(settings.require_connection()) as client:
         return await provision(client, settings)

@@ -137,7 +137,7 @@ def _row(status: LeaseStatus, now: datetime, *, stuck: bool) -> tuple[str, ...]:
 
 def _total(module: ModuleStatus) -> tuple[str, ...]:
     if not module.leases:
-        return (module.name, "", "", "no leases: the trigger has never started", "", "", "", "")
+        return (module.name, "", "", "not started", "", "", "", "")
     word = "caught up" if module.caught_up else "behind"
     lag = module.lag
     return (module.name, "", "", word, "", f"{lag.transactions:,}", f"{lag.seconds:,.0f} s", "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies_environment
 
@@ -23,7 +23,7 @@ from core.errors import (
 from core.failures import Failure, classify
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from core.settings import Connection
 
@@ -66,6 +66,16 @@ def open_client(connection: Connection) -> CosmosClient:
     )
 
 
+@asynccontextmanager
+async def opened_client(connection: Connection) -> AsyncIterator[CosmosClient]:
+    """A client for as long as it is used; closed whatever happens."""
+    client = open_client(connection)
+    try:
+        yield client
+    finally:
+        await client.close()
+
+
 @contextmanager
 def cosmos_errors(doing: str, *, absent: type[CosmosError] = ConfigurationError) -> Iterator[None]:
     """Turn whatever the SDK raises into one of our errors, which says what was being done.
@@ -105,8 +115,8 @@ def _translate(doing: str, error: Exception, absent: type[CosmosError]) -> Cosmo
         failure = Failure.CONFIGURATION
     answer = f"Cosmos DB answered {status}" if status else f"no answer ({type(error).__name__})"
     message = f"While {doing}: {answer}{f'/{sub_status}' if sub_status else ''}."
-    if failure in _REMEDIES:
-        message = f"{message} {_REMEDIES[failure]}"
+    remedy = _REMEDIES.get(failure, "" if status else "Check that the endpoint can be reached.")
+    message = f"{message} {remedy}".rstrip()
     if failure is Failure.THROTTLED:
         return ThrottledError(
             message, status=status, sub_status=sub_status, retry_after=_hint_of(error)

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from core.cosmos import open_client
+from core.cosmos import opened_client
 from core.errors import EngineError
 from core.provisioning import provision
 from core.settings import CONNECTION, Settings
@@ -76,7 +76,7 @@ async def _run(settings: dict[str, str], cosmos: Options | None, options: HostOp
 
 
 async def _provision(settings: Settings) -> None:
-    async with open_client(settings.require_connection()) as client:
+    async with opened_client(settings.require_connection()) as client:
         await provision(client, settings)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from azure.cosmos.aio import CosmosClient, DatabaseProxy
 
-from core.cosmos import open_client
+from core.cosmos import opened_client
 from core.provisioning import provision
 from core.settings import Settings
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos, Options
@@ -44,6 +44,6 @@ def environ(cosmos: EmbeddedCosmos) -> dict[str, str]:
 async def database(environ: dict[str, str]) -> AsyncIterator[DatabaseProxy]:
     """The application's database with its containers."""
     settings = Settings.read(environ)
-    async with open_client(settings.require_connection()) as opened:
+    async with opened_client(settings.require_connection()) as opened:
         await provision(opened, settings)
         yield opened.get_database_client(settings.database)

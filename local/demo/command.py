@@ -44,7 +44,7 @@ def demo(  # noqa: PLR0917 - one parameter for each option
     try:
         report = _play(read_follows(follows, limit), partitions, throughput, kills, console)
     except (FollowFileError, ProcessError, ApplicationError) as error:
-        console.print(f"[red]{error}[/red]", highlight=False)
+        typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
     except KeyboardInterrupt:
         console.print("Stopped.")

@@ -1,0 +1,204 @@
+"""The commands as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import HTTPError
+
+import pytest
+
+from local.cosmos import WELL_KNOWN_KEY
+from local.demo.processes import free_port
+from tests.support import attempts
+
+ROOT = Path(__file__).parents[2]
+
+
+def environment(**settings: str) -> dict[str, str]:
+    return {**os.environ, **settings}
+
+
+def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own commands
+        [sys.executable, "-m", *arguments],
+        cwd=ROOT,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+
+@contextmanager
+def running(*arguments: str, probe: str, **settings: str) -> Iterator[subprocess.Popen[str]]:
+    """A command that goes on until it is stopped, once it answers."""
+    process = subprocess.Popen(  # noqa: S603 - our own commands
+        [sys.executable, "-m", *arguments],
+        cwd=ROOT,
+        env=environment(**settings),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        for _ in attempts(30):
+            if answers(probe):
+                break
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.05)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5):  # noqa: S310 - our own server
+            return True
+    except HTTPError:
+        return True
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_the_local_machine_stops_cleanly(how: signal.Signals) -> None:
+    """On Ctrl-C and on SIGTERM: exit code 0, nothing but its own words."""
+    port, cosmos_port = free_port(), free_port()
+    arguments = ("run", "--port", str(port), "--cosmos-port", str(cosmos_port))
+
+    with running("local", *arguments, probe=f"http://127.0.0.1:{port}/api/health") as process:
+        process.send_signal(how)
+        output, _ = process.communicate(timeout=30)
+
+    assert process.returncode == 0, output
+    assert output.splitlines()[-1] == "Stopped."
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_the_embedded_cosmos_stops_cleanly(how: signal.Signals, tmp_path: Path) -> None:
+    """And its data is where it was told to be."""
+    port = free_port()
+    probe = f"http://127.0.0.1:{port}/_local/statistics"
+    arguments = ("cosmos", "--port", str(port), "--data", str(tmp_path))
+
+    with running("local", *arguments, probe=probe) as process:
+        process.send_signal(how)
+        output, _ = process.communicate(timeout=30)
+
+    assert process.returncode == 0, output
+    assert (tmp_path / "cosmos.sqlite3").exists()
+
+
+def test_a_taken_port_is_said() -> None:
+    """In one line."""
+    port = free_port()
+    probe = f"http://127.0.0.1:{port}/_local/statistics"
+
+    with running("local", "cosmos", "--port", str(port), probe=probe):
+        second = run("local", "cosmos", "--port", str(port))
+
+    assert second.returncode == 1
+    assert f"cannot start on port {port}" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_the_demo_survives_a_killed_host(tmp_path: Path) -> None:
+    """Every user exactly as in the graph, and the figures in a file."""
+    graph, figures = tmp_path / "follows.csv", tmp_path / "out.json"
+    lines = [f"u{number % 7},u{number % 11}" for number in range(120)]
+    graph.write_text("\n".join(["source,target", *lines]), encoding="utf-8")
+
+    done = run(
+        *("local", "demo", "--follows", str(graph), "--kills", "1"),
+        *("--partitions", "2", "--json", str(figures)),
+    )
+
+    found = json.loads(figures.read_text(encoding="utf-8"))
+    expected = {(a, b) for a, b in (line.split(",") for line in lines) if a != b}
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert found["follows"] == found["followed_events"] == len(expected)
+    assert found["was_followed_events"] == len(expected)
+    assert found["users_wrong"] == found["lost"] == found["duplicated"] == 0
+    assert found["dead_letters"] == 0
+    assert found["users_checked"] == 11
+    assert found["host_starts"] == 2
+    assert len(found["checkpoints"]) == 2
+    assert found["events_per_second"] > 0
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [("a b\nalone\n", "line 2: 'alone'"), ("", "holds no follow"), (None, "Cannot read")],
+    ids=["a broken line", "an empty file", "no file"],
+)
+def test_a_bad_graph_is_refused_before_anything_is_written(
+    tmp_path: Path, content: str | None, expected: str
+) -> None:
+    """With the line and what was expected."""
+    graph = tmp_path / "follows.txt"
+    if content is not None:
+        graph.write_text(content, encoding="utf-8")
+
+    done = run("local", "demo", "--follows", str(graph))
+
+    assert done.returncode == 1
+    assert expected in done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_status_and_init_speak_to_any_account() -> None:
+    """By the app's own settings; as a table and as JSON."""
+    port = free_port()
+    endpoint = f"http://127.0.0.1:{port}/"
+    settings = {"CosmosConnection": f"AccountEndpoint={endpoint};AccountKey={WELL_KNOWN_KEY};"}
+    probe = f"{endpoint}_local/statistics"
+
+    with running("local", "cosmos", "--port", str(port), probe=probe):
+        missing = run("admin", "status", **settings)
+        created = run("admin", "init", **settings)
+        again = run("admin", "init", "--json", **settings)
+        table = run("admin", "status", **settings)
+        figures = run("admin", "status", "--json", **settings)
+
+    assert missing.returncode == 1
+    assert "admin init" in missing.stderr
+    assert created.stdout == "events: created\nleases: created\ndeadletters: created\n"
+    assert json.loads(again.stdout) == {"events": False, "leases": False, "deadletters": False}
+    assert "not started" in table.stdout
+    assert json.loads(figures.stdout)["projections"][0]["name"] == "followship"
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, "Setting CosmosConnection: is missing"),
+        ({"CosmosConnection": "AccountKey=S3CRET"}, "no AccountEndpoint"),
+        (
+            {"CosmosConnection": "AccountEndpoint=http://127.0.0.1:9/;AccountKey=UzNDUkVU;"},
+            "no answer",
+        ),
+    ],
+    ids=["missing", "malformed", "nobody there"],
+)
+def test_wrong_settings_are_one_line(settings: dict[str, str], expected: str) -> None:
+    """Exit code 1, and the key is not in it."""
+    done = run("admin", "init", **settings)
+
+    assert done.returncode == 1
+    assert expected in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "S3CRET" not in done.stderr
+    assert "UzNDUkVU" not in done.stderr
