@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 from local.cosmos.errors import ServiceError, unauthorized
 
@@ -23,12 +22,17 @@ def check(key: bytes, verb: str, path: str, date: str, authorization: str) -> No
     Raises:
         ServiceError: 401.
     """
-    fields = dict(parse_qsl(unquote(authorization).replace("+", "%2B")))
+    fields = dict(part.partition("=")[::2] for part in unquote(authorization).split("&"))
     if fields.get("type") == "aad":
         raise ServiceError(
-            401, "Unauthorized", "The embedded Cosmos DB knows its key only, no identities."
+            401,
+            "Unauthorized",
+            "The embedded Cosmos DB takes its account key only, no Microsoft Entra tokens: "
+            "use a connection string.",
+            charge=0,
         )
-    if not hmac.compare_digest(fields.get("sig", ""), signature(key, verb, path, date)):
+    expected = signature(key, verb, path, date)
+    if not hmac.compare_digest(fields.get("sig", "").encode(), expected.encode()):
         raise unauthorized()
 
 
@@ -36,11 +40,11 @@ def signature(key: bytes, verb: str, path: str, date: str) -> str:
     """The signature that the account's key gives this request, Base64."""
     kind, link = resource(path)
     text = f"{verb.lower()}\n{kind}\n{link}\n{date.lower()}\n\n"
-    return base64.b64encode(hmac.new(key, text.encode(), hashlib.sha256).digest()).decode()
+    return base64.b64encode(hmac.digest(key, text.encode(), "sha256")).decode()
 
 
 def resource(path: str) -> tuple[str, str]:
-    """Resource type and link of a path: a collection's link is that of its parent."""
+    """Resource type and link of a path: the link of a list is that of its parent."""
     segments = [segment for segment in path.split("/") if segment]
     if len(segments) % 2:
         return segments[-1].lower(), "/".join(segments[:-1])

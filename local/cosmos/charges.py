@@ -6,20 +6,19 @@ refused create little. Work that must be paced sees realistic proportions; no bi
 
 | request | RU |
 |---|---|
-| point read | 1 for each KB |
-| create | 4 + 1 for each KB + 0.2 for each indexed property |
+| point read | 1 for each KB begun |
+| create | 4 + 1 for each KB begun + 0.2 for each indexed value |
 | replace, patch, an upsert that replaces | 1.8 times a create |
 | delete | as a create |
-| refused (404, 409, 412) | 1 |
+| refused (404, 409, 412, ...) | 1 |
+| refused as throttled, or for its signature | 0 |
 | transactional batch, bulk | the sum of its operations |
 | query | 2.3 + 0.02 for each document looked at + 0.2 for each KB returned |
-| change feed page | 1 + 0.1 for each KB returned |
+| change feed page | 1 + 0.1 for each KB returned; 1 when there is nothing new |
 | anything else | 1 |
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 _KB = 1024
 _REPLACED = 1.8
@@ -31,9 +30,9 @@ def read(size: int) -> float:
 
 
 def write(size: int, indexed: int, *, replaces: bool = False) -> float:
-    """A create, or a replace, of an item of so many bytes and indexed properties."""
+    """A create, or a replace, of an item of so many bytes and indexed values."""
     created = 4.0 + _kilobytes(size) + 0.2 * indexed
-    return round(created * _REPLACED, 2) if replaces else created
+    return round(created * _REPLACED if replaces else created, 2)
 
 
 def query(looked_at: int, returned: int) -> float:
@@ -44,34 +43,6 @@ def query(looked_at: int, returned: int) -> float:
 def feed(returned: int) -> float:
     """A page of the change feed of so many bytes."""
     return round(1.0 + 0.1 * returned / _KB, 2)
-
-
-def indexed_properties(policy: dict[str, Any], document: dict[str, Any]) -> int:
-    """How many scalar properties of a document its container's policy has indexed.
-
-    A path that is included by name wins over an excluded `/*`, as the more precise one.
-    """
-    if policy.get("indexingMode") == "none":
-        return 0
-    excluded = {each["path"] for each in policy.get("excludedPaths", ())}
-    included = {each["path"] for each in policy.get("includedPaths", ())}
-    if "/*" not in excluded:
-        return sum(
-            _scalars(value) for name, value in document.items() if f"/{name}/*" not in excluded
-        )
-    return sum(
-        _scalars(value)
-        for name, value in document.items()
-        if f"/{name}/?" in included or f"/{name}/*" in included
-    )
-
-
-def _scalars(value: object) -> int:
-    if isinstance(value, dict):
-        return sum(map(_scalars, value.values()))
-    if isinstance(value, list):
-        return sum(map(_scalars, value))
-    return 1
 
 
 def _kilobytes(size: int) -> int:

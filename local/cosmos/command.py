@@ -21,15 +21,16 @@ def cosmos(
         int | None, typer.Option(min=1, help="RU/s of each container; unlimited if not given.")
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Keep the data in this folder.")] = None,
-    key: Annotated[str, typer.Option(help="Account key.")] = WELL_KNOWN_KEY,
+    key: Annotated[str, typer.Option(help="Account key, Base64.")] = WELL_KNOWN_KEY,
 ) -> None:
     """Run the embedded Cosmos DB alone, until Ctrl-C or SIGTERM."""
     options = Options(port=port, partitions=partitions, throughput=throughput, data=data, key=key)
     try:
         asyncio.run(_serve(options))
     except OSError as error:
-        typer.echo(f"The embedded Cosmos DB cannot start on port {port}: {error}", err=True)
-        raise typer.Exit(1) from None
+        _fail(f"The embedded Cosmos DB cannot start on port {port}: {error}")
+    except ValueError:
+        _fail("The embedded Cosmos DB cannot start: the account key must be Base64 (--key).")
 
 
 async def _serve(options: Options) -> None:
@@ -39,3 +40,8 @@ async def _serve(options: Options) -> None:
             typer.echo(f"CosmosConnection={server.connection_string}")
         await until_stopped()
     typer.echo("Stopped.")
+
+
+def _fail(message: str) -> None:
+    typer.echo(message, err=True)
+    raise typer.Exit(1)

@@ -1,30 +1,37 @@
-"""What can be done to one item, inside a transaction of its physical partition."""
+"""What can be done to the items of one physical partition, in one transaction."""
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from local.cosmos import charges
+from local.cosmos.calls import CREATED, NO_CONTENT, OK
+from local.cosmos.definitions import time_to_live
 from local.cosmos.errors import bad_request, conflict, not_found, precondition_failed, too_large
-from local.cosmos.patches import patched
+from local.cosmos.jsontext import decode, encode
+from local.cosmos.partitions import key_of_document
+from local.cosmos.patches import holds, patched
 from local.cosmos.rids import item_rid
-from local.cosmos.storage import Item
+from local.cosmos.table import Item
 
 if TYPE_CHECKING:
-    from local.cosmos.account import Container, Partition
-    from local.cosmos.storage import Storage
+    from contextlib import AbstractContextManager
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from local.cosmos.containers import Container, Partition
+    from local.cosmos.partitions import Key
 
 _LARGEST = 2 * 1024 * 1024
 _LONGEST_ID = 1023
-_SYSTEM = ("_rid", "_self", "_etag", "_attachments", "_ts")
-_CREATED, _OK, _DELETED = 201, 200, 204
+_SYSTEM = frozenset({"_rid", "_self", "_etag", "_attachments", "_ts", "_lsn"})
+_KEY_MISMATCH = 1001
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Done:
     """What one operation answers; `body` is JSON text, None where there is none."""
 
@@ -34,7 +41,7 @@ class Done:
     etag: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Conditions:
     """Preconditions on the ETag of the item that is there."""
 
@@ -53,143 +60,157 @@ class Conditions:
             raise precondition_failed()
 
 
-ALWAYS = Conditions()
-
-
 class Transaction:
-    """Operations that share one LSN of one physical partition.
+    """Operations that share one LSN of one physical partition; a context manager.
 
-    Use inside `storage.transaction()`; nothing is visible to the change feed before `commit`.
+    All of them are stored when the block ends, and none if it raises.
     """
 
-    def __init__(self, storage: Storage, container: Container, partition: Partition) -> None:
-        self._storage = storage
+    def __init__(self, container: Container, partition: Partition) -> None:
         self._container = container
+        self._table = container.table
         self._partition = partition
         self._lsn = partition.lsn + 1
         self._now = int(time.time())
-        self._wrote = False
+        self._writes = 0
+        self._scope: AbstractContextManager[None] = container.storage.transaction()
 
-    def commit(self) -> None:
-        """Take the LSN, if anything was written."""
-        if self._wrote:
-            self._storage.set_lsn(self._container.number, self._partition.range.id, self._lsn)
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._scope.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Store what was written, with its LSN, or nothing."""
+        wrote = kind is None and self._writes > 0
+        if wrote:
+            self._container.storage.set_lsn(
+                self._container.number, self._partition.range.id, self._lsn
+            )
+        self._scope.__exit__(kind, error, traceback)
+        if wrote:
             self._partition.lsn = self._lsn
 
-    def read(self, key: str, item_id: str) -> Done:
+    def read(self, key: Key, item_id: str) -> Done:
         """The item as it is."""
         item = self._require(key, item_id)
-        return Done(status=_OK, charge=charges.read(len(item.body)), body=item.body, etag=item.etag)
+        return Done(OK, charges.read(len(item.body)), item.body, item.etag)
 
-    def create(self, key: str, epk: str, document: dict[str, Any]) -> Done:
+    def create(self, key: Key, document: dict[str, Any]) -> Done:
         """A new item."""
-        item_id = checked_id(document)
+        item_id = self._checked(key, document)
         if self._current(key, item_id) is not None:
             raise conflict(f"Item {item_id!r}")
-        return self._put(None, key, epk, document)
+        return self._store(None, key, item_id, document)
 
-    def upsert(
-        self, key: str, epk: str, document: dict[str, Any], conditions: Conditions = ALWAYS
-    ) -> Done:
+    def upsert(self, key: Key, document: dict[str, Any], conditions: Conditions) -> Done:
         """A new item, or a new version of the one that is there."""
-        current = self._current(key, checked_id(document))
+        item_id = self._checked(key, document)
+        current = self._current(key, item_id)
         conditions.check(current)
-        return self._put(current, key, epk, document)
+        return self._store(current, key, item_id, document)
 
     def replace(
-        self, key: str, item_id: str, document: dict[str, Any], conditions: Conditions = ALWAYS
+        self, key: Key, item_id: str, document: dict[str, Any], conditions: Conditions
     ) -> Done:
         """A new version of an item that is there."""
         current = self._require(key, item_id)
         conditions.check(current)
-        if checked_id(document) != item_id:
+        if self._checked(key, document) != item_id:
             raise bad_request("An item's id cannot be changed.")
-        return self._put(current, key, current.epk, document)
+        return self._store(current, key, item_id, document)
 
     def patch(
-        self, key: str, item_id: str, operations: object, conditions: Conditions = ALWAYS
+        self, key: Key, item_id: str, request: dict[str, Any], conditions: Conditions
     ) -> Done:
         """A new version of an item with some properties changed."""
         current = self._require(key, item_id)
         conditions.check(current)
-        return self._put(current, key, current.epk, patched(json.loads(current.body), operations))
+        before = _own(decode(current.body))
+        if not holds(request.get("condition"), before):
+            raise precondition_failed()
+        document = patched(before, request.get("operations"))
+        if self._checked(key, document) != item_id:
+            raise bad_request("A patch cannot change an item's id.")
+        return self._store(current, key, item_id, document)
 
-    def delete(self, key: str, item_id: str, conditions: Conditions = ALWAYS) -> Done:
+    def delete(self, key: Key, item_id: str, conditions: Conditions) -> Done:
         """The item is gone; the change feed does not tell."""
         current = self._require(key, item_id)
         conditions.check(current)
-        self._storage.remove(current.number)
-        self._wrote = True
-        indexed = charges.indexed_properties(self._container.policy, json.loads(current.body))
-        return Done(status=_DELETED, charge=charges.write(len(current.body), indexed))
+        self._table.remove(current.number)
+        self._writes += 1
+        indexed = self._container.indexed_paths.count(_own(decode(current.body)))
+        return Done(NO_CONTENT, charges.write(len(current.body), indexed))
 
-    def _current(self, key: str, item_id: str) -> Item | None:
-        item = self._storage.item(self._container.number, key, item_id)
-        if item is not None and is_expired(item, self._now):
-            self._storage.remove(item.number)
+    def _current(self, key: Key, item_id: str) -> Item | None:
+        item = self._table.find(key.text, item_id)
+        if item is not None and item.is_expired(self._container.default_ttl, self._now):
+            self._table.remove(item.number)
             return None
         return item
 
-    def _require(self, key: str, item_id: str) -> Item:
+    def _require(self, key: Key, item_id: str) -> Item:
         item = self._current(key, item_id)
         if item is None:
             raise not_found(f"Item {item_id!r}")
         return item
 
-    def _put(self, current: Item | None, key: str, epk: str, document: dict[str, Any]) -> Done:
-        number = current.number if current else self._storage.next_number()
-        etag = f'"{uuid4()}"'
-        body = self._body(document, number, etag)
+    def _checked(self, key: Key, document: dict[str, Any]) -> str:
+        if key_of_document(self._container.key_path, document) != key:
+            raise bad_request(
+                "The document has another partition key than the request.",
+                sub_status=_KEY_MISMATCH,
+            )
+        return checked_id(document)
+
+    def _store(
+        self, current: Item | None, key: Key, item_id: str, document: dict[str, Any]
+    ) -> Done:
+        number = self._table.new_number() if current is None else current.number
+        etag = self._new_etag()
+        own = _own(document)
+        body, size = self._body(own, number, etag)
+        item = Item(
+            number=number,
+            key=key.text,
+            id=item_id,
+            partition=self._partition.range.id,
+            epk=key.epk,
+            lsn=self._lsn,
+            etag=etag,
+            ts=self._now,
+            ttl=time_to_live(own, "ttl"),
+            body=body,
+        )
+        indexed = self._container.indexed_paths.count(own)
+        charge = charges.write(size, indexed, replaces=current is not None)
+        if current is None:
+            self._table.insert(item)
+            return Done(CREATED, charge, body, etag)
+        self._table.update(item)
+        return Done(OK, charge, body, etag)
+
+    def _new_etag(self) -> str:
+        """Unlike any other of this item: by LSN, and by place inside the transaction."""
+        self._writes += 1
+        return f'"{self._lsn:08x}-{self._writes:04x}-0700-0000-{self._now:08x}0000"'
+
+    def _body(self, own: dict[str, Any], number: int, etag: str) -> tuple[str, int]:
+        rid = item_rid(self._container.rid_bytes, number)
+        body = (
+            f'{encode(own)[:-1]},"_rid":"{rid}","_self":"{self._container.link}docs/{rid}/",'
+            f'"_etag":"\\"{etag[1:-1]}\\"","_attachments":"attachments/","_ts":{self._now}}}'
+        )
         size = len(body.encode())
         if size > _LARGEST:
             raise too_large("The item is over 2 MB.")
-        self._storage.put(
-            self._container.number,
-            Item(
-                number=number,
-                key=key,
-                id=document["id"],
-                partition=self._partition.range.id,
-                epk=epk,
-                lsn=self._lsn,
-                etag=etag,
-                ts=self._now,
-                expires=self._expires(document),
-                body=body,
-            ),
-        )
-        self._wrote = True
-        indexed = charges.indexed_properties(self._container.policy, document)
-        return Done(
-            status=_OK if current else _CREATED,
-            charge=charges.write(size, indexed, replaces=current is not None),
-            body=body,
-            etag=etag,
-        )
-
-    def _body(self, document: dict[str, Any], number: int, etag: str) -> str:
-        container = self._container
-        rid = item_rid(container.database.number, container.number, number)
-        own = {name: value for name, value in document.items() if name not in _SYSTEM}
-        system = {
-            "_rid": rid,
-            "_self": f"dbs/{container.database.rid}/colls/{container.rid}/docs/{rid}/",
-            "_etag": etag,
-            "_attachments": "attachments/",
-            "_ts": self._now,
-        }
-        return json.dumps({**own, **system}, separators=(",", ":"), ensure_ascii=False)
-
-    def _expires(self, document: dict[str, Any]) -> int | None:
-        if self._container.default_ttl is None:
-            return None
-        ttl = document.get("ttl", self._container.default_ttl)
-        return None if ttl == -1 else self._now + int(ttl)
-
-
-def is_expired(item: Item, now: float) -> bool:
-    """Whether the item's time to live is over; it is then as good as deleted."""
-    return item.expires is not None and item.expires <= now
+        return body, size
 
 
 def checked_id(document: dict[str, Any]) -> str:
@@ -200,22 +221,12 @@ def checked_id(document: dict[str, Any]) -> str:
     """
     item_id = document.get("id")
     if not isinstance(item_id, str) or not item_id:
-        raise bad_request(
-            "The input content is invalid because the required property 'id' is "
-            "missing, empty or no text."
-        )
+        raise bad_request("The required property 'id' is missing, empty or no text.")
     if len(item_id) > _LONGEST_ID or any(char in item_id for char in "/\\?#"):
-        raise bad_request(f"An id has up to {_LONGEST_ID} characters and none of / \\ ? #.")
+        raise bad_request(f"An item's id has up to {_LONGEST_ID} characters, none of / \\ ? #.")
     return item_id
 
 
-def key_of(container: Container, document: dict[str, Any]) -> Any:  # noqa: ANN401 - any JSON scalar
-    """The document's partition key; `{}` where it has none."""
-    value: Any = document
-    for step in container.key_path:
-        if not isinstance(value, dict) or step not in value:
-            return {}
-        value = value[step]
-    if isinstance(value, (dict, list)):
-        raise bad_request("A partition key is text, a number, true, false or null.")
-    return value
+def _own(document: dict[str, Any]) -> dict[str, Any]:
+    """The document without the service's properties."""
+    return {name: value for name, value in document.items() if name not in _SYSTEM}

@@ -44,8 +44,7 @@ def unauthorized() -> ServiceError:
     return ServiceError(
         401,
         "Unauthorized",
-        "The input authorization token can't serve the request: it is not signed with the "
-        "account's key for this verb, resource and date.",
+        "The request is not signed with the account's key for this verb, resource and date.",
         charge=0,
     )
 
@@ -55,10 +54,12 @@ def not_found(what: str, *, sub_status: int = 0) -> ServiceError:
     return ServiceError(404, "NotFound", f"{what} does not exist.", sub_status=sub_status)
 
 
-def not_allowed(what: str) -> ServiceError:
-    """405: this service has it, the embedded one does not."""
+def not_covered(what: str) -> ServiceError:
+    """405: the service may have it, the embedded one does not."""
     return ServiceError(
-        405, "MethodNotAllowed", f"{what} is not covered by the embedded Cosmos DB.", charge=0
+        405,
+        "MethodNotAllowed",
+        f"{what} is not covered by the embedded Cosmos DB (see local/cosmos/README.md).",
     )
 
 
@@ -68,8 +69,10 @@ def conflict(what: str) -> ServiceError:
 
 
 def precondition_failed() -> ServiceError:
-    """412: the ETag is another one by now."""
-    return ServiceError(412, "PreconditionFailed", "The item was changed since its ETag was read.")
+    """412: the ETag is another one by now, or a patch's condition does not hold."""
+    return ServiceError(
+        412, "PreconditionFailed", "The request's precondition does not hold for the item."
+    )
 
 
 def too_large(message: str) -> ServiceError:

@@ -3,150 +3,138 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timezone
+from datetime import timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from local.cosmos import charges
-from local.cosmos.documents import is_expired
-from local.cosmos.errors import bad_request, partition_gone
-from local.cosmos.wire import NOT_MODIFIED, answer, documents_page, headers, json_answer
+from local.cosmos.calls import NOT_MODIFIED, Answer, Call, page, progress, resource, token
+from local.cosmos.errors import bad_request, not_covered
+from local.cosmos.partitions import key_of_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aiohttp import web
-
-    from local.cosmos.account import Container, Partition
-    from local.cosmos.storage import Item, Storage
+    from local.cosmos.containers import Container, Partition
+    from local.cosmos.table import Item
 
 _MOST_ITEMS = 1000
 _MOST_BYTES = 4 * 1024 * 1024
 
 
-def is_change_feed(request: web.Request) -> bool:
-    """Whether a GET asks for changes and not for a list."""
-    return "a-im" in request.headers
-
-
-def partition_ranges(request: web.Request, container: Container) -> web.Response:
+def partition_ranges(call: Call) -> Answer:
     """GET .../pkranges: the physical partitions; 304 when the client knows them already."""
+    container = call.container()
     etag = f'"{"-".join(each.range.id for each in container.partitions)}"'
-    if request.headers.get("if-none-match") == etag:
-        return answer(NOT_MODIFIED, None, headers(1.0, etag=etag))
-    ranges = [
-        {
-            "_rid": container.rid,
-            "id": each.range.id,
-            "_etag": etag,
-            "minInclusive": each.range.minimum,
-            "maxExclusive": each.range.maximum,
-            "ridPrefix": int(each.range.id),
-            "throughputFraction": 1 / len(container.partitions),
-            "status": "online",
-            "parents": [],
-            "_ts": container.ts,
-            "_lsn": each.lsn,
-        }
-        for each in container.partitions
-    ]
-    response = json_answer(
-        {"_rid": container.rid, "PartitionKeyRanges": ranges, "_count": len(ranges)}
-    )
-    response.headers["etag"] = etag
-    return response
+    if call.headers.get("if-none-match") == etag:
+        return Answer(status=NOT_MODIFIED, headers={"etag": etag})
+    ranges = [_range(container, each, etag) for each in container.partitions]
+    content = {"_rid": container.rid, "PartitionKeyRanges": ranges, "_count": len(ranges)}
+    return resource(content, etag=etag)
 
 
-def changes(request: web.Request, storage: Storage, container: Container) -> web.Response:
+def changes(call: Call) -> Answer:
     """GET .../docs with A-IM: what changed in one physical partition after an LSN.
 
     Each item once, in its latest version, in the order of the last changes; a transaction is
     never split over pages. Items whose time to live is over are left out.
     """
-    if request.headers["a-im"].lower() != "incremental feed":
-        raise bad_request("The change feed mode AllVersionsAndDeletes is not covered.")
-    partition = _partition(request, container)
+    if call.headers["a-im"].lower() != "incremental feed":
+        raise not_covered("The change feed mode AllVersionsAndDeletes")
+    container = call.container()
+    partition = _partition(call, container)
     partition.admit()
-    after, since = _start(request, partition)
-    limit = int(request.headers.get("x-ms-max-item-count", -1))
-    page = _page(
-        _wanted(request, storage, container, partition, (after, since)),
-        limit if limit > 0 else _MOST_ITEMS,
-    )
-    bodies = [f'{item.body[:-1]},"_lsn":{item.lsn}}}' for item in page]
+    after, since = _start(call, partition)
+    found = _wanted(call, container, container.table.changes(partition.range.id, after=after))
+    items = _page((item for item in found if item.ts > since), call.page_size(_MOST_ITEMS))
+    bodies = [f'{item.body[:-1]},"_lsn":{item.lsn}}}' for item in items]
     charge = charges.feed(sum(map(len, bodies)))
     partition.budget.take(charge)
-    fields = headers(charge, partition)
-    if not page:
-        fields["etag"] = f'"{max(partition.lsn, after)}"'
-        return answer(NOT_MODIFIED, None, fields)
-    fields["etag"] = f'"{page[-1].lsn}"'
-    fields["x-ms-item-count"] = str(len(page))
-    return answer(200, documents_page(container, bodies), fields)
+    if not items:
+        headers = progress(partition, f'"{max(partition.lsn, after)}"')
+        return Answer(status=NOT_MODIFIED, charge=charge, headers=headers)
+    headers = progress(partition, f'"{items[-1].lsn}"')
+    headers["x-ms-item-count"] = str(len(items))
+    return Answer(body=page(container, bodies), charge=charge, headers=headers)
 
 
-def _partition(request: web.Request, container: Container) -> Partition:
-    partition_id = request.headers.get("x-ms-documentdb-partitionkeyrangeid")
-    if partition_id is None:
-        if len(container.partitions) == 1:
-            return container.partitions[0]
-        raise bad_request("The change feed is read by physical partition: name one.")
-    partition = container.partition_by_id(partition_id)
-    if partition is None:
-        raise partition_gone()
-    return partition
+def _range(container: Container, partition: Partition, etag: str) -> dict[str, object]:
+    return {
+        "_rid": container.rid,
+        "id": partition.range.id,
+        "_etag": etag,
+        "minInclusive": partition.range.minimum,
+        "maxExclusive": partition.range.maximum,
+        "ridPrefix": int(partition.range.id),
+        "throughputFraction": 1 / len(container.partitions),
+        "status": "online",
+        "parents": [],
+        "_ts": container.ts,
+        "_lsn": partition.lsn,
+    }
 
 
-def _start(request: web.Request, partition: Partition) -> tuple[int, float]:
-    """The LSN and the time after which changes are wanted."""
-    etag = request.headers.get("if-none-match")
+def _partition(call: Call, container: Container) -> Partition:
+    partition_id = call.headers.get("x-ms-documentdb-partitionkeyrangeid")
+    if partition_id is not None:
+        return container.partition_by_id(partition_id)
+    if "x-ms-documentdb-partitionkey" in call.headers:
+        return container.partition_of(key_of_header(call.headers["x-ms-documentdb-partitionkey"]))
+    if len(container.partitions) == 1:
+        return container.partitions[0]
+    raise bad_request(
+        "The change feed is read by physical partition: name one "
+        "(x-ms-documentdb-partitionkeyrangeid), or a partition key."
+    )
+
+
+def _start(call: Call, partition: Partition) -> tuple[int, float]:
+    """The LSN and the second after which changes are wanted."""
+    etag = call.headers.get("if-none-match")
     if etag == "*":
-        return partition.lsn, 0.0
-    since = request.headers.get("if-modified-since")
-    moment = _moment(since) if since else 0.0
+        return partition.lsn, 0
+    since = call.headers.get("if-modified-since")
+    second = _second(since) if since else 0
     if etag is None:
-        return 0, moment
-    if not etag.strip('"').isdigit():
-        raise bad_request("If-None-Match must be the ETag of an earlier page.")
-    return int(etag.strip('"')), moment
+        return 0, second
+    lsn = token(etag.strip('"'))
+    if lsn is None:
+        raise bad_request("If-None-Match must be *, or the ETag of an earlier page.")
+    return lsn, second
 
 
-def _moment(text: str) -> float:
+def _second(text: str) -> float:
     try:
         return parsedate_to_datetime(text).replace(tzinfo=timezone.utc).timestamp()
     except ValueError:
         raise bad_request(
-            f"If-Modified-Since must be a date like {datetime.now(timezone.utc):%a, %d %b %Y} "
-            "00:00:00 GMT."
+            "If-Modified-Since must be a date like Sun, 06 Nov 1994 08:49:37 GMT."
         ) from None
 
 
-def _wanted(
-    request: web.Request,
-    storage: Storage,
-    container: Container,
-    partition: Partition,
-    start: tuple[int, float],
-) -> Iterator[Item]:
-    after, since = start
-    minimum = request.headers.get("x-ms-start-epk", "")
-    maximum = request.headers.get("x-ms-end-epk", "FF")
-    now = time.time()
-    found = storage.changes(container.number, partition.range.id, after=after)
+def _wanted(call: Call, container: Container, items: Iterator[Item]) -> Iterator[Item]:
+    """The items of the key range or partition key that is asked for, if one is; none expired."""
+    minimum = call.headers.get("x-ms-start-epk", "")
+    maximum = call.headers.get("x-ms-end-epk", "FF")
+    key = call.headers.get("x-ms-documentdb-partitionkey")
+    text = None if key is None else key_of_header(key).text
+    now, ttl = time.time(), container.default_ttl
     return (
         item
-        for item in found
-        if minimum <= item.epk < maximum and item.ts > since and not is_expired(item, now)
+        for item in items
+        if minimum <= item.epk < maximum
+        and text in (None, item.key)
+        and not item.is_expired(ttl, now)
     )
 
 
 def _page(items: Iterator[Item], limit: int) -> list[Item]:
-    page: list[Item] = []
+    found: list[Item] = []
     size = 0
     for item in items:
-        full = len(page) >= limit or size >= _MOST_BYTES
-        if full and item.lsn != page[-1].lsn:
+        full = len(found) >= limit or size >= _MOST_BYTES
+        if full and item.lsn != found[-1].lsn:
             break
-        page.append(item)
+        found.append(item)
         size += len(item.body)
-    return page
+    return found

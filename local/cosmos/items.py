@@ -2,98 +2,107 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
-from local.cosmos.documents import Conditions, Done, Transaction, key_of
-from local.cosmos.errors import bad_request
-from local.cosmos.wire import NOT_MODIFIED, answer, headers, json_object, partition_key
+from local.cosmos.calls import NOT_MODIFIED, Answer, Call, progress
+from local.cosmos.documents import Conditions, Done, Transaction
+from local.cosmos.errors import ServiceError, bad_request
+from local.cosmos.partitions import key_of_document, key_of_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
-    from aiohttp import web
-
-    from local.cosmos.account import Container, Partition
-    from local.cosmos.storage import Storage
+    from local.cosmos.containers import Container
+    from local.cosmos.partitions import Key
 
 _KEY_MISMATCH = 1001
-_KEY_HEADER = "x-ms-documentdb-partitionkey"
+_KEY = "x-ms-documentdb-partitionkey"
 
 
-async def write(request: web.Request, storage: Storage, container: Container) -> web.Response:
+def write(call: Call) -> Answer:
     """POST .../docs: create, or upsert where the header says so."""
-    document = await json_object(request)
-    value = key_of(container, document)
-    sent = request.headers.get(_KEY_HEADER)
-    if sent is not None and partition_key(sent) != value:
+    container, document = call.container(), call.json_object()
+    key = key_of_document(container.key_path, document)
+    if _KEY in call.headers and key_of_header(call.headers[_KEY]) != key:
         raise bad_request(
             "PartitionKey extracted from document doesn't match the one specified in the header",
             sub_status=_KEY_MISMATCH,
         )
-    key = json.dumps(value)
-    partition, epk = container.place(value)
-    conditions = _conditions(request)
-
-    def operate(transaction: Transaction) -> Done:
-        if request.headers.get("x-ms-documentdb-is-upsert", "").lower() == "true":
-            return transaction.upsert(key, epk, document, conditions)
-        return transaction.create(key, epk, document)
-
-    return _perform(request, storage, container, partition, operate)
+    if call.flag("x-ms-documentdb-is-upsert"):
+        conditions = _conditions(call)
+        return _perform(call, container, key, lambda items: items.upsert(key, document, conditions))
+    return _perform(call, container, key, lambda items: items.create(key, document))
 
 
-async def change(request: web.Request, storage: Storage, container: Container) -> web.Response:
-    """GET, PUT, PATCH or DELETE .../docs/{id}."""
-    value = partition_key(request.headers.get(_KEY_HEADER))
-    key, item_id = json.dumps(value), request.match_info["item"]
-    partition, _ = container.place(value)
-    body = await json_object(request) if request.method in {"PUT", "PATCH"} else {}
-    if request.method == "PUT" and key_of(container, body) != value:
-        raise bad_request("An item's partition key cannot be changed.", sub_status=_KEY_MISMATCH)
-    if "condition" in body and request.method == "PATCH":
-        raise bad_request("A patch's condition is not covered by the embedded Cosmos DB.")
-    conditions = _conditions(request)
-    operations: dict[str, Callable[[Transaction], Done]] = {
-        "GET": lambda transaction: transaction.read(key, item_id),
-        "PUT": lambda transaction: transaction.replace(key, item_id, body, conditions),
-        "PATCH": lambda transaction: transaction.patch(
-            key, item_id, body.get("operations"), conditions
-        ),
-        "DELETE": lambda transaction: transaction.delete(key, item_id, conditions),
-    }
-    return _perform(request, storage, container, partition, operations[request.method])
+def read(call: Call) -> Answer:
+    """GET .../docs/{id}; 304 where the client has this version already."""
+    container, key = call.container(), _key(call)
+    partition = container.partition_of(key)
+    partition.admit()
+    done = Transaction(container, partition).read(key, call.ids[2])
+    partition.budget.take(done.charge)
+    known = call.headers.get("if-none-match") == done.etag
+    return Answer(
+        status=NOT_MODIFIED if known else done.status,
+        body=None if known else done.body,
+        charge=done.charge,
+        headers=progress(partition, done.etag),
+    )
+
+
+def replace(call: Call) -> Answer:
+    """PUT .../docs/{id}."""
+    key, document, conditions = _key(call), call.json_object(), _conditions(call)
+    return _perform(
+        call,
+        call.container(),
+        key,
+        lambda items: items.replace(key, call.ids[2], document, conditions),
+    )
+
+
+def patch(call: Call) -> Answer:
+    """PATCH .../docs/{id}."""
+    key, request, conditions = _key(call), call.json_object(), _conditions(call)
+    return _perform(
+        call,
+        call.container(),
+        key,
+        lambda items: items.patch(key, call.ids[2], request, conditions),
+    )
+
+
+def delete(call: Call) -> Answer:
+    """DELETE .../docs/{id}."""
+    key, conditions = _key(call), _conditions(call)
+    return _perform(
+        call, call.container(), key, lambda items: items.delete(key, call.ids[2], conditions)
+    )
 
 
 def _perform(
-    request: web.Request,
-    storage: Storage,
-    container: Container,
-    partition: Partition,
-    operate: Callable[[Transaction], Done],
-) -> web.Response:
+    call: Call, container: Container, key: Key, operate: Callable[[Transaction], Done]
+) -> Answer:
+    partition = container.partition_of(key)
     partition.admit()
-    with storage.transaction():
-        transaction = Transaction(storage, container, partition)
-        done = operate(transaction)
-        transaction.commit()
+    try:
+        with Transaction(container, partition) as items:
+            done = operate(items)
+    except ServiceError as error:
+        partition.budget.take(error.charge)
+        raise
     partition.budget.take(done.charge)
-    fields = headers(done.charge, partition, done.etag)
-    if request.method == "GET" and request.headers.get("if-none-match") == done.etag:
-        return answer(NOT_MODIFIED, None, fields)
-    return answer(done.status, None if _minimal(request) else done.body, fields)
+    return Answer(
+        status=done.status,
+        body=None if call.minimal else done.body,
+        charge=done.charge,
+        headers=progress(partition, done.etag),
+    )
 
 
-def _minimal(request: web.Request) -> bool:
-    return "return=minimal" in request.headers.get("prefer", "")
+def _key(call: Call) -> Key:
+    return key_of_header(call.headers.get(_KEY))
 
 
-def _conditions(request: web.Request) -> Conditions:
-    if request.method == "GET":
-        return Conditions()
-    found: dict[str, Any] = {
-        "if_match": request.headers.get("if-match"),
-        "if_none_match": request.headers.get("if-none-match"),
-    }
-    return Conditions(**found)
+def _conditions(call: Call) -> Conditions:
+    return Conditions(call.headers.get("if-match"), call.headers.get("if-none-match"))

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from local.cosmos.calls import CREATED, NO_CONTENT, Answer, Call, resource
 from local.cosmos.errors import bad_request
-from local.cosmos.queries import is_query
-from local.cosmos.query import QueryError, parse
-from local.cosmos.wire import json_answer, json_object
+from local.cosmos.jsontext import decode
+from local.cosmos.queries import question_of, running
 
 if TYPE_CHECKING:
-    from aiohttp import web
+    from local.cosmos.account import Account
+    from local.cosmos.containers import Container, Database
 
-    from local.cosmos.account import Account, Container, Database
+_OFFER = "x-ms-offer-throughput"
+_AUTOPILOT = "x-ms-cosmos-offer-autopilot-settings"
+_MOST_THROUGHPUT = 10_000_000
+
+Body = dict[str, Any]
 
 
-def account(endpoint: str) -> web.Response:
+def account(call: Call) -> Answer:
     """GET /: the account names the endpoint that clients are to use."""
-    location = [{"name": "Local", "databaseAccountEndpoint": endpoint}]
-    return json_answer(
+    location = [{"name": "Local", "databaseAccountEndpoint": call.endpoint}]
+    return resource(
         {
             "_self": "",
             "id": "local",
@@ -35,80 +40,112 @@ def account(endpoint: str) -> web.Response:
     )
 
 
-async def databases(request: web.Request, found: Account) -> web.Response:
-    """/dbs: create, list or query databases."""
-    if request.method == "POST" and not is_query(request):
-        database = found.create_database((await json_object(request)).get("id"))
-        return json_answer(_database_body(database), status=201)
-    bodies = [_database_body(each) for each in found.databases.values()]
-    return json_answer(await _listed(request, "Databases", bodies, ""))
+def list_databases(call: Call) -> Answer:
+    """GET or query /dbs."""
+    bodies = [_database_body(each) for each in call.account.databases.values()]
+    return _listed(call, "Databases", bodies, "")
 
 
-def database(request: web.Request, found: Account) -> web.Response:
-    """/dbs/{db}: read or delete."""
-    name = request.match_info["db"]
-    if request.method == "DELETE":
-        found.delete_database(name)
-        return json_answer({}, status=204)
-    return json_answer(_database_body(found.database(name)))
+def create_database(call: Call) -> Answer:
+    """POST /dbs."""
+    database = call.account.create_database(call.json_object().get("id"))
+    return resource(_database_body(database), CREATED)
 
 
-async def containers(request: web.Request, found: Account) -> web.Response:
-    """/dbs/{db}/colls: create, list or query containers."""
-    owner = found.database(request.match_info["db"])
-    if request.method == "POST" and not is_query(request):
-        throughput = request.headers.get("x-ms-offer-throughput")
-        body = await json_object(request)
-        created = found.create_container(owner, body, int(throughput) if throughput else None)
-        return json_answer(_container_body(created), status=201)
+def read_database(call: Call) -> Answer:
+    """GET /dbs/{db}."""
+    return resource(_database_body(call.account.database(call.ids[0])))
+
+
+def delete_database(call: Call) -> Answer:
+    """DELETE /dbs/{db}, with its containers."""
+    call.account.delete_database(call.ids[0])
+    return Answer(status=NO_CONTENT)
+
+
+def list_containers(call: Call) -> Answer:
+    """GET or query /dbs/{db}/colls."""
+    owner = call.account.database(call.ids[0])
     bodies = [_container_body(each) for each in owner.containers.values()]
-    return json_answer(await _listed(request, "DocumentCollections", bodies, owner.rid))
+    return _listed(call, "DocumentCollections", bodies, owner.rid)
 
 
-async def container(request: web.Request, found: Account) -> web.Response:
-    """/dbs/{db}/colls/{coll}: read, replace or delete."""
-    current = found.container(request.match_info["db"], request.match_info["coll"])
-    if request.method == "DELETE":
-        found.delete_container(current)
-        return json_answer({}, status=204)
-    if request.method == "PUT":
-        current = found.replace_container(current, await json_object(request))
-    return json_answer(_container_body(current))
+def create_container(call: Call) -> Answer:
+    """POST /dbs/{db}/colls."""
+    owner = call.account.database(call.ids[0])
+    created = call.account.create_container(owner, call.json_object(), _throughput(call))
+    return resource(_container_body(created), CREATED)
 
 
-def statistics(found: Account) -> web.Response:
-    """GET /_local/statistics: what requests to each container amounted to."""
-    rows = {
-        f"{owner.id}/{each.id}": {
-            "documents": found.storage.count(each.number),
-            "requests": each.usage.requests,
-            "throttled": each.usage.throttled,
-            "request_charge": round(each.usage.charge, 2),
-        }
-        for owner in found.databases.values()
-        for each in owner.containers.values()
-    }
+def read_container(call: Call) -> Answer:
+    """GET /dbs/{db}/colls/{coll}."""
+    return resource(_container_body(_container(call)))
+
+
+def replace_container(call: Call) -> Answer:
+    """PUT /dbs/{db}/colls/{coll}: another indexing policy or TTL."""
+    container = _container(call)
+    call.account.replace_container(container, call.json_object())
+    return resource(_container_body(container))
+
+
+def delete_container(call: Call) -> Answer:
+    """DELETE /dbs/{db}/colls/{coll}, with its items."""
+    call.account.delete_container(_container(call))
+    return Answer(status=NO_CONTENT)
+
+
+def query_offers(call: Call) -> Answer:
+    """Query /offers: the throughput of every container that has one."""
+    bodies = [_offer_body(each) for each in call.account.containers() if each.throughput]
+    return _listed(call, "Offers", bodies, "")
+
+
+def statistics(found: Account) -> Answer:
+    """GET /_local/statistics: what requests to the items of each container amounted to."""
+    rows = {f"{each.database.id}/{each.id}": _usage(each) for each in found.containers()}
     totals = {
-        name: sum(row[name] for row in rows.values())
+        name: round(sum(row[name] for row in rows.values()), 2)
         for name in ("requests", "throttled", "request_charge")
     }
-    return json_answer({**totals, "containers": rows})
+    return resource({**totals, "containers": rows})
 
 
-async def _listed(
-    request: web.Request, key: str, bodies: list[dict[str, Any]], rid: str
-) -> dict[str, Any]:
-    if request.method == "POST":
-        question = await json_object(request)
-        parameters = {each["name"]: each["value"] for each in question.get("parameters") or ()}
+def _usage(container: Container) -> dict[str, float]:
+    return {
+        "documents": container.table.count(),
+        "requests": container.usage.requests,
+        "throttled": container.usage.throttled,
+        "request_charge": round(container.usage.charge, 2),
+    }
+
+
+def _container(call: Call) -> Container:
+    return call.account.container(call.ids[0], call.ids[1])
+
+
+def _throughput(call: Call) -> int | None:
+    """RU/s that the new container is to have: fixed, or the most that it may scale to."""
+    throughput = call.whole_number(_OFFER)
+    if throughput is None and _AUTOPILOT in call.headers:
         try:
-            bodies = list(parse(str(question.get("query"))).run(bodies, parameters))
-        except QueryError as error:
-            raise bad_request(str(error)) from None
-    return {"_rid": rid, key: bodies, "_count": len(bodies)}
+            throughput = int(decode(call.headers[_AUTOPILOT])["maxThroughput"])
+        except (ValueError, OverflowError, TypeError, KeyError):
+            raise bad_request(f"Header {_AUTOPILOT} must tell maxThroughput.") from None
+    if throughput is not None and not 1 <= throughput <= _MOST_THROUGHPUT:
+        raise bad_request(f"The throughput must be from 1 to {_MOST_THROUGHPUT} RU/s.")
+    return throughput
 
 
-def _database_body(database: Database) -> dict[str, Any]:
+def _listed(call: Call, name: str, bodies: list[Body], rid: str) -> Answer:
+    if call.verb == "QUERY":
+        question, parameters = question_of(call)
+        with running():
+            bodies = list(question.run(bodies, parameters))
+    return resource({"_rid": rid, name: bodies, "_count": len(bodies)})
+
+
+def _database_body(database: Database) -> Body:
     return {
         "id": database.id,
         "_rid": database.rid,
@@ -120,11 +157,11 @@ def _database_body(database: Database) -> dict[str, Any]:
     }
 
 
-def _container_body(container: Container) -> dict[str, Any]:
+def _container_body(container: Container) -> Body:
     return {
         **container.definition,
         "_rid": container.rid,
-        "_self": f"dbs/{container.database.rid}/colls/{container.rid}/",
+        "_self": container.link,
         "_etag": f'"{container.ts:08x}"',
         "_docs": "docs/",
         "_sprocs": "sprocs/",
@@ -132,4 +169,18 @@ def _container_body(container: Container) -> dict[str, Any]:
         "_udfs": "udfs/",
         "_conflicts": "conflicts/",
         "_ts": container.ts,
+    }
+
+
+def _offer_body(container: Container) -> Body:
+    return {
+        "id": container.rid,
+        "_rid": container.rid,
+        "_self": f"offers/{container.rid}/",
+        "_etag": f'"{container.ts:08x}"',
+        "_ts": container.ts,
+        "offerVersion": "V2",
+        "offerResourceId": container.rid,
+        "resource": container.link,
+        "content": {"offerThroughput": container.throughput},
     }

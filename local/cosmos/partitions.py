@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import mmh3
 
+from local.cosmos.errors import bad_request
+from local.cosmos.jsontext import decode, encode
+
 _KEY_SPACE = 0x40 << 120
 """Hashes of partition keys lie below this: the two highest bits are cleared."""
+
+_LONGEST = 2048
 
 _UNDEFINED: dict[str, Any] = {}
 
@@ -22,9 +28,9 @@ class Range:
     minimum: str
     maximum: str
 
-    def holds(self, effective_key: str) -> bool:
+    def holds(self, epk: str) -> bool:
         """Whether a partition key with this effective key lies here."""
-        return self.minimum <= effective_key < self.maximum
+        return self.minimum <= epk < self.maximum
 
 
 def split_evenly(count: int) -> list[Range]:
@@ -35,17 +41,85 @@ def split_evenly(count: int) -> list[Range]:
     ]
 
 
+@dataclass(frozen=True)
+class Key:
+    """A partition key.
+
+    Attributes:
+        text: The value as JSON, the same text for the same value; `{}` for a document without.
+        epk: Effective partition key: the hash by which keys are spread, in hexadecimal.
+    """
+
+    text: str
+    epk: str
+
+
+def key_of(value: Any) -> Key:  # noqa: ANN401 - any JSON
+    """The partition key of a value.
+
+    Raises:
+        ServiceError: 400 for what cannot be one.
+    """
+    if isinstance(value, str):
+        return _key_of_text(value)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = _number(value)
+    elif isinstance(value, list) or (isinstance(value, dict) and value):
+        raise bad_request("A partition key is text, a number, true, false or null.")
+    return Key(encode(value), effective_key(value))
+
+
+@lru_cache(maxsize=10_000)
+def _key_of_text(value: str) -> Key:
+    if len(value.encode()) > _LONGEST:
+        raise bad_request(f"A partition key has at most {_LONGEST} bytes.")
+    return Key(encode(value), effective_key(value))
+
+
+def key_of_document(path: tuple[str, ...], document: dict[str, Any]) -> Key:
+    """The partition key that a document holds at the container's path.
+
+    Raises:
+        ServiceError: 400 where there is an object or an array.
+    """
+    value: Any = document
+    for step in path:
+        if not isinstance(value, dict) or step not in value:
+            return key_of(_UNDEFINED)
+        value = value[step]
+    if isinstance(value, dict):
+        raise bad_request("A partition key is text, a number, true, false or null.")
+    return key_of(value)
+
+
+def key_of_header(text: object) -> Key:
+    """The partition key as requests and bulk operations name it: `["key"]`.
+
+    Raises:
+        ServiceError: 400.
+    """
+    try:
+        values = decode(text) if isinstance(text, str) else None
+    except ValueError:
+        values = None
+    if not isinstance(values, list) or len(values) != 1:
+        raise bad_request(
+            "The partition key must be a JSON array of exactly one value "
+            "(x-ms-documentdb-partitionkey, or partitionKey in the bulk form)."
+        )
+    return key_of(values[0])
+
+
 def effective_key(value: Any) -> str:  # noqa: ANN401 - any JSON scalar may be a partition key
-    """Effective partition key: the hash (version 2) by which keys are spread, in hexadecimal.
+    """The hash (version 2) of a value, as the service and its SDKs compute it.
 
     MurmurHash3 (128 bits, x64) over the value's type and content, the two highest bits cleared.
-    `{}` stands for a document without the property.
     """
-    hashed = mmh3.hash128(_encode(value), 0, x64arch=True) & ((1 << 126) - 1)
+    hashed = mmh3.hash128(_hashed(value), 0, x64arch=True) & (_KEY_SPACE - 1)
     return f"{hashed:032X}"
 
 
-def _encode(value: Any) -> bytes:  # noqa: ANN401 - as above
+def _hashed(value: Any) -> bytes:  # noqa: ANN401 - as above
     if value == _UNDEFINED and isinstance(value, dict):
         return b"\x00"
     if value is None:
@@ -55,3 +129,10 @@ def _encode(value: Any) -> bytes:  # noqa: ANN401 - as above
     if isinstance(value, (int, float)):
         return b"\x05" + struct.pack("<d", value)
     return b"\x08" + str(value).encode() + b"\xff"
+
+
+def _number(value: float) -> float:
+    try:
+        return float(value) + 0.0  # adding zero makes one of -0.0 and 0.0
+    except OverflowError:
+        raise bad_request("A partition key's number must fit into 64 bits.") from None

@@ -1,152 +1,181 @@
-"""Queries over the items of one partition key, or of a whole container."""
+"""Queries over the items of one partition key, of a key range, or of a whole container."""
 
 from __future__ import annotations
 
-import json
 import time
+from contextlib import contextmanager
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from local.cosmos import charges
-from local.cosmos.documents import is_expired
-from local.cosmos.errors import bad_request, not_allowed
+from local.cosmos.calls import Answer, Call, page, progress, token
+from local.cosmos.errors import bad_request, not_covered
+from local.cosmos.jsontext import decode, encode
+from local.cosmos.partitions import key_of_header
 from local.cosmos.query import Query, QueryError, parse
-from local.cosmos.wire import answer, documents_page, headers, json_object, partition_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from aiohttp import web
-
-    from local.cosmos.account import Container, Partition
-    from local.cosmos.storage import Item, Storage
+    from local.cosmos.containers import Container, Partition
+    from local.cosmos.table import Item
 
 _PAGE = 1000
+_MOST_BYTES = 4 * 1024 * 1024
+_MOST_LOOKED_AT = 20_000
+"""Documents that one page of a streamed query looks at, so that others are not kept waiting."""
+_KEY = "x-ms-documentdb-partitionkey"
+_PARTITION = "x-ms-documentdb-partitionkeyrangeid"
+_CROSS_PARTITION = "x-ms-documentdb-query-enablecrosspartition"
 
 
-def is_query(request: web.Request) -> bool:
-    """Whether a POST asks a question and does not create anything."""
-    return "query+json" in request.headers.get("content-type", "")
-
-
-async def query(request: web.Request, storage: Storage, container: Container) -> web.Response:
+def query(call: Call) -> Answer:
     """POST .../docs with a query: a page of results, and a continuation if there are more.
 
     Unlike the service, results of several physical partitions are put together here, so that
     clients need no query plan.
     """
-    if request.headers.get("x-ms-cosmos-is-query-plan-request", "").lower() == "true":
-        raise not_allowed("A query plan, which this server's answers make needless,")
-    body = await json_object(request)
-    question, parameters = _parsed(body)
-    key = request.headers.get("x-ms-documentdb-partitionkey")
-    partitions = _partitions(request, container, key)
-    for each in partitions:
-        each.admit()
-    page = _Page(request, storage, container, None if key is None else _key_text(key), partitions)
-    try:
-        bodies = (
-            page.stream(question, parameters)
-            if question.streams
-            else page.slice(question, parameters)
+    container = call.container()
+    question, parameters = question_of(call)
+    if not (call.headers.keys() & {_KEY, _PARTITION} or call.flag(_CROSS_PARTITION)):
+        raise bad_request(
+            "Cross partition query is required but disabled. Please set "
+            f"{_CROSS_PARTITION} to true, or specify {_KEY}."
         )
+    return _answer(call, container, question, parameters)
+
+
+def plan(call: Call) -> Answer:
+    """POST .../docs for a query plan: no client needs one here."""
+    del call
+    raise not_covered("A query plan, which this server's answers make needless,")
+
+
+def question_of(call: Call) -> tuple[Query, dict[str, Any]]:
+    """The query and the parameters of a request's body.
+
+    Raises:
+        ServiceError: 400.
+    """
+    body = call.json_object()
+    try:
+        parameters = {each["name"]: each["value"] for each in body.get("parameters") or ()}
+    except (KeyError, TypeError):
+        raise bad_request("Query parameters are objects with a name and a value.") from None
+    try:
+        return parse(str(body.get("query", ""))), parameters
     except QueryError as error:
         raise bad_request(str(error)) from None
-    charge = charges.query(page.looked_at, sum(map(len, bodies)))
+
+
+@contextmanager
+def running() -> Iterator[None]:
+    """What a query raises while it runs, as the service's refusal.
+
+    Raises:
+        ServiceError: 400.
+    """
+    try:
+        yield
+    except QueryError as error:
+        raise bad_request(str(error)) from None
+    except (ValueError, OverflowError):
+        raise bad_request("The query, or a number that it computes, is out of range.") from None
+
+
+def _answer(
+    call: Call, container: Container, question: Query, parameters: dict[str, Any]
+) -> Answer:
+    partitions = _partitions(call, container)
+    for each in partitions:
+        each.admit()
+    found = _Page(call, container, {each.range.id for each in partitions})
+    with running():
+        bodies = (found.stream if question.streams else found.slice)(question, parameters)
+    charge = charges.query(found.looked_at, sum(map(len, bodies)))
     for each in partitions:
         each.budget.take(charge / len(partitions))
-    fields = headers(charge, partitions[0])
-    fields["x-ms-item-count"] = str(len(bodies))
-    if page.continuation is not None:
-        fields["x-ms-continuation"] = page.continuation
-    return answer(200, documents_page(container, bodies), fields)
+    headers = {**progress(partitions[0]), "x-ms-item-count": str(len(bodies))}
+    if found.continuation is not None:
+        headers["x-ms-continuation"] = found.continuation
+    return Answer(body=page(container, bodies), charge=charge, headers=headers)
 
 
 class _Page:
-    """One page: where it begins, and where the next one will."""
+    """One page: where it begins, what it costs, and where the next one begins."""
 
-    def __init__(
-        self,
-        request: web.Request,
-        storage: Storage,
-        container: Container,
-        key: str | None,
-        partitions: list[Partition],
-    ) -> None:
-        limit = int(request.headers.get("x-ms-max-item-count", -1))
-        self._limit = limit if limit > 0 else _PAGE
-        self._start = _continuation(request)
-        self._storage = storage
+    def __init__(self, call: Call, container: Container, partitions: set[str]) -> None:
+        key = call.headers.get(_KEY)
+        self._key = None if key is None else key_of_header(key).text
+        self._minimum = call.headers.get("x-ms-start-epk", "")
+        self._maximum = call.headers.get("x-ms-end-epk", "FF")
+        self._partitions = partitions
         self._container = container
-        self._key = key
-        self._wanted = {each.range.id for each in partitions}
+        self._limit = call.page_size(_PAGE)
+        self._start = _continuation(call)
+        self._last = self._start
+        self._tired = False
         self.looked_at = 0
         self.continuation: str | None = None
 
     def stream(self, question: Query, parameters: dict[str, Any]) -> list[str]:
-        """Results document by document; the next page goes on behind the last one looked at."""
+        """Results document by document; the next page goes on behind the last result."""
         bodies: list[str] = []
-        last = self._start
-        for item in self._items(after=self._start):
-            if len(bodies) >= self._limit:
+        last = size = 0
+        for body in self._results(question, parameters):
+            if len(bodies) >= self._limit or size >= _MOST_BYTES:
                 self.continuation = str(last)
                 break
-            last = item.number
-            if question.selects_all:
-                bodies.append(item.body)
-            else:
-                bodies.extend(map(_dumps, question.run([json.loads(item.body)], parameters)))
+            bodies.append(body)
+            size += len(body)
+            last = self._last
+        else:
+            self.continuation = str(self._last) if self._tired else None
         return bodies
 
     def slice(self, question: Query, parameters: dict[str, Any]) -> list[str]:
         """A part of all results, for queries that must see everything first."""
-        documents = (json.loads(item.body) for item in self._items(after=0))
+        documents = (decode(item.body) for item in self._items(0))
         results = question.run(documents, parameters)
-        bodies = list(map(_dumps, islice(results, self._start, self._start + self._limit)))
+        end = self._start + self._limit
+        bodies = list(map(encode, islice(results, self._start, end)))
         if next(results, None) is not None:
-            self.continuation = str(self._start + self._limit)
+            self.continuation = str(end)
         return bodies
 
-    def _items(self, *, after: int) -> Iterator[Item]:
+    def _results(self, question: Query, parameters: dict[str, Any]) -> Iterator[str]:
+        items = self._items(self._start, most=_MOST_LOOKED_AT)
+        if question.selects_all:
+            return (item.body for item in items)
+        return map(encode, question.run((decode(item.body) for item in items), parameters))
+
+    def _items(self, after: int, most: int | None = None) -> Iterator[Item]:
         now = time.time()
-        for item in self._storage.scan(self._container.number, after=after, key=self._key):
-            if item.partition in self._wanted and not is_expired(item, now):
+        for item in self._container.table.scan(after=after, key=self._key):
+            if self.looked_at == most:
+                self._tired = True
+                return
+            self._last = item.number
+            if self._wants(item, now):
                 self.looked_at += 1
                 yield item
 
-
-def _parsed(body: dict[str, Any]) -> tuple[Query, dict[str, Any]]:
-    try:
-        question = parse(str(body.get("query", "")))
-        return question, {each["name"]: each["value"] for each in body.get("parameters") or ()}
-    except QueryError as error:
-        raise bad_request(str(error)) from None
-    except (KeyError, TypeError):
-        raise bad_request("Query parameters are objects with a name and a value.") from None
+    def _wants(self, item: Item, now: float) -> bool:
+        inside = item.partition in self._partitions
+        inside = inside and self._minimum <= item.epk < self._maximum
+        return inside and not item.is_expired(self._container.default_ttl, now)
 
 
-def _partitions(request: web.Request, container: Container, key: str | None) -> list[Partition]:
-    if key is not None:
-        return [container.place(partition_key(key))[0]]
-    partition_id = request.headers.get("x-ms-documentdb-partitionkeyrangeid")
-    if partition_id is None:
-        return container.partitions
-    found = container.partition_by_id(partition_id)
-    return [found] if found else []
+def _partitions(call: Call, container: Container) -> list[Partition]:
+    if _KEY in call.headers:
+        return [container.partition_of(key_of_header(call.headers[_KEY]))]
+    if _PARTITION in call.headers:
+        return [container.partition_by_id(call.headers[_PARTITION])]
+    return container.partitions
 
 
-def _key_text(header: str) -> str:
-    return json.dumps(partition_key(header))
-
-
-def _continuation(request: web.Request) -> int:
-    token = request.headers.get("x-ms-continuation", "")
-    if not token:
-        return 0
-    if not token.isdigit():
+def _continuation(call: Call) -> int:
+    found = token(call.headers.get("x-ms-continuation") or "0")
+    if found is None:
         raise bad_request("The continuation is none of this server's.")
-    return int(token)
-
-
-def _dumps(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return found

@@ -1,4 +1,4 @@
-"""The server: every request comes through one place, is checked there, and counted."""
+"""The server: HTTP in front, the account behind."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from local.cosmos import auth, batches, feed, items, metadata, queries
+from local.cosmos import auth, metadata
 from local.cosmos.account import Account
-from local.cosmos.errors import ServiceError, bad_request, not_allowed
+from local.cosmos.calls import Answer, Call, refusal
+from local.cosmos.errors import ServiceError, too_large
+from local.cosmos.routes import respond, verb_of
 from local.cosmos.storage import Storage
-from local.cosmos.wire import error_answer
+from local.cosmos.wire import response, segments_of
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from typing_extensions import Self
-
-    from local.cosmos.account import Container
 
 WELL_KNOWN_KEY = (
     "C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw=="
@@ -29,7 +28,6 @@ WELL_KNOWN_KEY = (
 """The key that every Cosmos DB emulator has: no secret."""
 
 _LARGEST_BODY = 4 * 1024 * 1024
-_THROTTLED = 429
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +41,7 @@ class Options:
         throughput: RU/s of each container, shared evenly by its physical partitions; None for
             without limit. A container created with an offer of its own has that.
         data: Folder that keeps the state; None for in memory.
-        key: The account key.
+        key: The account key, Base64.
     """
 
     host: str = "127.0.0.1"
@@ -55,11 +53,15 @@ class Options:
 
 
 class EmbeddedCosmos:
-    """Serves an account over HTTP; an async context manager, safe to stop twice."""
+    """Serves an account over HTTP; an async context manager, safe to start and stop twice.
+
+    Raises:
+        ValueError: The key is not Base64.
+    """
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._key = base64.b64decode(options.key)
+        self._key = base64.b64decode(options.key, validate=True)
         self._runner: web.AppRunner | None = None
         self._storage: Storage | None = None
         self.port = options.port
@@ -80,6 +82,8 @@ class EmbeddedCosmos:
         Raises:
             OSError: The port is taken, or the folder cannot be used.
         """
+        if self._runner is not None:
+            return
         self._storage = Storage(self._options.data)
         account = Account(
             self._storage,
@@ -87,10 +91,9 @@ class EmbeddedCosmos:
             throughput=self._options.throughput,
         )
         self._runner = web.AppRunner(self._app(account), access_log=None, shutdown_timeout=1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self._options.host, self._options.port)
         try:
-            await site.start()
+            await self._runner.setup()
+            await web.TCPSite(self._runner, self._options.host, self._options.port).start()
         except OSError:
             await self.stop()
             raise
@@ -115,124 +118,41 @@ class EmbeddedCosmos:
         await self.stop()
 
     def _app(self, account: Account) -> web.Application:
-        app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[self._checked])
-        requests = _Requests(account, lambda: self.endpoint)
-        for path, handler in requests.routes().items():
-            app.router.add_route("*", path, handler)
+        async def statistics(_: web.Request) -> web.Response:
+            return response(metadata.statistics(account), 0)
+
+        async def serve(request: web.Request) -> web.Response:
+            started = time.perf_counter()
+            answer = await self._answer(request, account)
+            return response(answer, time.perf_counter() - started)
+
+        app = web.Application(client_max_size=_LARGEST_BODY)
+        app.router.add_get("/_local/statistics", statistics)
+        app.router.add_route("*", "/{path:.*}", serve)
         return app
 
-    @web.middleware
-    async def _checked(
-        self,
-        request: web.Request,
-        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
-    ) -> web.StreamResponse:
+    async def _answer(self, request: web.Request, account: Account) -> Answer:
+        headers = request.headers
         try:
-            if not request.path.startswith("/_local/"):
-                self._authorize(request)
-            return await handler(request)
+            auth.check(
+                self._key,
+                request.method,
+                request.path,
+                headers.get("x-ms-date", ""),
+                headers.get("authorization", ""),
+            )
+            body = await request.read()
         except ServiceError as error:
-            return error_answer(error)
-
-    def _authorize(self, request: web.Request) -> None:
-        auth.check(
-            self._key,
-            request.method,
-            request.path,
-            request.headers.get("x-ms-date", ""),
-            request.headers.get("authorization", ""),
+            return refusal(error)
+        except web.HTTPRequestEntityTooLarge:
+            return refusal(too_large("The request is over 4 MB."))
+        return respond(
+            Call(
+                verb=verb_of(request.method, headers),
+                segments=segments_of(request),
+                headers=headers,
+                body=body,
+                account=account,
+                endpoint=self.endpoint,
+            )
         )
-
-
-class _Requests:
-    """What each path and method leads to."""
-
-    def __init__(self, account: Account, endpoint: Callable[[], str]) -> None:
-        self._account = account
-        self._endpoint = endpoint
-
-    def routes(self) -> dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]:
-        """The handlers by path."""
-        coll, slash = "/dbs/{db}/colls/{coll}", "{slash:/?}"
-        return {
-            "/": self._of_account,
-            "/_local/statistics": self._statistics,
-            f"/dbs{slash}": self._databases,
-            f"/dbs/{{db}}{slash}": self._database,
-            f"/dbs/{{db}}/colls{slash}": self._containers,
-            f"{coll}{slash}": self._container,
-            f"{coll}/pkranges{slash}": self._ranges,
-            f"{coll}/docs{slash}": self._documents,
-            f"{coll}/docs/{{item}}{slash}": self._document,
-            "/{rest:.*}": self._unknown,
-        }
-
-    async def _of_account(self, request: web.Request) -> web.Response:
-        del request
-        return metadata.account(self._endpoint())
-
-    async def _statistics(self, request: web.Request) -> web.Response:
-        del request
-        return metadata.statistics(self._account)
-
-    async def _databases(self, request: web.Request) -> web.Response:
-        return await metadata.databases(request, self._account)
-
-    async def _database(self, request: web.Request) -> web.Response:
-        return metadata.database(request, self._account)
-
-    async def _containers(self, request: web.Request) -> web.Response:
-        return await metadata.containers(request, self._account)
-
-    async def _container(self, request: web.Request) -> web.Response:
-        return await metadata.container(request, self._account)
-
-    async def _ranges(self, request: web.Request) -> web.Response:
-        return feed.partition_ranges(request, self._owner(request))
-
-    async def _documents(self, request: web.Request) -> web.StreamResponse:
-        return await self._counted(request, self._serve_documents)
-
-    async def _document(self, request: web.Request) -> web.StreamResponse:
-        return await self._counted(request, items.change)
-
-    async def _unknown(self, request: web.Request) -> web.Response:
-        raise not_allowed(f"{request.method} {request.path}")
-
-    async def _serve_documents(
-        self, request: web.Request, storage: Storage, container: Container
-    ) -> web.Response:
-        if request.method == "GET":
-            if not feed.is_change_feed(request):
-                raise bad_request("List items with a query; the read feed is not covered.")
-            return feed.changes(request, storage, container)
-        if request.method != "POST":
-            raise not_allowed(f"{request.method} {request.path}")
-        if queries.is_query(request):
-            return await queries.query(request, storage, container)
-        if request.headers.get("x-ms-cosmos-is-batch-request", "").lower() == "true":
-            return await batches.batch(request, storage, container)
-        return await items.write(request, storage, container)
-
-    async def _counted(
-        self,
-        request: web.Request,
-        handler: Callable[[web.Request, Storage, Container], Awaitable[web.Response]],
-    ) -> web.StreamResponse:
-        container = self._owner(request)
-        started = time.perf_counter()
-        try:
-            response = await handler(request, self._account.storage, container)
-        except ServiceError as error:
-            response = error_answer(error)
-        response.headers["x-ms-request-duration-ms"] = (
-            f"{(time.perf_counter() - started) * 1e3:.3f}"
-        )
-        usage = container.usage
-        usage.requests += 1
-        usage.throttled += response.status == _THROTTLED
-        usage.charge += float(response.headers["x-ms-request-charge"])
-        return response
-
-    def _owner(self, request: web.Request) -> Container:
-        return self._account.owner(request.match_info["db"], request.match_info["coll"])

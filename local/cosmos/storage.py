@@ -1,4 +1,4 @@
-"""State in SQLite: databases, containers, physical partitions and items."""
+"""State in SQLite: databases, containers and physical partitions, and where the items are."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local.cosmos.partitions import Range
+from local.cosmos.table import ItemTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_SCHEMA = """
+_VERSION = 1
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS databases (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, ts INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS containers (
@@ -23,50 +25,35 @@ CREATE TABLE IF NOT EXISTS containers (
 CREATE TABLE IF NOT EXISTS partitions (
     container INTEGER NOT NULL, id TEXT NOT NULL, minimum TEXT NOT NULL, maximum TEXT NOT NULL,
     lsn INTEGER NOT NULL, PRIMARY KEY (container, id));
-CREATE TABLE IF NOT EXISTS items (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, container INTEGER NOT NULL, key TEXT NOT NULL,
-    id TEXT NOT NULL, partition TEXT NOT NULL, epk TEXT NOT NULL, lsn INTEGER NOT NULL,
-    etag TEXT NOT NULL, ts INTEGER NOT NULL, expires INTEGER, body TEXT NOT NULL,
-    UNIQUE (container, key, id));
-CREATE INDEX IF NOT EXISTS feed ON items (container, partition, lsn);
+PRAGMA user_version = {_VERSION};
+"""
+_PRAGMAS = """
+PRAGMA locking_mode = EXCLUSIVE;
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = NORMAL;
+PRAGMA temp_store = MEMORY;
 """
 
-_COLUMNS = "number, key, id, partition, epk, lsn, etag, ts, expires, body"
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ContainerRow:
     """A container as stored; `definition` is what the service would echo."""
 
     number: int
     database: int
-    id: str
     definition: dict[str, Any]
     throughput: int | None
     ts: int
 
 
-@dataclass(frozen=True)
-class Item:
-    """An item as stored; `body` is its JSON text with the service's properties."""
-
-    number: int
-    key: str
-    id: str
-    partition: str
-    epk: str
-    lsn: int
-    etag: str
-    ts: int
-    expires: int | None
-    body: str
-
-
 class Storage:
-    """Synchronous access to the state; every call takes microseconds.
+    """Synchronous access to the state; a process that is killed loses nothing it acknowledged.
 
     Args:
         folder: Where to keep it; None for in memory.
+
+    Raises:
+        OSError: The folder cannot be used, or another process uses it.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -74,11 +61,17 @@ class Storage:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             target = str(folder / "cosmos.sqlite3")
-        self._db = sqlite3.connect(target, isolation_level=None, cached_statements=256)
-        self._db.executescript(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;"
-        )
-        self._db.executescript(_SCHEMA)
+        self._db = sqlite3.connect(target, isolation_level=None, timeout=1, cached_statements=512)
+        try:
+            self._open(target)
+        except sqlite3.Error as error:
+            self._db.close()
+            raise OSError(
+                f"{target} cannot be used, perhaps another process does: {error}."
+            ) from None
+        except OSError:
+            self._db.close()
+            raise
 
     def close(self) -> None:
         """Close the file."""
@@ -110,21 +103,31 @@ class Storage:
     def containers(self) -> list[ContainerRow]:
         """Every container."""
         rows = self._db.execute(
-            "SELECT number, database, id, definition, throughput, ts FROM containers "
-            "ORDER BY number"
+            "SELECT number, database, definition, throughput, ts FROM containers ORDER BY number"
         )
         return [
-            ContainerRow(row[0], row[1], row[2], json.loads(row[3]), row[4], row[5]) for row in rows
+            ContainerRow(
+                number=number,
+                database=database,
+                definition=json.loads(definition),
+                throughput=throughput,
+                ts=ts,
+            )
+            for number, database, definition, throughput, ts in rows
         ]
 
     def add_container(
-        self, database: int, name: str, definition: dict[str, Any], throughput: int | None, ts: int
-    ) -> int:
-        """Store a container and return its number."""
-        return self._insert(
+        self, database: int, definition: dict[str, Any], throughput: int | None, ts: int
+    ) -> ContainerRow:
+        """Store a container and the table of its items."""
+        number = self._insert(
             "INSERT INTO containers (database, id, definition, throughput, ts) "
             "VALUES (?, ?, ?, ?, ?)",
-            (database, name, json.dumps(definition), throughput, ts),
+            (database, definition["id"], json.dumps(definition), throughput, ts),
+        )
+        self.table(number).create()
+        return ContainerRow(
+            number=number, database=database, definition=definition, throughput=throughput, ts=ts
         )
 
     def change_container(self, number: int, definition: dict[str, Any]) -> None:
@@ -136,12 +139,13 @@ class Storage:
 
     def remove_container(self, number: int) -> None:
         """Remove a container with all that is in it."""
-        for table, column in (
-            ("items", "container"),
-            ("partitions", "container"),
-            ("containers", "number"),
-        ):
-            self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (number,))  # noqa: S608 - constants
+        self.table(number).drop()
+        self._db.execute("DELETE FROM partitions WHERE container = ?", (number,))
+        self._db.execute("DELETE FROM containers WHERE number = ?", (number,))
+
+    def table(self, container: int) -> ItemTable:
+        """The items of a container."""
+        return ItemTable(self._db, container)
 
     def partitions(self, container: int) -> list[tuple[Range, int]]:
         """The container's physical partitions and the last LSN of each."""
@@ -151,11 +155,11 @@ class Storage:
         )
         return [(Range(id=row[0], minimum=row[1], maximum=row[2]), row[3]) for row in rows]
 
-    def add_partition(self, container: int, partition: Range, lsn: int) -> None:
-        """Store a physical partition."""
+    def add_partition(self, container: int, partition: Range) -> None:
+        """Store a physical partition in which nothing has been written."""
         self._db.execute(
-            "INSERT INTO partitions VALUES (?, ?, ?, ?, ?)",
-            (container, partition.id, partition.minimum, partition.maximum, lsn),
+            "INSERT INTO partitions VALUES (?, ?, ?, ?, 0)",
+            (container, partition.id, partition.minimum, partition.maximum),
         )
 
     def set_lsn(self, container: int, partition: str, lsn: int) -> None:
@@ -165,58 +169,12 @@ class Storage:
             (lsn, container, partition),
         )
 
-    def item(self, container: int, key: str, item_id: str) -> Item | None:
-        """The item of this partition key and id."""
-        row = self._db.execute(
-            f"SELECT {_COLUMNS} FROM items WHERE container = ? AND key = ? AND id = ?",  # noqa: S608 - constants
-            (container, key, item_id),
-        ).fetchone()
-        return Item(*row) if row else None
-
-    def next_number(self) -> int:
-        """The number that the next new item will get."""
-        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'items'").fetchone()
-        return int(row[0]) + 1 if row else 1
-
-    def put(self, container: int, item: Item) -> None:
-        """Store an item, in place of the one of the same number."""
-        self._db.execute(
-            f"INSERT OR REPLACE INTO items ({_COLUMNS}, container) "  # noqa: S608 - constants
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                *(item.number, item.key, item.id, item.partition, item.epk, item.lsn),
-                *(item.etag, item.ts, item.expires, item.body, container),
-            ),
-        )
-
-    def remove(self, number: int) -> None:
-        """Remove an item."""
-        self._db.execute("DELETE FROM items WHERE number = ?", (number,))
-
-    def count(self, container: int) -> int:
-        """How many items the container has."""
-        query = "SELECT COUNT(*) FROM items WHERE container = ?"
-        return int(self._db.execute(query, (container,)).fetchone()[0])
-
-    def scan(self, container: int, *, after: int, key: str | None) -> Iterator[Item]:
-        """Items in the order in which they were created, of one partition key or of all."""
-        where, values = "container = ? AND number > ?", [container, after]
-        if key is not None:
-            where += " AND key = ?"
-        rows = self._db.execute(
-            f"SELECT {_COLUMNS} FROM items WHERE {where} ORDER BY number",  # noqa: S608 - constants
-            [*values, key] if key is not None else values,
-        )
-        return (Item(*row) for row in rows)
-
-    def changes(self, container: int, partition: str, *, after: int) -> Iterator[Item]:
-        """Items of a physical partition in the order of their last change."""
-        rows = self._db.execute(
-            f"SELECT {_COLUMNS} FROM items INDEXED BY feed "  # noqa: S608 - constants
-            "WHERE container = ? AND partition = ? AND lsn > ? ORDER BY lsn, number",
-            (container, partition, after),
-        )
-        return (Item(*row) for row in rows)
+    def _open(self, target: str) -> None:
+        version = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, _VERSION):
+            raise OSError(f"{target} was written by another version of the project: delete it.")
+        self._db.executescript(_PRAGMAS)
+        self._db.executescript(_SCHEMA)
 
     def _insert(self, statement: str, values: tuple[object, ...]) -> int:
         number = self._db.execute(statement, values).lastrowid

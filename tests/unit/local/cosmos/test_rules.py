@@ -11,6 +11,7 @@ from local.cosmos import charges
 from local.cosmos.auth import check, resource, signature
 from local.cosmos.budget import Budget
 from local.cosmos.errors import ServiceError
+from local.cosmos.indexing import IndexedPaths
 from local.cosmos.partitions import effective_key, split_evenly
 from local.cosmos.patches import patched
 from tests.support import FakeTime
@@ -28,7 +29,7 @@ def test_indexed_properties_follow_the_policy(policy: dict[str, Any], expected: 
     """Each costs RU with every write."""
     document = {"id": "1", "streamId": "s", "data": {"a": 1, "b": [1, 2], "c": None}}
 
-    assert charges.indexed_properties(policy, document) == expected
+    assert IndexedPaths(policy).count(document) == expected
 
 
 @pytest.mark.parametrize(

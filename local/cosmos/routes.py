@@ -1,0 +1,87 @@
+"""What each verb and path leads to, and the one place through which every request passes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from local.cosmos import batches, feed, items, metadata, queries
+from local.cosmos.calls import TOO_MANY_REQUESTS, Answer, Call, refusal
+from local.cosmos.errors import ServiceError, bad_request, not_covered
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_COLL = "dbs/*/colls/*"
+
+_ROUTES: dict[tuple[str, str], Callable[[Call], Answer]] = {
+    ("GET", ""): metadata.account,
+    ("GET", "dbs"): metadata.list_databases,
+    ("QUERY", "dbs"): metadata.list_databases,
+    ("POST", "dbs"): metadata.create_database,
+    ("GET", "dbs/*"): metadata.read_database,
+    ("DELETE", "dbs/*"): metadata.delete_database,
+    ("GET", "dbs/*/colls"): metadata.list_containers,
+    ("QUERY", "dbs/*/colls"): metadata.list_containers,
+    ("POST", "dbs/*/colls"): metadata.create_container,
+    ("GET", _COLL): metadata.read_container,
+    ("PUT", _COLL): metadata.replace_container,
+    ("DELETE", _COLL): metadata.delete_container,
+    ("QUERY", "offers"): metadata.query_offers,
+    ("GET", f"{_COLL}/pkranges"): feed.partition_ranges,
+    ("CHANGES", f"{_COLL}/pkranges"): feed.partition_ranges,
+    ("CHANGES", f"{_COLL}/docs"): feed.changes,
+    ("QUERY", f"{_COLL}/docs"): queries.query,
+    ("PLAN", f"{_COLL}/docs"): queries.plan,
+    ("POST", f"{_COLL}/docs"): items.write,
+    ("BATCH", f"{_COLL}/docs"): batches.batch,
+    ("GET", f"{_COLL}/docs/*"): items.read,
+    ("PUT", f"{_COLL}/docs/*"): items.replace,
+    ("PATCH", f"{_COLL}/docs/*"): items.patch,
+    ("DELETE", f"{_COLL}/docs/*"): items.delete,
+}
+
+
+def verb_of(method: str, headers: Mapping[str, str]) -> str:
+    """What a request really is: REST puts queries and batches behind POST, changes behind GET."""
+    if method == "GET" and "a-im" in headers:
+        return "CHANGES"
+    if method != "POST":
+        return method
+    if headers.get("x-ms-cosmos-is-query-plan-request", "").lower() == "true":
+        return "PLAN"
+    if "query+json" in headers.get("content-type", ""):
+        return "QUERY"
+    if headers.get("x-ms-cosmos-is-batch-request", "").lower() == "true":
+        return "BATCH"
+    return "POST"
+
+
+def respond(call: Call) -> Answer:
+    """The answer to a request, which may be a refusal; it is counted."""
+    try:
+        answer = _handler(call)(call)
+    except ServiceError as error:
+        answer = refusal(error)
+    except RecursionError:
+        answer = refusal(bad_request("The document or query is nested too deeply."))
+    _count(call, answer)
+    return answer
+
+
+def _handler(call: Call) -> Callable[[Call], Answer]:
+    shape = call.shape
+    try:
+        return _ROUTES[call.verb, shape]
+    except KeyError:
+        raise not_covered(f"{call.verb} /{shape}") from None
+
+
+def _count(call: Call, answer: Answer) -> None:
+    if "docs" not in call.segments[4:5]:
+        return
+    database = call.account.databases.get(call.ids[0])
+    container = database.containers.get(call.ids[1]) if database else None
+    if container is not None:
+        container.usage.requests += 1
+        container.usage.throttled += answer.status == TOO_MANY_REQUESTS
+        container.usage.charge += answer.charge

@@ -1,0 +1,126 @@
+"""The items of one container in SQLite: a table for each container."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+_CREATE = """
+CREATE TABLE items (
+    number INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL, id TEXT NOT NULL,
+    partition TEXT NOT NULL, epk TEXT NOT NULL, lsn INTEGER NOT NULL, etag TEXT NOT NULL,
+    ts INTEGER NOT NULL, ttl INTEGER, body TEXT NOT NULL, UNIQUE (key, id))
+"""
+_CREATE_FEED = "CREATE INDEX items_feed ON items (partition, lsn)"
+_NEXT = "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'items'"
+_INSERT = "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_UPDATE = "UPDATE items SET lsn = ?, etag = ?, ts = ?, ttl = ?, body = ? WHERE number = ?"
+_FIND = "SELECT * FROM items WHERE key = ? AND id = ?"
+_SCAN = "SELECT * FROM items WHERE number > ? ORDER BY number"
+_SCAN_KEY = "SELECT * FROM items WHERE key = ? AND number > ? ORDER BY number"
+_CHANGES = (
+    "SELECT * FROM items INDEXED BY items_feed WHERE partition = ? AND lsn > ? ORDER BY lsn, number"
+)
+
+
+class Item(NamedTuple):
+    """A row of the table; a tuple, as thousands a second come out of SQLite.
+
+    Attributes:
+        number: The item's own, ascending in the order of creation.
+        key: Partition key, as `partitions.Key.text`.
+        partition: Id of the physical partition.
+        ts: Second of the last change, since 1970.
+        ttl: Seconds to live that the item itself asks for.
+        body: JSON text with the service's properties.
+    """
+
+    number: int
+    key: str
+    id: str
+    partition: str
+    epk: str
+    lsn: int
+    etag: str
+    ts: int
+    ttl: int | None
+    body: str
+
+    def is_expired(self, default_ttl: int | None, now: float) -> bool:
+        """Whether its time to live is over, which makes it as good as deleted.
+
+        Args:
+            default_ttl: The container's; without one, items live for ever whatever they ask for.
+            now: Seconds since 1970.
+        """
+        if default_ttl is None:
+            return False
+        ttl = default_ttl if self.ttl is None else self.ttl
+        return ttl != -1 and self.ts + ttl <= now
+
+
+class ItemTable:
+    """The items of one container; writes belong into `Storage.transaction`."""
+
+    def __init__(self, db: sqlite3.Connection, container: int) -> None:
+        self._db = db
+        self._name = f"items_{container}"
+        self._insert, self._update = self._named(_INSERT), self._named(_UPDATE)
+        self._find, self._changes = self._named(_FIND), self._named(_CHANGES)
+        self._next: int | None = None
+
+    def create(self) -> None:
+        """Make the table."""
+        self._db.execute(self._named(_CREATE))
+        self._db.execute(self._named(_CREATE_FEED))
+
+    def drop(self) -> None:
+        """Remove the table with all items."""
+        self._db.execute(self._named("DROP TABLE items"))
+
+    def new_number(self) -> int:
+        """A number that no item has, or ever had."""
+        if self._next is None:
+            row = self._db.execute(self._named(_NEXT)).fetchone()
+            self._next = row[0] if row else 1
+        self._next += 1
+        return self._next - 1
+
+    def find(self, key: str, item_id: str) -> Item | None:
+        """The item of this partition key and id."""
+        row = self._db.execute(self._find, (key, item_id)).fetchone()
+        return Item._make(row) if row else None
+
+    def insert(self, item: Item) -> None:
+        """Store a new item."""
+        self._db.execute(self._insert, item)
+
+    def update(self, item: Item) -> None:
+        """Store an item in place of the one of the same number, key and id."""
+        values = (item.lsn, item.etag, item.ts, item.ttl, item.body, item.number)
+        self._db.execute(self._update, values)
+
+    def remove(self, number: int) -> None:
+        """Remove an item."""
+        self._db.execute(self._named("DELETE FROM items WHERE number = ?"), (number,))
+
+    def count(self) -> int:
+        """How many items there are, expired ones included until something meets them."""
+        count: int = self._db.execute(self._named("SELECT COUNT(*) FROM items")).fetchone()[0]
+        return count
+
+    def scan(self, *, after: int, key: str | None) -> Iterator[Item]:
+        """Items in the order in which they were created, of one partition key or of all."""
+        if key is None:
+            return map(Item._make, self._db.execute(self._named(_SCAN), (after,)))
+        return map(Item._make, self._db.execute(self._named(_SCAN_KEY), (key, after)))
+
+    def changes(self, partition: str, *, after: int) -> Iterator[Item]:
+        """Items of a physical partition in the order of their last change."""
+        return map(Item._make, self._db.execute(self._changes, (partition, after)))
+
+    def _named(self, statement: str) -> str:
+        return statement.replace("items", self._name)

@@ -1,0 +1,34 @@
+"""The embedded Cosmos DB for callers without an event loop, such as the SDK's sync client."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from local.cosmos.server import EmbeddedCosmos, Options
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def run_in_thread(options: Options) -> Iterator[EmbeddedCosmos]:
+    """Serve from a thread of its own while the block runs.
+
+    Raises:
+        OSError: The port is taken, or the folder cannot be used.
+    """
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="embedded Cosmos DB", daemon=True)
+    thread.start()
+    server = EmbeddedCosmos(options)
+    try:
+        asyncio.run_coroutine_threadsafe(server.start(), loop).result()
+        yield server
+    finally:
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
