@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.coalescing import Coalescer
 from core.cosmos import LONGEST_REQUEST, cosmos_errors
 from core.errors import ConflictError, KeyReusedError, NotFoundError
 from core.retrying import Effort, Retrier
@@ -20,19 +20,22 @@ if TYPE_CHECKING:
 _SAME = ("id", "type", "version", "data")
 
 
-@dataclass(frozen=True, kw_only=True)
 class Streams:
     """Events by stream.
 
-    Attributes:
+    Args:
         container: The events container.
         partitions: Where streams lie.
         retrier: Tries again.
     """
 
-    container: ContainerProxy
-    partitions: PartitionMap
-    retrier: Retrier
+    def __init__(
+        self, *, container: ContainerProxy, partitions: PartitionMap, retrier: Retrier
+    ) -> None:
+        self._container = container
+        self._partitions = partitions
+        self._retrier = retrier
+        self._coalescer = Coalescer(self._create)
 
     async def append(self, stream_id: str, documents: list[Document], budget: Budget) -> None:
         """Append 1 to 100 events to a stream, all or none.
@@ -45,19 +48,8 @@ class Streams:
             BudgetSpentError: Time ran out; the events may or may not be there.
             CosmosError: Retrying cannot help.
         """
-        partition = await self.partitions.locate(stream_id)
-
-        async def create() -> None:
-            with cosmos_errors(f"appending {len(documents)} events to stream {stream_id}"):
-                await asyncio.wait_for(
-                    self.container.execute_item_batch(
-                        [("create", (document,)) for document in documents], stream_id
-                    ),
-                    LONGEST_REQUEST,
-                )
-
         try:
-            await self.retrier.run(create, partition=partition, budget=budget, effort=Effort())
+            await self._coalescer.append(stream_id, documents, budget)
         except ConflictError:
             await self._check_same(stream_id, documents, budget)
 
@@ -71,11 +63,25 @@ class Streams:
 
         async def query() -> list[Document]:
             with cosmos_errors(f"reading stream {stream_id}"):
-                items = self.container.query_items("SELECT * FROM c", partition_key=stream_id)
+                items = self._container.query_items("SELECT * FROM c", partition_key=stream_id)
                 return [item async for item in items]
 
-        partition = await self.partitions.locate(stream_id)
-        return await self.retrier.run(query, partition=partition, budget=budget, effort=Effort())
+        partition = await self._partitions.locate(stream_id)
+        return await self._retrier.run(query, partition=partition, budget=budget, effort=Effort())
+
+    async def _create(self, stream_id: str, documents: list[Document], budget: Budget) -> None:
+        partition = await self._partitions.locate(stream_id)
+
+        async def create() -> None:
+            with cosmos_errors(f"appending {len(documents)} events to stream {stream_id}"):
+                await asyncio.wait_for(
+                    self._container.execute_item_batch(
+                        [("create", (document,)) for document in documents], stream_id
+                    ),
+                    LONGEST_REQUEST,
+                )
+
+        await self._retrier.run(create, partition=partition, budget=budget, effort=Effort())
 
     async def _check_same(self, stream_id: str, documents: list[Document], budget: Budget) -> None:
         for document in documents:
@@ -88,10 +94,12 @@ class Streams:
     async def _read_one(self, stream_id: str, event_id: str, budget: Budget) -> Document | None:
         async def read() -> Document:
             with cosmos_errors(f"reading event {event_id}", absent=NotFoundError):
-                return dict(await self.container.read_item(event_id, stream_id))
+                return dict(await self._container.read_item(event_id, stream_id))
 
-        partition = await self.partitions.locate(stream_id)
+        partition = await self._partitions.locate(stream_id)
         try:
-            return await self.retrier.run(read, partition=partition, budget=budget, effort=Effort())
+            return await self._retrier.run(
+                read, partition=partition, budget=budget, effort=Effort()
+            )
         except NotFoundError:
             return None

@@ -27,7 +27,10 @@ RUNGS = (
     ("values", {"events", "settings", "commands", "containers", "failures", "backoff"}),
     ("declarations", {"signatures", "projections", "entities", "graph", "registry"}),
     ("rules", {"appending", "derivation", "batching", "leases"}),
-    ("adapters", {"cosmos", "gates", "retrying", "partitions", "writer", "streams", "feed"}),
+    (
+        "adapters",
+        {"cosmos", "coalescing", "gates", "retrying", "partitions", "writer", "streams", "feed"},
+    ),
     ("stores", {"deadletters", "tracker", "provisioning"}),
     ("orchestration", {"pipeline", "engine", "application"}),
     ("binding", {"problems", "routes", "triggers"}),
