@@ -76,15 +76,28 @@ class Coalescer:
         try:
             await self._send(stream_id, together, budget)
         except EngineError as error:
-            if len(group) > 1:
-                for append in group:
-                    await self._send_group(stream_id, [append])
-            elif not group[0].done.done():
-                group[0].done.set_exception(error)
+            if len(group) == 1:
+                _settle(group, error)
+            for append in group if len(group) > 1 else ():
+                await self._send_group(stream_id, [append])
+        except BaseException as error:
+            _settle(group, error)
+            raise
         else:
-            for append in group:
-                if not append.done.done():
-                    append.done.set_result(None)
+            _settle(group, None)
+
+
+def _settle(group: list[_Append], error: BaseException | None) -> None:
+    """Tell those who still wait how it ended."""
+    for append in group:
+        if append.done.done():
+            continue
+        if error is None:
+            append.done.set_result(None)
+        elif isinstance(error, asyncio.CancelledError):
+            append.done.cancel()
+        else:
+            append.done.set_exception(error)
 
 
 def _take(waiting: deque[_Append]) -> list[_Append]:

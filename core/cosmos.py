@@ -42,34 +42,44 @@ _REMEDIES = {
 }
 
 
-def open_client(connection: Connection) -> CosmosClient:
-    """A client for the account; nothing is sent until it is used.
+class Client(CosmosClient):
+    """The SDK's client as this project uses it; nothing is sent until it is used.
 
     The SDK's own retries are off: one layer owns retrying. `retry_throttle_total=0` would be
     taken for "not given", hence -1.
     """
-    return CosmosClient(
-        connection.endpoint,
-        credential=_credential(connection),
-        retry_throttle_total=-1,
-        retry_total=0,
-        retry_connect=0,
-        retry_read=0,
-        retry_status=0,
-        connection_timeout=_CONNECT_TIMEOUT,
-        read_timeout=LONGEST_REQUEST,
-        connection_verify=connection.verify_certificate,
-        no_response_on_write=True,
-        # Reading ~/.netrc and the environment anew for each request takes a third of its time.
-        transport=AioHttpTransport(use_env_settings=bool(getproxies_environment())),
-        user_agent_suffix="event-projections",
-    )
+
+    def __init__(self, connection: Connection) -> None:
+        self._identity = None if connection.key else _identity(connection)
+        credential: Any = connection.key.get_secret_value() if connection.key else self._identity
+        super().__init__(
+            connection.endpoint,
+            credential=credential,
+            retry_throttle_total=-1,
+            retry_total=0,
+            retry_connect=0,
+            retry_read=0,
+            retry_status=0,
+            connection_timeout=_CONNECT_TIMEOUT,
+            read_timeout=LONGEST_REQUEST,
+            connection_verify=connection.verify_certificate,
+            no_response_on_write=True,
+            # Reading ~/.netrc and the environment anew for each request takes a third of its time.
+            transport=AioHttpTransport(use_env_settings=bool(getproxies_environment())),
+            user_agent_suffix="event-projections",
+        )
+
+    async def close(self) -> None:
+        """Close the connections, and those of the identity."""
+        await super().close()
+        if self._identity is not None:
+            await self._identity.close()
 
 
 @asynccontextmanager
 async def opened_client(connection: Connection) -> AsyncIterator[CosmosClient]:
     """A client for as long as it is used; closed whatever happens."""
-    client = open_client(connection)
+    client = Client(connection)
     try:
         yield client
     finally:
@@ -99,9 +109,7 @@ def charge_of(headers: Mapping[str, Any]) -> float:
     return float(headers.get("x-ms-request-charge", 0))
 
 
-def _credential(connection: Connection) -> Any:  # noqa: ANN401 - the SDK takes several kinds
-    if connection.key is not None:
-        return connection.key.get_secret_value()
+def _identity(connection: Connection) -> Any:  # noqa: ANN401 - its library is loaded only here
     # Loaded only where it is used: it is a third of a cold start.
     from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415
 

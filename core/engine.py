@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from core.cosmos import open_client
+from core.cosmos import Client
 from core.deadletters import DeadLetters
 from core.feed import Feed
 from core.gates import Gates
@@ -57,7 +57,7 @@ class Engine:
         Raises:
             SettingError: The connection is missing or malformed.
         """
-        client = open_client(settings.require_connection())
+        client = Client(settings.require_connection())
         database = client.get_database_client(settings.database)
         events = database.get_container_client(settings.events)
         partitions = PartitionMap(events)

@@ -137,3 +137,26 @@ async def test_a_stream_can_be_appended_to_after_a_failure() -> None:
         with pytest.raises(TransientError):
             await coalescer.append("s", documents("a"), BUDGET)
     assert coalescer._waiting == {}
+
+
+@pytest.mark.parametrize("error", [ValueError("a bug"), asyncio.CancelledError()])
+async def test_nobody_is_left_waiting_when_sending_breaks(error: BaseException) -> None:
+    """Whatever breaks it; those behind in the queue are told as well."""
+
+    async def broken(*_: object) -> None:
+        await asyncio.sleep(0)
+        raise error
+
+    coalescer = Coalescer(broken)
+    work = [coalescer.append("s", documents(*(f"{n}{m}" for m in range(60))), BUDGET) for n in "ab"]
+    running = asyncio.gather(*work, return_exceptions=True)
+    await asyncio.sleep(0)
+    senders = list(coalescer._senders)
+
+    results = await asyncio.wait_for(running, 5)
+
+    assert [isinstance(each, (ValueError, asyncio.CancelledError)) for each in results] == [
+        True
+    ] * 2
+    await asyncio.gather(*senders, return_exceptions=True)
+    assert coalescer._waiting == {}

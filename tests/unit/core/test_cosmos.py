@@ -18,7 +18,7 @@ from azure.cosmos.exceptions import (
     CosmosHttpResponseError,
 )
 
-from core.cosmos import cosmos_errors, open_client
+from core.cosmos import Client, cosmos_errors
 from core.errors import (
     ConfigurationError,
     ConflictError,
@@ -135,8 +135,18 @@ async def test_the_sdks_own_throttle_retries_are_off() -> None:
         {"CosmosConnection": "AccountEndpoint=http://localhost;AccountKey=eA=="}
     )
 
-    client = open_client(settings.require_connection())
+    client = Client(settings.require_connection())
 
     options = client.client_connection.connection_policy.RetryOptions
     assert options._max_retry_attempt_count == -1
+    await client.close()
+
+
+async def test_an_identity_is_used_and_closed_with_the_client() -> None:
+    """Where there is no key."""
+    settings = Settings.read({"CosmosConnection__accountEndpoint": "https://a.documents.azure.com"})
+
+    client = Client(settings.require_connection())
+
+    assert client.client_connection.aad_credentials is client._identity
     await client.close()
