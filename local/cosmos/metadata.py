@@ -96,8 +96,10 @@ def delete_container(call: Call) -> Answer:
 
 
 def query_offers(call: Call) -> Answer:
-    """Query /offers: the throughput of every container that has one."""
+    """Query /offers: the throughput of containers; 400 if none is limited, as if serverless."""
     bodies = [_offer_body(each) for each in call.account.containers() if each.throughput]
+    if not bodies:
+        raise bad_request("No container of the account has a throughput: nothing is limited.")
     return _listed(call, "Offers", bodies, "")
 
 

@@ -19,11 +19,12 @@ def run_in_thread(options: Options) -> Iterator[EmbeddedCosmos]:
 
     Raises:
         OSError: The port is taken, or the folder cannot be used.
+        ValueError: The key is not Base64.
     """
+    server = EmbeddedCosmos(options)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="embedded Cosmos DB", daemon=True)
     thread.start()
-    server = EmbeddedCosmos(options)
     try:
         asyncio.run_coroutine_threadsafe(server.start(), loop).result()
         yield server

@@ -1,0 +1,84 @@
+"""Partition keys and where they lie, compared with what the SDK computes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from azure.cosmos import PartitionKey
+from azure.cosmos.partition_key import NonePartitionKeyValue
+from hypothesis import given
+from hypothesis import strategies as st
+
+from local.cosmos.errors import ServiceError
+from local.cosmos.partitions import key_of, key_of_document, key_of_header
+from local.cosmos.rids import container_bytes, container_rid, database_rid, item_rid
+
+SCALARS = (
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=500)
+    | st.booleans()
+    | st.none()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False).filter(lambda number: number != 0)
+)
+
+
+@given(SCALARS)
+def test_effective_keys_are_those_of_the_sdk(value: Any) -> None:
+    """Whatever the key's type."""
+    expected = PartitionKey("/pk")._get_epk_range_for_partition_key(value)
+
+    assert key_of(value).epk == expected.min
+
+
+def test_a_document_without_the_property_has_a_key_too() -> None:
+    """The SDK writes it as an empty object."""
+    expected = PartitionKey("/pk")._get_epk_range_for_partition_key(NonePartitionKeyValue)
+
+    assert key_of_document(("pk",), {"id": "1"}).epk == expected.min
+    assert key_of_document(("pk",), {}) == key_of_header("[{}]") != key_of(None)
+
+
+@pytest.mark.parametrize(("one", "other"), [(1, 1.0), (0.0, -0.0), (10**20, 1e20)])
+def test_equal_numbers_are_one_key(one: float, other: float) -> None:
+    """However they are written."""
+    assert key_of(one) == key_of(other)
+
+
+@pytest.mark.parametrize(("one", "other"), [(1, True), (0, False), ("1", 1), ("null", None)])
+def test_values_of_different_types_are_different_keys(one: object, other: object) -> None:
+    """Python would take some of them for equal."""
+    assert key_of(one) != key_of(other)
+
+
+def test_a_key_may_lie_deeper_in_the_document() -> None:
+    """`/a/b`."""
+    assert key_of_document(("a", "b"), {"a": {"b": "x"}}) == key_of("x")
+    assert key_of_document(("a", "b"), {"a": "x"}) == key_of({})
+
+
+@pytest.mark.parametrize("header", [None, "", "x", '"a"', "[]", '["a","b"]', "[[1]]", '[{"a":1}]'])
+def test_anything_else_in_the_header_is_refused(header: str | None) -> None:
+    """400."""
+    with pytest.raises(ServiceError) as caught:
+        key_of_header(header)
+
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize("value", [{}, {"a": 1}, ["a"], [], 10**400, "x" * 2049])
+def test_what_cannot_be_a_key_is_refused_in_documents(value: object) -> None:
+    """Objects, arrays, and what is too large."""
+    with pytest.raises(ServiceError) as caught:
+        key_of_document(("pk",), {"pk": value})
+
+    assert caught.value.status == 400
+
+
+def test_resource_ids_have_the_services_form() -> None:
+    """4, 8 and 16 bytes in Base64, without the slash that paths could not take."""
+    item = item_rid(container_bytes(1, 2), 0xFFFF)
+
+    assert database_rid(1) == "HQAAAQ=="
+    assert container_rid(1, 2) == "HQAAAYAAAAI="
+    assert item == "HQAAAYAAAAL--wAAAAAAAA=="
