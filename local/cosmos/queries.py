@@ -45,6 +45,11 @@ def query(call: Call) -> Answer:
     return _answer(call, container, question, parameters)
 
 
+def listing(call: Call) -> Answer:
+    """GET .../docs: all items, page by page."""
+    return _answer(call, call.container(), parse("SELECT * FROM c"), {})
+
+
 def plan(call: Call) -> Answer:
     """POST .../docs for a query plan: no client needs one here."""
     del call

@@ -30,6 +30,7 @@ _ROUTES: dict[tuple[str, str], Callable[[Call], Answer]] = {
     ("GET", f"{_COLL}/pkranges"): feed.partition_ranges,
     ("CHANGES", f"{_COLL}/pkranges"): feed.partition_ranges,
     ("CHANGES", f"{_COLL}/docs"): feed.changes,
+    ("GET", f"{_COLL}/docs"): queries.listing,
     ("QUERY", f"{_COLL}/docs"): queries.query,
     ("PLAN", f"{_COLL}/docs"): queries.plan,
     ("POST", f"{_COLL}/docs"): items.write,

@@ -9,6 +9,9 @@ from local.cosmos.query.values import UNDEFINED, equal, kind, ordered
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+MOST = 100_000
+"""Arguments that a function takes at most."""
+
 AGGREGATES = frozenset({"COUNT", "SUM", "MIN", "MAX", "AVG"})
 
 
@@ -52,16 +55,16 @@ def _text(apply: Callable[[str], Any]) -> Callable[[Any], Any]:
     return lambda value: apply(value) if isinstance(value, str) else UNDEFINED
 
 
-def _and(left: Any, right: Any) -> Any:  # noqa: ANN401 - three-valued logic
-    if left is False or right is False:
+def _and(*values: object) -> Any:  # noqa: ANN401 - three-valued logic
+    if any(value is False for value in values):
         return False
-    return True if left is True and right is True else UNDEFINED
+    return True if all(value is True for value in values) else UNDEFINED
 
 
-def _or(left: Any, right: Any) -> Any:  # noqa: ANN401 - three-valued logic
-    if left is True or right is True:
+def _or(*values: object) -> Any:  # noqa: ANN401 - three-valued logic
+    if any(value is True for value in values):
         return True
-    return False if left is False and right is False else UNDEFINED
+    return False if all(value is False for value in values) else UNDEFINED
 
 
 def _in(value: Any, *options: Any) -> Any:  # noqa: ANN401 - any JSON
@@ -86,10 +89,10 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[..., Any]]] = {
     "*": (2, 2, _numbers(lambda left, right: left * right)),
     "/": (2, 2, _numbers(lambda left, right: left / right)),
     "%": (2, 2, _numbers(lambda left, right: left % right)),
-    "AND": (2, 2, _and),
-    "OR": (2, 2, _or),
+    "AND": (2, MOST, _and),
+    "OR": (2, MOST, _or),
     "NOT": (1, 1, lambda value: not value if isinstance(value, bool) else UNDEFINED),
-    "IN": (2, 1000, _in),
+    "IN": (2, MOST, _in),
     "IS_DEFINED": (1, 1, lambda value: value is not UNDEFINED),
     "IS_NULL": (1, 1, lambda value: value is None),
     "IS_STRING": (1, 1, lambda value: isinstance(value, str)),

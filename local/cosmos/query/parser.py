@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from local.cosmos.query.errors import QuerySyntaxError, UnsupportedQueryError
 from local.cosmos.query.tokens import Token, tokens
 from local.cosmos.query.tree import Call, Expression, Literal, Parameter, Path, Select, Selected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _COMPARISONS = frozenset({"=", "!=", "<>", "<", "<=", ">", ">="})
 _CONSTANTS = {"TRUE": True, "FALSE": False, "NULL": None}
@@ -100,16 +103,17 @@ class _Parser:
         return expression, descending
 
     def _or(self) -> Expression:
-        left = self._and()
-        while self._take("OR"):
-            left = Call("OR", (left, self._and()))
-        return left
+        return self._chain("OR", self._and)
 
     def _and(self) -> Expression:
-        left = self._not()
-        while self._take("AND"):
-            left = Call("AND", (left, self._not()))
-        return left
+        return self._chain("AND", self._not)
+
+    def _chain(self, operator: str, part: Callable[[], Expression]) -> Expression:
+        """Parts joined by one operator, side by side: a long chain must not be a deep tree."""
+        parts = [part()]
+        while self._take(operator):
+            parts.append(part())
+        return parts[0] if len(parts) == 1 else Call(operator, tuple(parts))
 
     def _not(self) -> Expression:
         if self._take("NOT"):

@@ -178,6 +178,17 @@ async def test_queries_over_all_partitions(
     assert (results if "ORDER" in query else sorted(results, key=str)) == expected
 
 
+async def test_many_items_are_read_at_once(container: ContainerProxy) -> None:
+    """By the SDK's own long chains of conditions."""
+    pairs = [(str(number), f"k{number}") for number in range(600)]
+    for name, key in pairs[:50]:
+        await container.create_item(item(name, key))
+
+    found = await container.read_items(pairs)
+
+    assert len(found) == 50
+
+
 @pytest.mark.parametrize(
     ("query", "part"),
     [
