@@ -7,7 +7,8 @@ import logging
 import os
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -20,6 +21,9 @@ from local.host import HostError, HostOptions, TriggerHost
 from local.host.host import publish
 from local.host.settings import load_settings
 from local.signals import until_stopped
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def run(  # noqa: PLR0917 - one parameter for each option
@@ -46,22 +50,30 @@ def run(  # noqa: PLR0917 - one parameter for each option
     Without --endpoint, and unless a setting CosmosConnection names another account, an embedded
     Cosmos DB is started on --cosmos-port. Ctrl-C stops everything cleanly.
     """
-    own = f"http://127.0.0.1:{cosmos_port}"
     try:
         settings = load_settings(Path.cwd(), os.environ)
         if endpoint is not None:
             settings[CONNECTION] = f"AccountEndpoint={endpoint};AccountKey={key};"
-        embedded = endpoint is None and own in settings.get(CONNECTION, own)
         cosmos = Options(port=cosmos_port, partitions=partitions, throughput=throughput, data=data)
         host = HostOptions(port=port, function_key=function_key, lease_expiration=lease_expiration)
+        embedded = endpoint is None and _is_embedded(settings, cosmos_port)
         asyncio.run(_run(settings, cosmos if embedded else None, host))
     except (EngineError, HostError, OSError) as error:
         typer.echo(f"The functions cannot run: {error}", err=True)
         raise typer.Exit(1) from None
 
 
+def _is_embedded(settings: Mapping[str, str], port: int) -> bool:
+    """Whether the settings leave the account open, or name the embedded one's own address."""
+    if not settings.get(CONNECTION) and not settings.get(f"{CONNECTION}__accountEndpoint"):
+        return True
+    address = urlsplit(Settings.read(settings).require_connection().endpoint)
+    return address.hostname in {"127.0.0.1", "localhost"} and address.port == port
+
+
 async def _run(settings: dict[str, str], cosmos: Options | None, options: HostOptions) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("azure").setLevel(logging.ERROR)  # our own lines say the same in context
     async with AsyncExitStack() as stack:
         if cosmos is not None:
             server = await stack.enter_async_context(EmbeddedCosmos(cosmos))
