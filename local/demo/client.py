@@ -121,7 +121,12 @@ class Client:
             stop=stop_after_delay(_PATIENCE),
             reraise=True,
         )
-        return await retrying(self._send, method, path, **options)
+        try:
+            return await retrying(self._send, method, path, **options)
+        except (_TryAgainError, aiohttp.ClientError) as error:
+            raise ApplicationError(
+                f"{method} {path} was not answered for {_PATIENCE:.0f} s: {error}."
+            ) from error
 
     async def _send(self, method: str, path: str, **options: Any) -> tuple[int, Any]:  # noqa: ANN401 - as above
         if self._session is None:

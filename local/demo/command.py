@@ -68,6 +68,6 @@ def _play(
         with tempfile.TemporaryDirectory(prefix="demo-") as folder:
             setup = Setup(partitions=partitions, throughput=throughput, folder=Path(folder))
             async with Stage(setup) as stage:
-                return await play(stage, follows, Progress(console), kills=kills)
+                return await stage.during(play(stage, follows, Progress(console), kills=kills))
 
     return asyncio.run(on_stage())

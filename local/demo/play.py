@@ -45,7 +45,7 @@ async def play(
         begun = time.monotonic()
         await _replay(stage, client, follows, progress, kills)
         accepted = time.monotonic()
-        projections = await _catch_up(stage, client, progress)
+        projections = await _catch_up(client, progress)
         timing = Timing(begun=begun, accepted=accepted, caught_up=time.monotonic())
         with progress.bar("Checking every user", len(expected.users)) as advance:
             entities = await client.followships(expected.users, advance)
@@ -64,7 +64,6 @@ async def _replay(
         def note() -> None:
             nonlocal sent
             sent += 1
-            stage.check()
             if sent in kill_at:
                 killing.append(asyncio.create_task(stage.kill_host()))
             advance()
@@ -73,7 +72,7 @@ async def _replay(
         await asyncio.gather(*killing)
 
 
-async def _catch_up(stage: Stage, client: Client, progress: Progress) -> list[dict[str, Any]]:
+async def _catch_up(client: Client, progress: Progress) -> list[dict[str, Any]]:
     """Wait until all leases are caught up and stay so from one look to the next.
 
     One look is not enough: what one lease's last batch derived may lie in the partition of
@@ -82,7 +81,6 @@ async def _catch_up(stage: Stage, client: Client, progress: Progress) -> list[di
     before: dict[str, str | None] | None = None
     with progress.spinner("Waiting for the projections") as show:
         while True:
-            stage.check()
             projections = await client.projections()
             checkpoints = checkpoints_of(projections)
             caught_up = all(each["caught_up"] for each in projections)

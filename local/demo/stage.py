@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
 from azure.cosmos.aio import CosmosClient
@@ -15,9 +15,12 @@ from local.demo.processes import Process, ProcessError, free_port
 from local.demo.verdict import Stored
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from pathlib import Path
 
     from typing_extensions import Self
+
+ResultT = TypeVar("ResultT")
 
 DATABASE = "projections"
 FUNCTION_KEY = "demo"
@@ -115,14 +118,21 @@ class Stage:
             letters = client.get_database_client(DATABASE).get_container_client("deadletters")
             return len([each async for each in letters.query_items("SELECT c.id FROM c")])
 
-    def check(self) -> None:
-        """Raise what the watcher found, if it gave up.
+    async def during(self, work: Coroutine[object, object, ResultT]) -> ResultT:
+        """The work's result; it ends early when a process is gone for good.
 
         Raises:
-            ProcessError: A process is gone for good.
+            ProcessError: One is.
         """
-        if self._watcher is not None and self._watcher.done() and not self._watcher.cancelled():
+        if self._watcher is None:
+            raise RuntimeError("Use the stage as an async context manager.")
+        task = asyncio.create_task(work)
+        await asyncio.wait({task, self._watcher}, return_when=asyncio.FIRST_COMPLETED)
+        if self._watcher.done():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
             self._watcher.result()
+        return await task
 
     async def _watch(self) -> None:
         while True:
