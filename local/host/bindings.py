@@ -151,11 +151,12 @@ def _retry_policy(declared_policy: Mapping[str, Any] | None) -> RetryPolicy | No
     return RetryPolicy(
         exponential=not fixed,
         count=int(declared_policy["max_retry_count"]),
-        minimum=_seconds(declared_policy[low]),
-        maximum=_seconds(declared_policy[high]),
+        minimum=duration(declared_policy[low]),
+        maximum=duration(declared_policy[high]),
     )
 
 
-def _seconds(text: str) -> float:
+def duration(text: str) -> float:
+    """Seconds of a `HH:MM:SS`."""
     hours, minutes, seconds = map(int, text.split(":"))
     return timedelta(hours=hours, minutes=minutes, seconds=seconds).total_seconds()

@@ -9,12 +9,12 @@ import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 from aiohttp import web
 
-from local.host.bindings import CosmosTrigger, HttpTrigger, declared
+from local.host.bindings import CosmosTrigger, HttpTrigger, declared, duration
 from local.host.http import application
 from local.host.leases import LeaseTiming
 from local.host.processor import Processor
@@ -69,6 +69,7 @@ class TriggerHost:
         self._runner: web.AppRunner | None = None
         self._processors: list[Processor] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._host_json = host_json(options.folder)
         self.port = options.port
 
     @property
@@ -128,7 +129,7 @@ class TriggerHost:
     async def _listen(self, routes: list[HttpTrigger]) -> None:
         app = application(
             routes,
-            prefix=route_prefix(self._options.folder),
+            prefix=route_prefix(self._host_json),
             function_key=self._options.function_key,
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
@@ -153,6 +154,7 @@ class TriggerHost:
             Account.of(trigger.connection, self._settings, where),
             Account.of(trigger.lease_connection, self._settings, where),
             timing,
+            function_timeout(self._host_json),
         )
 
 
@@ -175,12 +177,31 @@ def load_app(folder: Path) -> func.FunctionApp:
     return found[0]
 
 
-def route_prefix(folder: Path) -> str:
-    """The prefix of all routes: `api`, unless host.json says otherwise."""
+def host_json(folder: Path) -> dict[str, Any]:
+    """The folder's host.json; empty where there is none.
+
+    Raises:
+        HostError: It is no JSON object.
+    """
     path = folder / "host.json"
-    content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    extensions = content.get("extensions", {})
-    return str(extensions.get("http", {}).get("routePrefix", "api"))
+    try:
+        content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        raise HostError(f"{path} is no JSON object.")
+    return content
+
+
+def route_prefix(content: Mapping[str, Any]) -> str:
+    """The prefix of all routes: `api`, unless host.json says otherwise."""
+    return str(content.get("extensions", {}).get("http", {}).get("routePrefix", "api"))
+
+
+def function_timeout(content: Mapping[str, Any]) -> float | None:
+    """Seconds that an attempt may take, as in host.json; 30 minutes where it says nothing."""
+    text = str(content.get("functionTimeout", "00:30:00"))
+    return None if text == "-1" else duration(text)
 
 
 def publish(settings: Mapping[str, str]) -> None:

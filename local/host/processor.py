@@ -40,6 +40,7 @@ class Processor:
         account: Of the monitored container.
         lease_account: Of the lease container.
         timing: Intervals of the leases.
+        timeout: Seconds that an attempt may take; None for without limit.
     """
 
     def __init__(
@@ -48,7 +49,9 @@ class Processor:
         account: Account,
         lease_account: Account,
         timing: LeaseTiming,
+        timeout: float | None,
     ) -> None:
+        self._timeout = timeout
         self._trigger = trigger
         self._timing = timing
         self._endpoint = account.endpoint
@@ -171,19 +174,8 @@ class Processor:
         """Call the function, again and again if its policy says so; True if to be checkpointed."""
         function, policy = self._trigger.function, self._trigger.function.retry
         failures = 0
-        while True:
-            documents = func.DocumentList(map(func.Document.from_dict, page.documents))
-            attempt = Attempt(number=failures, most=policy.count if policy else 0)
-            try:
-                await call(function.name, function.call, self._trigger.argument, documents, attempt)
-            except Exception:
-                failures += 1
-                logger.exception(
-                    "function.failed function=%s attempt=%d documents=%d",
-                    *(function.name, failures, len(page.documents)),
-                )
-            else:
-                return True
+        while not await self._attempt(page, failures):
+            failures += 1
             wait = delay(policy, failures, random.random()) if policy else None  # noqa: S311 - jitter
             if wait is None:
                 logger.error(
@@ -195,6 +187,22 @@ class Processor:
             await self._pause(wait)
             if self._stopping.is_set():
                 return False
+        return True
+
+    async def _attempt(self, page: Page, failures: int) -> bool:
+        function, policy = self._trigger.function, self._trigger.function.retry
+        documents = func.DocumentList(map(func.Document.from_dict, page.documents))
+        attempt = Attempt(number=failures, most=policy.count if policy else 0)
+        work = call(function.name, function.call, self._trigger.argument, documents, attempt)
+        try:
+            await asyncio.wait_for(work, self._timeout)
+        except Exception:
+            logger.exception(
+                "function.failed function=%s attempt=%d documents=%d",
+                *(function.name, failures + 1, len(page.documents)),
+            )
+            return False
+        return True
 
     async def _replace(self, holding: _Holding, token: str | None) -> None:
         """Leases for the partitions that a split or a merge left in this one's place."""

@@ -139,6 +139,34 @@ def test_the_demo_survives_a_killed_host(tmp_path: Path) -> None:
     assert found["events_per_second"] > 0
 
 
+@pytest.mark.skipif(not Path("/proc").exists(), reason="children are listed in /proc")
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_demo_leaves_no_process_behind(how: signal.Signals) -> None:
+    """Its Cosmos DB and its host end with it."""
+    command = [sys.executable, "-m", "local", "demo", "--limit", "5000"]
+    process = subprocess.Popen(  # noqa: S603 - our own command
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    for _ in attempts(30):
+        found = children(process.pid)
+        if len(found) == 2:
+            break
+        time.sleep(0.05)
+
+    process.send_signal(how)
+    output, _ = process.communicate(timeout=60)
+
+    assert process.returncode == 130
+    assert output.splitlines()[-1] == "Stopped."
+    assert not any(Path(f"/proc/{child}").exists() for child in found)
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [int(each) for each in text.split()]
+
+
 @pytest.mark.parametrize(
     ("content", "expected"),
     [("a b\nalone\n", "line 2: 'alone'"), ("", "holds no follow"), (None, "Cannot read")],

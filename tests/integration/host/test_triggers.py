@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import azure.functions as func
@@ -83,9 +84,9 @@ class Received:
 
 
 def host(cosmos: EmbeddedCosmos, work: Work, **options: Any) -> TriggerHost:
-    expiration = options.pop("expiration", 1.5)
+    expiration, folder = options.pop("expiration", 1.5), options.pop("folder", Path.cwd())
     return TriggerHost(
-        HostOptions(port=0, lease_expiration=expiration),
+        HostOptions(port=0, lease_expiration=expiration, folder=folder),
         {"C": cosmos.connection_string},
         app(work, **options),
     )
@@ -165,6 +166,26 @@ async def test_a_failing_batch_is_repeated_and_not_checkpointed(
 
     assert received.ids == ["a"]
     assert "function.failed" in caplog.text
+
+
+async def test_an_attempt_that_takes_too_long_has_failed(
+    cosmos: EmbeddedCosmos, events: ContainerProxy, tmp_path: Path
+) -> None:
+    """By `functionTimeout` of host.json; it is repeated as any other."""
+    (tmp_path / "host.json").write_text('{"functionTimeout": "00:00:01"}', encoding="utf-8")
+    received, hanging = Received(), [True]
+
+    async def work(documents: list[dict[str, Any]]) -> None:
+        if hanging:
+            hanging.pop()
+            await asyncio.Event().wait()
+        await received(documents)
+
+    await write(events, "a")
+    async with host(cosmos, work, folder=tmp_path):
+        await received.complete(1)
+
+    assert received.ids == ["a"]
 
 
 async def test_without_a_retry_policy_a_failed_batch_is_lost(
