@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 import os
 import statistics
 import subprocess
@@ -16,8 +17,11 @@ import azure.functions as func
 import pytest
 
 from core.application import Application
+from core.cosmos import LONGEST_REQUEST
 from core.routes import register_routes
+from core.settings import Settings
 from core.triggers import register_triggers
+from local.host.bindings import duration
 
 ROOT = Path(__file__).parent.parent
 CODE = ("core", "projections", "admin", "local")
@@ -300,6 +304,13 @@ def test_bindings_refer_to_the_settings_that_are_there() -> None:
         "%LeasesContainer%",
     ]
     assert [without[name] for name in names] == ["projections", "events", "leases"]
+
+
+def test_the_budget_ends_before_the_host_kills_the_worker() -> None:
+    """With the longest request on top, in half of the time."""
+    content = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
+
+    assert 2 * (Settings.read({}).budget + LONGEST_REQUEST) < duration(content["functionTimeout"])
 
 
 def test_health_alone_is_open_to_all() -> None:

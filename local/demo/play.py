@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local.demo.client import Client
+from local.demo.processes import peak_memory
 from local.demo.report import Report
 from local.demo.stage import FUNCTION_KEY, Stage
 from local.demo.verdict import Expected
@@ -126,6 +128,6 @@ async def _report(
         projecting_seconds=round(timing.caught_up - timing.begun, 2),
         events_per_second=round(derived / (timing.caught_up - timing.begun), 1),
         host_starts=stage.host.starts,
-        peak_memory=dict(stage.peaks),
+        peak_memory={**stage.peaks, "The demo itself": peak_memory(os.getpid())},
         checkpoints=checkpoints_of(projections),
     )

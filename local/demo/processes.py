@@ -73,11 +73,11 @@ class Process:
         return self._process is not None and self._process.returncode is None
 
     @property
-    def peak_memory(self) -> int:
-        """Bytes of resident memory at its highest, 0 where the system does not tell."""
+    def peak(self) -> int:
+        """Bytes of resident memory at its highest, 0 where it does not run."""
         if not self.running or self._process is None:
             return 0
-        return _peak_memory(self._process.pid)
+        return peak_memory(self._process.pid)
 
     async def kill(self) -> None:
         """SIGKILL: no chance to put anything in order."""
@@ -116,7 +116,8 @@ async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
         return False
 
 
-def _peak_memory(pid: int) -> int:
+def peak_memory(pid: int) -> int:
+    """Bytes of resident memory of a process at its highest, 0 where the system does not tell."""
     try:
         with open(f"/proc/{pid}/status", encoding="ascii") as status:  # noqa: PTH123 - no path
             lines = [line for line in status if line.startswith("VmHWM:")]

@@ -141,7 +141,7 @@ class Stage:
             if not self.host.running:
                 await self.host.start()
             for process in (self.cosmos, self.host):
-                peak = max(process.peak_memory, self.peaks.get(process.name, 0))
+                peak = max(process.peak, self.peaks.get(process.name, 0))
                 self.peaks[process.name] = peak
             await asyncio.sleep(_WATCH_SECONDS)
 
