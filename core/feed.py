@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from core.errors import LeaseError
 from core.leases import KeyRange, Probe, session_lsn
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     from azure.cosmos.aio import ContainerProxy
 
@@ -37,10 +38,8 @@ class Feed:
             LeaseError: The answer does not tell an LSN.
         """
         headers: dict[str, str] = {}
-        first: dict[str, Any] = {}
-        async for item in self._changes(checkpoint, place, rid, headers, limit=1):
-            first = item
-            break
+        async with aclosing(self._changes(checkpoint, place, rid, headers, limit=1)) as changes:
+            first: dict[str, Any] = await anext(changes, {})
         if "x-ms-session-token" not in headers:
             raise LeaseError(f"The feed of {place.low}-{place.high} came without a session token.")
         if first and not isinstance(first.get("_lsn"), int):
@@ -59,10 +58,10 @@ class Feed:
         Raises:
             CosmosError: It cannot be read.
         """
-        changes = self._changes(checkpoint, place, rid, {}, limit=_PAGE)
-        async for item in changes:
-            if (item.get("streamId"), item.get("id")) == event:
-                return True
+        async with aclosing(self._changes(checkpoint, place, rid, {}, limit=_PAGE)) as changes:
+            async for item in changes:
+                if (item.get("streamId"), item.get("id")) == event:
+                    return True
         return False
 
     async def _changes(
@@ -73,7 +72,7 @@ class Feed:
         headers: dict[str, str],
         *,
         limit: int,
-    ) -> AsyncIterator[dict[str, Any]]:
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """Items behind a checkpoint; the headers of the first answer are noted."""
 
         def note(answered: Mapping[str, str], _: object) -> None:
