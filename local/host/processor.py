@@ -75,9 +75,9 @@ class Processor:
         try:
             store = await self._prepare()
             while store is not None and not self._stopping.is_set():
+                self._rebalance.clear()
                 with contextlib.suppress(CosmosError):
                     await self._balance(store)
-                self._rebalance.clear()
                 await self._pause(self._timing.acquire, self._rebalance)
         finally:
             await self._finish()
