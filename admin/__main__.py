@@ -2,6 +2,7 @@
 
 import typer
 
+from admin import deadletters
 from admin.init import init
 from admin.status import status
 
@@ -13,6 +14,7 @@ app = typer.Typer(
 )
 app.command()(status)
 app.command()(init)
+app.add_typer(deadletters.app, name="deadletters")
 
 if __name__ == "__main__":
     app(prog_name="python -m admin")

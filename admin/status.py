@@ -16,6 +16,7 @@ from rich.table import Table
 import projections
 from admin.environment import environment, run
 from core.application import Application
+from core.operations import Operations
 
 if TYPE_CHECKING:
     from core.tracker import LeaseStatus, ModuleStatus
@@ -38,11 +39,12 @@ def status(
 
 async def _status(path: Path, interval: float | None, *, as_json: bool) -> None:
     application = Application.discover(projections, environment(path))
+    operations = Operations(application)
     show = _Json() if as_json else _Tables(Console(), live=interval is not None)
     try:
         with show:
             while True:
-                show.update(await application.statuses())
+                show.update(await operations.statuses())
                 if interval is None:
                     return
                 await asyncio.sleep(interval)

@@ -13,7 +13,7 @@ from core.commands import read_command
 from core.cosmos import cosmos_errors
 from core.engine import Engine
 from core.entities import fold
-from core.errors import InvalidEventError, RequestTooLargeError, UnknownNameError
+from core.errors import InvalidEventError, UnknownNameError
 from core.events import Envelope, read_event
 from core.names import stream_id
 from core.registry import Registry
@@ -26,12 +26,8 @@ if TYPE_CHECKING:
     from core.entities import Entity
     from core.events import Document, Event
     from core.pipeline import Outcome
-    from core.tracker import ModuleStatus
 
 logger = logging.getLogger(__name__)
-
-MAX_BODY = 1024 * 1024
-"""Bytes of a command's body."""
 
 REQUEST_SECONDS = 60.0
 """Seconds that a caller of an HTTP function is kept waiting for a throttled account."""
@@ -95,12 +91,7 @@ class Application:
             KeyReusedError: The idempotency key was used for another request.
             CosmosError, BudgetSpentError: The events could not be stored.
         """
-        model = self.registry.command(command)
-        if len(body) > MAX_BODY:
-            raise RequestTooLargeError(
-                f"The body has {len(body)} bytes; a command takes up to {MAX_BODY}."
-            )
-        request = read_command(model, body)
+        request = read_command(self.registry.command(command), body)
         documents = documents_of(request, key=key, now=datetime.now(timezone.utc))
         if documents:
             stream = documents[0]["streamId"]
@@ -153,36 +144,6 @@ class Application:
                 await self.engine.events.read()
 
         await self.engine.read(read, Budget.of(HEALTH_SECONDS))
-
-    async def statuses(self) -> list[ModuleStatus]:
-        """How far each projection module is, by name.
-
-        Raises:
-            CosmosError: It cannot be read.
-        """
-        tracker = self.engine.tracker
-
-        async def read() -> list[ModuleStatus]:
-            return [await tracker.status(name) for name in sorted(self.registry.modules)]
-
-        return await self.engine.read(read, Budget.of(REQUEST_SECONDS))
-
-    async def event_status(self, module: str, stream: str, event_id: str) -> dict[str, Any]:
-        """Whether a projection module has completely processed an event, or parked it.
-
-        Raises:
-            UnknownNameError: There is no such module or event.
-            CosmosError: It cannot be read.
-        """
-        self.registry.module(module)
-        engine = self.engine
-
-        async def read() -> dict[str, Any]:
-            status = await engine.tracker.event(module, stream, event_id)
-            letters = await engine.dead_letters.of_event(module, stream, event_id)
-            return {**status.as_json(), "parked": [letter["reason"] for letter in letters]}
-
-        return await engine.read(read, Budget.of(REQUEST_SECONDS))
 
     async def close(self) -> None:
         """Close what was opened; may be called any number of times."""

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core.errors import FieldProblem, InvalidRequestError
+from core.errors import FieldProblem, InvalidRequestError, RequestTooLargeError
 from core.names import snake_case
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from core.events import Event
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+MAX_BODY = 1024 * 1024
+"""Bytes of a request's body."""
 
 _LONGEST_TEXT = 65_536
 
@@ -54,14 +59,26 @@ def read_command(model: type[Command], body: bytes) -> Command:
     """The JSON body as a command.
 
     Raises:
+        RequestTooLargeError: The body is over 1 MB.
         InvalidRequestError: It is no JSON or does not fit; every field at fault is named.
     """
+    return read_body(model, body, f"command {command_name(model)!r}")
+
+
+def read_body(model: type[ModelT], body: bytes, what: str) -> ModelT:
+    """A request's JSON body as a model; `what` is for the error.
+
+    Raises:
+        RequestTooLargeError: The body is over 1 MB.
+        InvalidRequestError: It is no JSON or does not fit; every field at fault is named.
+    """
+    if len(body) > MAX_BODY:
+        raise RequestTooLargeError(f"The body has {len(body)} bytes; up to {MAX_BODY} are read.")
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
         raise InvalidRequestError(
-            f"The body does not fit command {command_name(model)!r}.",
-            *_field_problems(error),
+            f"The body does not fit {what}.", *_field_problems(error)
         ) from None
 
 

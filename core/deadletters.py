@@ -1,4 +1,4 @@
-"""Dead letters: events that no attempt can project, parked durably so that the rest goes on."""
+"""The container of dead letters: events that wait for somebody, so that the rest goes on."""
 
 from __future__ import annotations
 
@@ -8,44 +8,25 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from core.cosmos import LONGEST_REQUEST, cosmos_errors
-from core.errors import ConflictError
-from core.events import utc_text
-from core.ids import dead_letter_id
+from core.errors import ConfigurationError, ConflictError, NotFoundError, UnknownNameError
+from core.letters import DeadLetter
 from core.retrying import Effort, Retrier
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from azure.cosmos.aio import ContainerProxy
 
     from core.budget import Budget
     from core.derivation import Poison
-    from core.events import Document
+    from core.errors import CosmosError
 
-
-def dead_letter(poison: Poison, *, parked: datetime) -> Document:
-    """The document of a dead letter: a reference to the event and the reason, never its data."""
-    return {
-        "id": dead_letter_id(
-            module=poison.module,
-            projection=poison.projection,
-            source_stream=poison.stream_id,
-            source_id=poison.event_id,
-        ),
-        "module": poison.module,
-        "projection": poison.projection,
-        "streamId": poison.stream_id,
-        "eventId": poison.event_id,
-        "errorType": poison.error_type,
-        "reason": poison.reason,
-        "traceback": poison.traceback,
-        "parked": utc_text(parked),
-    }
+_PARTITION = "dead letters"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeadLetters:
-    """The container of dead letters, partitioned by projection module.
+    """The container, partitioned by projection module.
 
     Attributes:
         container: The dead letters' container.
@@ -64,31 +45,107 @@ class DeadLetters:
         """
         now = datetime.now(timezone.utc)
         for each in poison:
-            await self._create(dead_letter(each, parked=now), budget)
+            await self._create(DeadLetter.of(each, now), budget)
 
-    async def of_event(self, module: str, stream_id: str, event_id: str) -> list[dict[str, Any]]:
-        """The dead letters of one event in one module.
+    async def find(self, name: str | None, *, discarded: bool = False) -> list[DeadLetter]:
+        """The letters of a projection or a module (None: all), the oldest first.
+
+        Args:
+            name: Of a projection, or of a module.
+            discarded: Those that were discarded, instead of those that wait.
 
         Raises:
             CosmosError: They cannot be read.
         """
-        with cosmos_errors(f"reading the dead letters of event {event_id}"):
-            items = self.container.query_items(
-                "SELECT * FROM c WHERE c.streamId = @stream AND c.eventId = @event",
-                parameters=[
-                    {"name": "@stream", "value": stream_id},
-                    {"name": "@event", "value": event_id},
-                ],
-                partition_key=module,
-            )
-            return [item async for item in items]
+        found = await self._query("SELECT * FROM c", {})
+        wanted = [
+            each
+            for each in found
+            if each.concerns(name) and (each.discarded is not None) == discarded
+        ]
+        return sorted(wanted, key=lambda each: each.first)
 
-    async def _create(self, document: Document, budget: Budget) -> None:
-        async def create() -> None:
-            with cosmos_errors(f"parking event {document['eventId']}"):
-                await asyncio.wait_for(self.container.create_item(document), LONGEST_REQUEST)
+    async def get(self, letter_id: str) -> DeadLetter:
+        """One letter.
 
+        Raises:
+            UnknownNameError: There is none of this id.
+            CosmosError: It cannot be read.
+        """
+        found = await self._query("SELECT * FROM c WHERE c.id = @id", {"@id": letter_id})
+        if not found:
+            raise UnknownNameError(f"There is no dead letter {letter_id!r:.100}.")
+        return found[0]
+
+    async def of_event(self, module: str, stream_id: str, event_id: str) -> list[DeadLetter]:
+        """The letters of one event in one module.
+
+        Raises:
+            CosmosError: They cannot be read.
+        """
+        return await self._query(
+            "SELECT * FROM c WHERE c.module = @module AND c.streamId = @stream "
+            "AND c.eventId = @event",
+            {"@module": module, "@stream": stream_id, "@event": event_id},
+        )
+
+    async def replace(self, letter: DeadLetter, budget: Budget) -> None:
+        """Store a letter in place of what is there of it.
+
+        Raises:
+            BudgetSpentError: Time ran out.
+            CosmosError: Retrying cannot help.
+        """
+        await self._write(
+            f"changing dead letter {letter.id}",
+            lambda: self.container.upsert_item(letter.document()),
+            budget,
+        )
+
+    async def remove(self, letter: DeadLetter, budget: Budget) -> None:
+        """Remove a letter; harmless if it is gone.
+
+        Raises:
+            BudgetSpentError: Time ran out.
+            CosmosError: Retrying cannot help.
+        """
         try:
-            await self.retrier.run(create, partition="dead letters", budget=budget, effort=Effort())
+            await self._write(
+                f"removing dead letter {letter.id}",
+                lambda: self.container.delete_item(letter.id, letter.module),
+                budget,
+                absent=NotFoundError,
+            )
+        except NotFoundError:
+            return
+
+    async def _create(self, letter: DeadLetter, budget: Budget) -> None:
+        try:
+            await self._write(
+                f"parking event {letter.event_id}",
+                lambda: self.container.create_item(letter.document()),
+                budget,
+            )
         except ConflictError:
             return
+
+    async def _write(
+        self,
+        doing: str,
+        request: Callable[[], Awaitable[Any]],
+        budget: Budget,
+        absent: type[CosmosError] = ConfigurationError,
+    ) -> None:
+        async def attempt() -> None:
+            with cosmos_errors(doing, absent=absent):
+                await asyncio.wait_for(request(), LONGEST_REQUEST)
+
+        await self.retrier.run(attempt, partition=_PARTITION, budget=budget, effort=Effort())
+
+    async def _query(self, text: str, parameters: dict[str, object]) -> list[DeadLetter]:
+        with cosmos_errors("reading dead letters"):
+            items = self.container.query_items(
+                text,
+                parameters=[{"name": name, "value": each} for name, each in parameters.items()],
+            )
+            return [DeadLetter.read(item) async for item in items]

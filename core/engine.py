@@ -37,6 +37,7 @@ class Engine:
         events: The events container.
         tracker: What each module has completely processed.
         streams: Appends and reads.
+        writer: Makes derived events durable.
         pipeline: Projects batches.
         dead_letters: What could not be projected.
         retrier: Tries again.
@@ -46,6 +47,7 @@ class Engine:
     events: ContainerProxy
     tracker: Tracker
     streams: Streams
+    writer: Writer
     pipeline: Pipeline
     dead_letters: DeadLetters
     retrier: Retrier
@@ -78,6 +80,7 @@ class Engine:
                 feed=Feed(container=events), leases=database.get_container_client(settings.leases)
             ),
             streams=Streams(container=events, partitions=partitions, retrier=retrier),
+            writer=writer,
             pipeline=Pipeline(writer=writer, dead_letters=dead_letters, max_hops=settings.max_hops),
             dead_letters=dead_letters,
             retrier=retrier,

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
+from core.commands import read_body
 from core.errors import EngineError, InvalidRequestError
+from core.letters import counts
+from core.operations import Discard, Operations
 from core.problems import MEDIA_TYPE, problem
 
 if TYPE_CHECKING:
@@ -35,6 +38,10 @@ def register_routes(app: func.FunctionApp, application: Application) -> None:
         ("health", "health", "GET", anonymous, routes.health),
         ("projections", "projections", "GET", function, routes.projections),
         ("event", "projections/{name}/events/{stream}/{id}", "GET", function, routes.event),
+        ("deadletters", "deadletters", "GET", function, routes.dead_letters),
+        ("deadletter", "deadletters/{id}", "GET", function, routes.dead_letter),
+        ("replay", "deadletters/{id}/replay", "POST", function, routes.replay),
+        ("discard", "deadletters/{id}/discard", "POST", function, routes.discard),
     ]
     for name, route, method, level, handler in table:
         declare = app.route(route=route, methods=[method], auth_level=level)
@@ -46,6 +53,7 @@ class Routes:
 
     def __init__(self, application: Application) -> None:
         self._application = application
+        self._operations = Operations(application)
 
     async def command(self, req: func.HttpRequest) -> func.HttpResponse:
         """POST /api/commands/{command}: 202 with the ids of the events appended."""
@@ -68,15 +76,41 @@ class Routes:
     async def projections(self, req: func.HttpRequest) -> func.HttpResponse:
         """GET /api/projections: how far each projection module is."""
         del req
-        statuses = await self._application.statuses()
+        statuses = await self._operations.statuses()
         return _json({"projections": [each.as_json() for each in statuses]})
 
     async def event(self, req: func.HttpRequest) -> func.HttpResponse:
         """GET /api/projections/{name}/events/{stream}/{id}: whether it is projected."""
-        found = await self._application.event_status(
+        found = await self._operations.event_status(
             req.route_params["name"], req.route_params["stream"], req.route_params["id"]
         )
         return _json(found)
+
+    async def dead_letters(self, req: func.HttpRequest) -> func.HttpResponse:
+        """GET /api/deadletters?projection=: what waits, and how much of what kind."""
+        found = await self._operations.dead_letters(req.params.get("projection"))
+        return _json(
+            {
+                "counts": [each.as_json() for each in counts(found)],
+                "deadLetters": [each.document() for each in found],
+            }
+        )
+
+    async def dead_letter(self, req: func.HttpRequest) -> func.HttpResponse:
+        """GET /api/deadletters/{id}: one dead letter."""
+        found = await self._operations.dead_letter(req.route_params["id"])
+        return _json(found.document())
+
+    async def replay(self, req: func.HttpRequest) -> func.HttpResponse:
+        """POST /api/deadletters/{id}/replay: project its event again."""
+        replayed = await self._operations.replay(req.route_params["id"])
+        return _json(replayed.as_json())
+
+    async def discard(self, req: func.HttpRequest) -> func.HttpResponse:
+        """POST /api/deadletters/{id}/discard: give it up, for a reason that is kept."""
+        reason = read_body(Discard, req.get_body(), "a discard").reason
+        letter = await self._operations.discard(req.route_params["id"], reason)
+        return _json(letter.document())
 
 
 def _answering(handler: Handler) -> Handler:

@@ -69,6 +69,26 @@ class Streams:
         partition = await self._partitions.locate(stream_id)
         return await self._retrier.run(query, partition=partition, budget=budget, effort=Effort())
 
+    async def read_one(self, stream_id: str, event_id: str, budget: Budget) -> Document | None:
+        """One event as it was stored; None where there is none.
+
+        Raises:
+            BudgetSpentError: Time ran out.
+            CosmosError: Retrying cannot help.
+        """
+
+        async def read() -> Document:
+            with cosmos_errors(f"reading event {event_id}", absent=NotFoundError):
+                return dict(await self._container.read_item(event_id, stream_id))
+
+        partition = await self._partitions.locate(stream_id)
+        try:
+            return await self._retrier.run(
+                read, partition=partition, budget=budget, effort=Effort()
+            )
+        except NotFoundError:
+            return None
+
     async def _create(self, stream_id: str, documents: list[Document], budget: Budget) -> None:
         partition = await self._partitions.locate(stream_id)
 
@@ -85,21 +105,8 @@ class Streams:
 
     async def _check_same(self, stream_id: str, documents: list[Document], budget: Budget) -> None:
         for document in documents:
-            stored = await self._read_one(stream_id, document["id"], budget)
+            stored = await self.read_one(stream_id, document["id"], budget)
             if stored is None or any(stored.get(name) != document[name] for name in _SAME):
                 raise KeyReusedError(
                     "This Idempotency-Key was used before, with a different request."
                 )
-
-    async def _read_one(self, stream_id: str, event_id: str, budget: Budget) -> Document | None:
-        async def read() -> Document:
-            with cosmos_errors(f"reading event {event_id}", absent=NotFoundError):
-                return dict(await self._container.read_item(event_id, stream_id))
-
-        partition = await self._partitions.locate(stream_id)
-        try:
-            return await self._retrier.run(
-                read, partition=partition, budget=budget, effort=Effort()
-            )
-        except NotFoundError:
-            return None

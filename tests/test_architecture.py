@@ -30,13 +30,13 @@ RUNGS = (
     ("vocabulary", {"errors", "ids", "names", "budget"}),
     ("values", {"events", "settings", "commands", "containers", "failures", "backoff"}),
     ("declarations", {"signatures", "projections", "entities", "graph", "registry"}),
-    ("rules", {"appending", "derivation", "batching", "leases"}),
+    ("rules", {"appending", "derivation", "batching", "leases", "letters"}),
     (
         "adapters",
         {"cosmos", "coalescing", "gates", "retrying", "partitions", "writer", "streams", "feed"},
     ),
     ("stores", {"deadletters", "tracker", "provisioning"}),
-    ("orchestration", {"pipeline", "engine", "application"}),
+    ("orchestration", {"pipeline", "replay", "engine", "application", "operations"}),
     ("binding", {"problems", "routes", "triggers"}),
 )
 """Modules of `core`, from the bottom; each imports from its own rung or from below."""

@@ -233,6 +233,29 @@ async def test_poison_is_parked_and_everything_around_it_is_projected(
     assert "The data does not fit Followed" in found["parked"][0]
 
 
+async def test_dead_letters_are_dealt_with_over_http(api: Api, database: DatabaseProxy) -> None:
+    """List, show, replay, discard; an unknown one is a 404, a missing reason a 400."""
+    events = database.get_container_client("events")
+    await events.create_item(followed(4, 5, "astray", data={}))
+    await api.caught_up()
+    _, listed = await api.get("deadletters?projection=followship")
+    letter = listed["deadLetters"][0]["id"]
+
+    failed = await api.post(f"deadletters/{letter}/replay", {})
+    unwanted = await api.post(f"deadletters/{letter}/discard", {})
+    discarded = await api.post(f"deadletters/{letter}/discard", {"reason": "a test"})
+    shown = await api.get(f"deadletters/{letter}")
+    unknown = await api.post("deadletters/nothing/replay", {})
+
+    assert listed["counts"][0]["count"] == 1
+    assert (failed[0], failed[1]["replayed"]) == (200, False)
+    assert (unwanted[0], unwanted[1]["errors"][0]["field"]) == (400, "reason")
+    assert (discarded[0], shown[1]["discarded"]) == (200, "a test")
+    assert shown[1]["attempts"] == 2
+    assert unknown[0] == 404
+    assert (await api.get("deadletters"))[1] == {"counts": [], "deadLetters": []}
+
+
 async def test_a_batch_delivered_twice_adds_no_document(
     application: Application, database: DatabaseProxy
 ) -> None:

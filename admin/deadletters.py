@@ -1,0 +1,189 @@
+"""`python -m admin deadletters`: what could not be projected, and what becomes of it."""
+
+from __future__ import annotations
+
+import json
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+import projections
+from admin.environment import environment, run
+from core.application import Application
+from core.letters import counts
+from core.operations import Operations
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from core.letters import DeadLetter
+
+_SETTINGS = Path("local.settings.json")
+
+SettingsOption = Annotated[Path, typer.Option(help="Settings below the environment.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
+ProjectionOption = Annotated[
+    str | None, typer.Option(help="Of this projection, or of this module.")
+]
+AllOption = Annotated[bool, typer.Option("--all", help="All of them.")]
+LetterArgument = Annotated[str | None, typer.Argument(help="Id of the dead letter.")]
+
+app = typer.Typer(help="Dead letters: list, show, replay, discard.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_letters(
+    projection: ProjectionOption = None,
+    discarded: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--discarded", help="Those that were discarded.")
+    ] = False,
+    as_json: JsonOption = False,  # noqa: FBT002 - a flag
+    settings: SettingsOption = _SETTINGS,
+) -> None:
+    """List the dead letters, the oldest first, and count them by projection and error."""
+    found = run(_find(settings, projection, discarded=discarded))
+    if as_json:
+        listed = [each.document() for each in found]
+        summed = [each.as_json() for each in counts(found)]
+        typer.echo(json.dumps({"counts": summed, "deadLetters": listed}))
+        return
+    console = Console()
+    console.print(letters_table(found))
+    for each in counts(found):
+        console.print(f"{each.count:,} x {each.name}: {each.error_type}, oldest {each.oldest}")
+    if not found:
+        console.print("No dead letters.")
+
+
+@app.command()
+def show(
+    letter: Annotated[str, typer.Argument(help="Id of the dead letter.")],
+    as_json: JsonOption = False,  # noqa: FBT002 - a flag
+    settings: SettingsOption = _SETTINGS,
+) -> None:
+    """Show all that is known of a dead letter."""
+    found = run(_show(settings, letter)).document()
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for name, value in found.items():
+        typer.echo(f"{name:>10}  {value if value is not None else '-'}")
+
+
+@app.command()
+def replay(
+    letter: LetterArgument = None,
+    projection: ProjectionOption = None,
+    everything: AllOption = False,  # noqa: FBT002 - a flag
+    as_json: JsonOption = False,  # noqa: FBT002 - a flag
+    settings: SettingsOption = _SETTINGS,
+) -> None:
+    """Project the events again with today's code; exit code 1 if one failed again."""
+
+    async def one(operations: Operations, letter_id: str) -> str | None:
+        return (await operations.replay(letter_id)).kept
+
+    chosen = _chosen(letter, projection, everything=everything)
+    kept = run(_each(settings, chosen, one, "Replaying", quiet=as_json))
+    failed = {letter_id: reason for letter_id, reason in kept.items() if reason is not None}
+    if as_json:
+        typer.echo(json.dumps({"replayed": len(kept) - len(failed), "failed": failed}))
+    else:
+        typer.echo(f"{len(kept) - len(failed):,} replayed, {len(failed):,} failed again")
+        for letter_id, reason in failed.items():
+            typer.echo(f"{letter_id}  {reason}")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def discard(  # noqa: PLR0917 - one parameter for each option
+    reason: Annotated[str, typer.Option(help="Why nobody wants them; it is kept.")],
+    letter: LetterArgument = None,
+    projection: ProjectionOption = None,
+    everything: AllOption = False,  # noqa: FBT002 - a flag
+    as_json: JsonOption = False,  # noqa: FBT002 - a flag
+    settings: SettingsOption = _SETTINGS,
+) -> None:
+    """Give dead letters up; they are kept with the reason, and not listed any more."""
+
+    async def one(operations: Operations, letter_id: str) -> str | None:
+        return (await operations.discard(letter_id, reason)).discarded
+
+    chosen = _chosen(letter, projection, everything=everything)
+    done = run(_each(settings, chosen, one, "Discarding", quiet=as_json))
+    typer.echo(json.dumps({"discarded": len(done)}) if as_json else f"{len(done):,} discarded")
+
+
+def letters_table(letters: list[DeadLetter]) -> Table:
+    """The letters as a table."""
+    table = Table(box=None, header_style="bold", padding=(0, 1))
+    for heading in ("Id", "Projection", "Stream", "Event", "Error", "First", "Tries"):
+        table.add_column(heading, overflow="fold")
+    for each in letters:
+        table.add_row(
+            *(each.id, each.name, str(each.stream_id), str(each.event_id)),
+            *(each.error_type, each.first[:19], str(each.attempts)),
+        )
+    return table
+
+
+def _chosen(letter: str | None, projection: str | None, *, everything: bool) -> _Choice:
+    if (letter is not None) + (projection is not None) + everything != 1:
+        raise typer.BadParameter("Name one dead letter, or --projection, or --all.")
+    return _Choice(letter, projection)
+
+
+class _Choice:
+    """Which letters are meant: one, those of a projection, or all."""
+
+    def __init__(self, letter: str | None, projection: str | None) -> None:
+        self._letter = letter
+        self._projection = projection
+
+    async def ids(self, operations: Operations) -> list[str]:
+        if self._letter is not None:
+            return [self._letter]
+        return [each.id for each in await operations.dead_letters(self._projection)]
+
+
+async def _each(
+    settings: Path,
+    choice: _Choice,
+    work: Callable[[Operations, str], Awaitable[str | None]],
+    what: str,
+    *,
+    quiet: bool,
+) -> dict[str, str | None]:
+    """What came of each letter, with a bar while it happens."""
+    results: dict[str, str | None] = {}
+    async with _operations(settings) as operations:
+        ids = await choice.ids(operations)
+        with Progress(console=Console(stderr=True), disable=quiet) as progress:
+            for letter_id in progress.track(ids, description=what):
+                results[letter_id] = await work(operations, letter_id)
+    return results
+
+
+async def _find(settings: Path, name: str | None, *, discarded: bool) -> list[DeadLetter]:
+    async with _operations(settings) as operations:
+        return await operations.dead_letters(name, discarded=discarded)
+
+
+async def _show(settings: Path, letter_id: str) -> DeadLetter:
+    async with _operations(settings) as operations:
+        return await operations.dead_letter(letter_id)
+
+
+@asynccontextmanager
+async def _operations(settings: Path) -> AsyncIterator[Operations]:
+    application = Application.discover(projections, environment(settings))
+    try:
+        yield Operations(application)
+    finally:
+        await application.close()

@@ -1,0 +1,169 @@
+"""Dead letters as values: what is kept of an event that could not be projected."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from core.events import utc_text
+from core.ids import dead_letter_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from core.derivation import Poison
+    from core.events import Document
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetter:
+    """A reference to an event, and why it could not be projected; never the event's data.
+
+    Attributes:
+        id: Deterministic: the same event and projection have the same letter for ever.
+        module: The projection module.
+        projection: The projection that failed; None where the event could not even be read.
+        stream_id: Of the event; anything, where the document is no event.
+        event_id: As above.
+        error_type: Name of the error.
+        reason: In words.
+        traceback: Where a projection raised; empty otherwise.
+        attempts: How often it was tried.
+        first: When it was parked, UTC.
+        last: When it was last tried, UTC.
+        discarded: Why nobody wants it any more; None while it waits.
+    """
+
+    id: str
+    module: str
+    projection: str | None
+    stream_id: Any
+    event_id: Any
+    error_type: str
+    reason: str
+    traceback: str
+    attempts: int
+    first: str
+    last: str
+    discarded: str | None = None
+
+    @classmethod
+    def of(cls, poison: Poison, now: datetime) -> DeadLetter:
+        """The letter of an event that failed for the first time."""
+        return cls(
+            id=dead_letter_id(
+                module=poison.module,
+                projection=poison.projection,
+                source_stream=poison.stream_id,
+                source_id=poison.event_id,
+            ),
+            module=poison.module,
+            projection=poison.projection,
+            stream_id=poison.stream_id,
+            event_id=poison.event_id,
+            error_type=poison.error_type,
+            reason=poison.reason,
+            traceback=poison.traceback,
+            attempts=1,
+            first=utc_text(now),
+            last=utc_text(now),
+        )
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> DeadLetter:
+        """The letter of a stored document."""
+        return cls(
+            id=document["id"],
+            module=document["module"],
+            projection=document["projection"],
+            stream_id=document["streamId"],
+            event_id=document["eventId"],
+            error_type=document["errorType"],
+            reason=document["reason"],
+            traceback=document["traceback"],
+            attempts=document["attempts"],
+            first=document["first"],
+            last=document["last"],
+            discarded=document.get("discarded"),
+        )
+
+    def document(self) -> Document:
+        """The document that stores it, which is also how it is shown."""
+        return {
+            "id": self.id,
+            "module": self.module,
+            "projection": self.projection,
+            "streamId": self.stream_id,
+            "eventId": self.event_id,
+            "errorType": self.error_type,
+            "reason": self.reason,
+            "traceback": self.traceback,
+            "attempts": self.attempts,
+            "first": self.first,
+            "last": self.last,
+            "discarded": self.discarded,
+        }
+
+    @property
+    def name(self) -> str:
+        """Whom it concerns: the projection, or the module where the event is unreadable."""
+        return self.projection or self.module
+
+    def concerns(self, name: str | None) -> bool:
+        """Whether it is one of a projection, or of a module; None means any."""
+        return name in (None, self.module, self.projection)
+
+    def failed_again(
+        self, error_type: str, reason: str, traceback: str, now: datetime
+    ) -> DeadLetter:
+        """The letter after one more attempt."""
+        return replace(
+            self,
+            error_type=error_type,
+            reason=reason,
+            traceback=traceback,
+            attempts=self.attempts + 1,
+            last=utc_text(now),
+        )
+
+    def discard(self, reason: str) -> DeadLetter:
+        """The letter that nobody wants any more."""
+        return replace(self, discarded=reason)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Count:
+    """How many letters of one projection have one kind of error, and since when."""
+
+    name: str
+    error_type: str
+    count: int
+    oldest: str
+
+    def as_json(self) -> dict[str, Any]:
+        """By name."""
+        return {
+            "projection": self.name,
+            "errorType": self.error_type,
+            "count": self.count,
+            "oldest": self.oldest,
+        }
+
+
+def counts(letters: Iterable[DeadLetter]) -> list[Count]:
+    """The letters counted by projection and kind of error, the most first."""
+    found = list(letters)
+    numbers = Counter((each.name, each.error_type) for each in found)
+    return [
+        Count(
+            name=name,
+            error_type=error_type,
+            count=count,
+            oldest=min(
+                each.first for each in found if (each.name, each.error_type) == (name, error_type)
+            ),
+        )
+        for (name, error_type), count in numbers.most_common()
+    ]

@@ -1,0 +1,133 @@
+"""What the person on call does: looking how far things are, and dealing with dead letters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict
+
+from core.application import REQUEST_SECONDS
+from core.budget import Budget
+from core.errors import FieldProblem, InvalidRequestError
+from core.replay import Replayer
+
+if TYPE_CHECKING:
+    from core.application import Application
+    from core.letters import DeadLetter
+    from core.replay import Replayed
+    from core.tracker import ModuleStatus
+
+LONGEST_REASON = 1000
+"""Characters of the reason for which a dead letter is discarded."""
+
+
+class Discard(BaseModel):
+    """The body of a request to discard a dead letter."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    reason: str
+
+
+class Operations:
+    """The application from the side of who runs it.
+
+    Args:
+        application: The application, whose client is used.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+
+    async def statuses(self) -> list[ModuleStatus]:
+        """How far each projection module is, by name.
+
+        Raises:
+            CosmosError: It cannot be read.
+        """
+        tracker = self._application.engine.tracker
+
+        async def read() -> list[ModuleStatus]:
+            return [
+                await tracker.status(name) for name in sorted(self._application.registry.modules)
+            ]
+
+        return await self._application.engine.read(read, Budget.of(REQUEST_SECONDS))
+
+    async def event_status(self, module: str, stream: str, event_id: str) -> dict[str, Any]:
+        """Whether a projection module has completely processed an event, or parked it.
+
+        Raises:
+            UnknownNameError: There is no such module or event.
+            CosmosError: It cannot be read.
+        """
+        self._application.registry.module(module)
+        engine = self._application.engine
+
+        async def read() -> dict[str, Any]:
+            status = await engine.tracker.event(module, stream, event_id)
+            letters = await engine.dead_letters.of_event(module, stream, event_id)
+            return {**status.as_json(), "parked": [letter.reason for letter in letters]}
+
+        return await engine.read(read, Budget.of(REQUEST_SECONDS))
+
+    async def dead_letters(self, name: str | None, *, discarded: bool = False) -> list[DeadLetter]:
+        """The dead letters of a projection or a module (None: all), the oldest first.
+
+        Raises:
+            CosmosError: They cannot be read.
+        """
+        letters = self._application.engine.dead_letters
+
+        async def read() -> list[DeadLetter]:
+            return await letters.find(name, discarded=discarded)
+
+        return await self._application.engine.read(read, Budget.of(REQUEST_SECONDS))
+
+    async def dead_letter(self, letter_id: str) -> DeadLetter:
+        """One dead letter.
+
+        Raises:
+            UnknownNameError: There is none of this id.
+            CosmosError: It cannot be read.
+        """
+        letters = self._application.engine.dead_letters
+
+        async def read() -> DeadLetter:
+            return await letters.get(letter_id)
+
+        return await self._application.engine.read(read, Budget.of(REQUEST_SECONDS))
+
+    async def replay(self, letter_id: str) -> Replayed:
+        """Project a dead letter's event again, with today's code.
+
+        Raises:
+            UnknownNameError: There is no such letter.
+            BudgetSpentError, CosmosError: It could not be tried; the letter is as it was.
+        """
+        engine = self._application.engine
+        replayer = Replayer(
+            modules=self._application.registry.modules,
+            streams=engine.streams,
+            writer=engine.writer,
+            dead_letters=engine.dead_letters,
+            max_hops=self._application.settings.max_hops,
+        )
+        return await replayer.replay(
+            await self.dead_letter(letter_id), Budget.of(self._application.settings.budget)
+        )
+
+    async def discard(self, letter_id: str, reason: str) -> DeadLetter:
+        """Give a dead letter up; it is kept, with the reason, and not listed any more.
+
+        Raises:
+            UnknownNameError: There is no such letter.
+            InvalidRequestError: The reason is empty or too long.
+            BudgetSpentError, CosmosError: It could not be stored.
+        """
+        if not 1 <= len(reason.strip()) <= LONGEST_REASON:
+            problem = f"A reason has 1 to {LONGEST_REASON} characters."
+            raise InvalidRequestError(problem, FieldProblem(field="reason", problem=problem))
+        letter = (await self.dead_letter(letter_id)).discard(reason.strip())
+        await self._application.engine.dead_letters.replace(letter, Budget.of(REQUEST_SECONDS))
+        return letter

@@ -1,0 +1,120 @@
+"""Replaying dead letters: the projection runs again, with today's code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from core.batching import plan
+from core.derivation import Poison, Write, derive
+from core.letters import DeadLetter
+from core.retrying import Effort
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from core.budget import Budget
+    from core.deadletters import DeadLetters
+    from core.registry import ProjectionModule
+    from core.streams import Streams
+    from core.writer import Writer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replayed:
+    """What became of a letter: gone with so many events derived, or kept for a reason."""
+
+    letter: DeadLetter
+    derived: int = 0
+    kept: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """By name."""
+        return {
+            "id": self.letter.id,
+            "replayed": self.kept is None,
+            "derived": self.derived,
+            "reason": self.kept,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Replayer:
+    """Runs projections again over the events of dead letters.
+
+    Attributes:
+        modules: Projection modules by name.
+        streams: Where the events are.
+        writer: Makes derived events durable.
+        dead_letters: Where the letters are.
+        max_hops: Limit on projections between an event and its command.
+    """
+
+    modules: Mapping[str, ProjectionModule]
+    streams: Streams
+    writer: Writer
+    dead_letters: DeadLetters
+    max_hops: int
+
+    async def replay(self, letter: DeadLetter, budget: Budget) -> Replayed:
+        """Project the letter's event; the letter goes when all that it implies is durable.
+
+        Derived ids are those of the first attempt, so replaying twice, or while the trigger
+        projects the same event, leads to the same documents. A letter that fails again is kept,
+        with the new reason.
+
+        Raises:
+            BudgetSpentError: Time ran out; the letter is as it was.
+            CosmosError: Retrying cannot help.
+        """
+        event = await self._event(letter, budget)
+        if event is None:
+            return await self._keep(letter, "SourceVanished", "The event is not there.", "", budget)
+        module = self._module(letter)
+        if module is None:
+            reason = f"There is no projection {letter.name} any more."
+            return await self._keep(letter, "ProjectionVanished", reason, "", budget)
+        results = list(derive(module, [event], max_hops=self.max_hops))
+        writes = [each for each in results if isinstance(each, Write)]
+        await self.writer.write(
+            plan(writes), budget=budget, effort=Effort(), on_durable=lambda _: None
+        )
+        return await self._settle(letter, results, len(writes), budget)
+
+    async def _settle(
+        self, letter: DeadLetter, results: list[Write | Poison], derived: int, budget: Budget
+    ) -> Replayed:
+        """Keep the letter if it is among what failed; others that failed get their own."""
+        now = datetime.now(timezone.utc)
+        poison = [each for each in results if isinstance(each, Poison)]
+        same = [each for each in poison if DeadLetter.of(each, now).id == letter.id]
+        await self.dead_letters.park([each for each in poison if each not in same], budget)
+        if same:
+            failed = same[0]
+            return await self._keep(
+                letter, failed.error_type, failed.reason, failed.traceback, budget
+            )
+        await self.dead_letters.remove(letter, budget)
+        return Replayed(letter=letter, derived=derived)
+
+    async def _keep(
+        self, letter: DeadLetter, error_type: str, reason: str, traceback: str, budget: Budget
+    ) -> Replayed:
+        now = datetime.now(timezone.utc)
+        failed = letter.failed_again(error_type, reason, traceback, now)
+        await self.dead_letters.replace(failed, budget)
+        return Replayed(letter=failed, kept=reason)
+
+    async def _event(self, letter: DeadLetter, budget: Budget) -> Mapping[str, Any] | None:
+        if not isinstance(letter.stream_id, str) or not isinstance(letter.event_id, str):
+            return None
+        return await self.streams.read_one(letter.stream_id, letter.event_id, budget)
+
+    def _module(self, letter: DeadLetter) -> ProjectionModule | None:
+        """The letter's projection alone, or its whole module where the event was unreadable."""
+        module = self.modules.get(letter.module)
+        if module is None or letter.projection is None:
+            return module
+        chosen = tuple(each for each in module.projections if each.name == letter.projection)
+        return replace(module, projections=chosen) if chosen else None

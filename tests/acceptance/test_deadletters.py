@@ -1,0 +1,275 @@
+"""Dead letters from parking to their end, through the application and the embedded Cosmos DB."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.cosmos.aio import DatabaseProxy
+
+import projections
+from core import Event, projection
+from core.application import Application
+from core.errors import InvalidRequestError, UnknownNameError
+from core.letters import DeadLetter
+from core.operations import Operations
+from core.registry import ProjectionModule, Registry
+from local.cosmos import EmbeddedCosmos
+from tests.support import TIME, followed, stream
+
+ROOT = Path(__file__).parents[2]
+
+
+class Asked(Event, entity="oracle"):
+    number: int
+
+    @property
+    def entity_id(self) -> str:
+        return "1"
+
+
+class Told(Event, entity="answer"):
+    number: int
+
+    @property
+    def entity_id(self) -> str:
+        return str(self.number)
+
+
+class Oracle:
+    """A projection with a bug that can be fixed, and another one beside it."""
+
+    broken = True
+
+
+@projection(name="oracle.answers")
+def answers(event: Asked) -> Iterator[Told]:
+    yield Told(number=event.number)
+    if Oracle.broken:
+        raise ValueError("a bug")
+
+
+@projection(name="oracle.echo")
+def echo(event: Asked) -> Iterator[Told]:
+    yield Told(number=event.number + 100)
+
+
+MODULE = ProjectionModule(name="oracle", projections=(answers, echo))
+
+
+def asked(number: int, **changes: Any) -> dict[str, Any]:
+    return {
+        "id": f"q{number}",
+        "streamId": "oracle-1",
+        "type": "Asked",
+        "version": 1,
+        "time": TIME,
+        "data": {"number": number},
+        **changes,
+    }
+
+
+@pytest.fixture
+async def application(
+    environ: dict[str, str], database: DatabaseProxy
+) -> AsyncIterator[Application]:
+    del database
+    registry = Registry(modules={"oracle": MODULE}, events={}, commands={}, entities={})
+    Oracle.broken = True
+    found = Application(registry, environ)
+    yield found
+    await found.close()
+
+
+@pytest.fixture
+def operations(application: Application) -> Operations:
+    return Operations(application)
+
+
+async def park(
+    application: Application, database: DatabaseProxy, *documents: dict[str, Any]
+) -> None:
+    for each in documents:
+        await database.get_container_client("events").create_item(each)
+    await application.project("oracle", list(documents))
+
+
+async def derived(database: DatabaseProxy) -> list[int]:
+    items = database.get_container_client("events").query_items("SELECT * FROM c")
+    return sorted([each["data"]["number"] async for each in items if each["type"] == "Told"])
+
+
+async def only(operations: Operations) -> DeadLetter:
+    (letter,) = await operations.dead_letters(None)
+    return letter
+
+
+async def test_after_the_fix_a_replayed_letter_is_gone(
+    application: Application, operations: Operations, database: DatabaseProxy
+) -> None:
+    """And what its event implies is there; what was there before is not doubled."""
+    await park(application, database, asked(1))
+    letter = await only(operations)
+    assert await derived(database) == [101]
+
+    Oracle.broken = False
+    replayed = await operations.replay(letter.id)
+
+    assert (replayed.kept, replayed.derived) == (None, 1)
+    assert await derived(database) == [1, 101]
+    assert await operations.dead_letters(None) == []
+
+
+async def test_a_letter_that_fails_again_is_kept(
+    application: Application, operations: Operations, database: DatabaseProxy
+) -> None:
+    """With one more attempt."""
+    await park(application, database, asked(1))
+
+    replayed = await operations.replay((await only(operations)).id)
+
+    kept = await only(operations)
+    assert replayed.kept == kept.reason == "Projection oracle.answers raised ValueError."
+    assert (kept.attempts, kept.first < kept.last) == (2, True)
+    assert await derived(database) == [101]
+
+
+async def test_replaying_twice_and_beside_the_trigger_is_harmless(
+    application: Application, operations: Operations, database: DatabaseProxy
+) -> None:
+    """Ids are those of the first attempt."""
+    event = asked(1)
+    await park(application, database, event)
+    letter = await only(operations)
+    Oracle.broken = False
+
+    await application.project("oracle", [event])
+    await operations.replay(letter.id)
+    with pytest.raises(UnknownNameError, match="There is no dead letter"):
+        await operations.replay(letter.id)
+
+    assert await derived(database) == [1, 101]
+
+
+async def test_an_event_that_vanished_keeps_its_letter(
+    application: Application, operations: Operations, database: DatabaseProxy
+) -> None:
+    """With that reason."""
+    await park(application, database, asked(1))
+    await database.get_container_client("events").delete_item("q1", "oracle-1")
+
+    replayed = await operations.replay((await only(operations)).id)
+
+    assert replayed.kept == "The event is not there."
+    assert (await only(operations)).error_type == "SourceVanished"
+
+
+async def test_an_unreadable_event_is_replayed_for_the_whole_module(
+    application: Application, operations: Operations, database: DatabaseProxy
+) -> None:
+    """A projection of it that fails then gets a letter of its own."""
+    broken = asked(1, data={"number": "none"})
+    await park(application, database, broken)
+    letter = await only(operations)
+    mended = asked(1)
+    await database.get_container_client("events").upsert_item(mended)
+
+    replayed = await operations.replay(letter.id)
+
+    assert (letter.projection, replayed.kept) == (None, None)
+    assert (await only(operations)).projection == "oracle.answers"
+    assert await derived(database) == [101]
+
+
+async def test_a_discarded_letter_is_kept_with_its_reason(
+    application: Application, operations: Operations, database: DatabaseProxy
+) -> None:
+    """And its event is not parked again."""
+    event = asked(1)
+    await park(application, database, event)
+
+    await operations.discard((await only(operations)).id, "a test event")
+    await application.project("oracle", [event])
+
+    assert await operations.dead_letters(None) == []
+    (kept,) = await operations.dead_letters("oracle.answers", discarded=True)
+    assert kept.discarded == "a test event"
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 1001])
+async def test_a_discard_needs_a_reason(operations: Operations, reason: str) -> None:
+    """Of some length."""
+    with pytest.raises(InvalidRequestError) as caught:
+        await operations.discard("any", reason)
+
+    assert caught.value.problems[0].field == "reason"
+
+
+async def test_letters_are_listed_by_projection(
+    application: Application, operations: Operations, database: DatabaseProxy
+) -> None:
+    """Or by module, the oldest first."""
+    await park(application, database, asked(1), asked(2), asked(3, data={}))
+
+    async def listed(name: str | None) -> list[str]:
+        return [each.event_id for each in await operations.dead_letters(name)]
+
+    assert await listed("oracle.answers") == ["q1", "q2"]
+    assert await listed("oracle") == await listed(None) == ["q1", "q2", "q3"]
+    assert await listed("nothing") == []
+
+
+def admin(cosmos: EmbeddedCosmos, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "admin", "deadletters", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "CosmosConnection": cosmos.connection_string},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+async def test_the_person_on_call_has_commands_for_all_of_it(
+    cosmos: EmbeddedCosmos, database: DatabaseProxy, environ: dict[str, str]
+) -> None:
+    """List, show, replay, discard; one, by projection, all; with exit codes and JSON."""
+    application = Application.discover(projections, environ)
+    events = database.get_container_client("events")
+    bad = [followed(1, number, data={"user_id": "no"}) for number in (2, 3)]
+    for each in bad:
+        await events.create_item(each)
+    await application.project("followship", bad)
+    await application.close()
+
+    async def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return await asyncio.to_thread(admin, cosmos, *arguments)
+
+    listed = json.loads((await run("list", "--json")).stdout)
+    first, second = (each["id"] for each in listed["deadLetters"])
+    shown = await run("show", first)
+    failed = await run("replay", "--projection", "followship", "--json")
+    await events.upsert_item(followed(1, 2))
+    replayed = await run("replay", first)
+    discarded = await run("discard", second, "--reason", "nobody needs it")
+    unknown = await run("replay", "no-such-letter")
+    unclear = await run("replay")
+    table = await run("list", "--discarded")
+
+    assert listed["counts"][0]["count"] == 2
+    assert stream(1) in shown.stdout
+    assert (failed.returncode, set(json.loads(failed.stdout)["failed"])) == (1, {first, second})
+    assert (replayed.returncode, replayed.stdout) == (0, "1 replayed, 0 failed again\n")
+    assert (discarded.returncode, discarded.stdout) == (0, "1 discarded\n")
+    assert (unknown.returncode, "no dead letter" in unknown.stderr) == (1, True)
+    assert unclear.returncode == 2
+    assert "followship" in table.stdout
+    assert json.loads((await run("list", "--json")).stdout)["deadLetters"] == []
