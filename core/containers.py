@@ -50,6 +50,6 @@ def containers(settings: Settings) -> tuple[Container, ...]:
         Container(
             name=settings.dead_letters,
             partition_key="/module",
-            indexed=("/module/?", "/projection/?", "/streamId/?", "/eventId/?", "/reason/?"),
+            indexed=("/module/?", "/projection/?", "/streamId/?", "/eventId/?", "/blocking/?"),
         ),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,35 @@ class DeadLetters:
         now = datetime.now(timezone.utc)
         for each in poison:
             await self._create(DeadLetter.of(each, now), budget)
+
+    async def block(self, poison: Poison, budget: Budget) -> bool:
+        """Note durably that an event stops its line; False if its letter was discarded.
+
+        Raises:
+            BudgetSpentError: Time ran out.
+            CosmosError: Retrying cannot help.
+        """
+        now = datetime.now(timezone.utc)
+        letter = DeadLetter.of(poison, now)
+        found = await self._query("SELECT * FROM c WHERE c.id = @id", {"@id": letter.id})
+        if found and found[0].discarded is not None:
+            return False
+        if found:
+            letter = replace(
+                found[0].failed_again(poison.error_type, poison.reason, poison.traceback, now),
+                blocking=True,
+            )
+        await self.replace(letter, budget)
+        return True
+
+    async def blocking(self, module: str | None = None) -> list[DeadLetter]:
+        """The letters that a line waits for, of one module or of all.
+
+        Raises:
+            CosmosError: They cannot be read.
+        """
+        found = await self._query("SELECT * FROM c WHERE c.blocking = @yes", {"@yes": True})
+        return [each for each in found if module in (None, each.module)]
 
     async def find(self, name: str | None, *, discarded: bool = False) -> list[DeadLetter]:
         """The letters of a projection or a module (None: all), the oldest first.

@@ -48,7 +48,7 @@ class Poison:
     """An event that no attempt can project, and why.
 
     `projection` is None where the document could not be read at all. `stream_id` and `event_id`
-    are whatever the document holds there.
+    are whatever the document holds there. `blocks` says that the line must wait for it.
     """
 
     module: str
@@ -58,6 +58,7 @@ class Poison:
     reason: str
     error_type: str
     traceback: str = ""
+    blocks: bool = False
 
 
 def derive(
@@ -77,13 +78,13 @@ def derive(
             envelope = Envelope.read(raw)
             event = read_event(envelope, _model(projections[0], envelope.type))
         except InvalidEventError as error:
-            yield _poison(module, None, raw, error)
+            yield _poison(module, projections, raw, error)
             continue
         for projection in projections:
             try:
                 yield from list(project(projection, envelope, event, max_hops=max_hops))
             except PoisonError as error:
-                yield _poison(module, projection, raw, error)
+                yield _poison(module, (projection,), raw, error, name=projection.name)
 
 
 def project(
@@ -165,19 +166,21 @@ def _write(derived: Event, event_id: str, time: str, origin: Origin) -> Write:
 
 def _poison(
     module: ProjectionModule,
-    projection: Projection | None,
+    concerned: Iterable[Projection],
     raw: Mapping[str, Any],
     error: PoisonError,
+    name: str | None = None,
 ) -> Poison:
     cause = error.__cause__
     return Poison(
         module=module.name,
-        projection=projection.name if projection else None,
+        projection=name,
         stream_id=raw.get("streamId"),
         event_id=raw.get("id"),
         reason=str(error),
         error_type=type(error).__name__,
         traceback=_text(cause) if cause else "",
+        blocks=any(each.on_failure == "block" for each in concerned),
     )
 
 

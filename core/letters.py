@@ -33,6 +33,7 @@ class DeadLetter:
         attempts: How often it was tried.
         first: When it was parked, UTC.
         last: When it was last tried, UTC.
+        blocking: Its lease waits for it.
         discarded: Why nobody wants it any more; None while it waits.
     """
 
@@ -47,6 +48,7 @@ class DeadLetter:
     attempts: int
     first: str
     last: str
+    blocking: bool = False
     discarded: str | None = None
 
     @classmethod
@@ -69,6 +71,7 @@ class DeadLetter:
             attempts=1,
             first=utc_text(now),
             last=utc_text(now),
+            blocking=poison.blocks,
         )
 
     @classmethod
@@ -86,7 +89,8 @@ class DeadLetter:
             attempts=document["attempts"],
             first=document["first"],
             last=document["last"],
-            discarded=document.get("discarded"),
+            blocking=document["blocking"],
+            discarded=document["discarded"],
         )
 
     def document(self) -> Document:
@@ -103,6 +107,7 @@ class DeadLetter:
             "attempts": self.attempts,
             "first": self.first,
             "last": self.last,
+            "blocking": self.blocking,
             "discarded": self.discarded,
         }
 
@@ -130,7 +135,7 @@ class DeadLetter:
 
     def discard(self, reason: str) -> DeadLetter:
         """The letter that nobody wants any more."""
-        return replace(self, discarded=reason)
+        return replace(self, discarded=reason, blocking=False)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
-from core.application import REQUEST_SECONDS
+from core.application import HEALTH_SECONDS, REQUEST_SECONDS
 from core.budget import Budget
 from core.errors import FieldProblem, InvalidRequestError
 from core.replay import Replayer
@@ -70,6 +70,19 @@ class Operations:
             return {**status.as_json(), "parked": [letter.reason for letter in letters]}
 
         return await engine.read(read, Budget.of(REQUEST_SECONDS))
+
+    async def blocked(self) -> list[dict[str, str]]:
+        """What lines wait for: projection, event and error; no stream, for anybody may ask.
+
+        Raises:
+            CosmosError: It cannot be read.
+        """
+        letters = self._application.engine.dead_letters
+        found = await self._application.engine.read(letters.blocking, Budget.of(HEALTH_SECONDS))
+        return [
+            {"projection": each.name, "event": str(each.event_id), "error": each.error_type}
+            for each in found
+        ]
 
     async def dead_letters(self, name: str | None, *, discarded: bool = False) -> list[DeadLetter]:
         """The dead letters of a projection or a module (None: all), the oldest first.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from core.batching import Batch, plan
 from core.derivation import Poison, Write, derive
+from core.errors import BlockedError
 from core.retrying import Effort
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class Outcome:
         derived: Derived events that are durable now.
         spared: Of these, written by an earlier attempt and not sent again.
         parked: Dead letters that are durable now.
+        blocked: Events that the line waits for.
         effort: What the writing took.
     """
 
@@ -64,6 +66,7 @@ class Outcome:
     derived: int = 0
     spared: int = 0
     parked: int = 0
+    blocked: list[Poison] = field(default_factory=list)
     effort: Effort = field(default_factory=Effort)
 
 
@@ -91,6 +94,7 @@ class Pipeline:
         Doing it again, here or elsewhere, wholly or after a failure, leads to the same documents.
 
         Raises:
+            BlockedError: An event fails in a projection that stops the line; all others are done.
             BudgetSpentError: Time ran out; the same batch must be projected again.
             CosmosError: Retrying cannot help before something is corrected.
         """
@@ -101,6 +105,7 @@ class Pipeline:
             derived = derive(module, documents, max_hops=self.max_hops)
             while chunk := list(islice(derived, _CHUNK)):
                 await self._settle(chunk, durable, budget, outcome)
+            await self._check_line(module, documents, outcome, budget)
         except BaseException:
             self.acknowledged.keep(key, durable)
             raise
@@ -123,12 +128,38 @@ class Pipeline:
         await self.writer.write(
             plan(missing), budget=budget, effort=outcome.effort, on_durable=note
         )
-        await self.dead_letters.park(poison, budget)
-        for each in poison:
+        parked = [each for each in poison if not await self._blocks(each, budget)]
+        await self.dead_letters.park(parked, budget)
+        for each in parked:
             _log_parked(each)
+        outcome.blocked += [each for each in poison if each not in parked]
         outcome.derived += len(writes)
         outcome.spared += len(writes) - len(missing)
-        outcome.parked += len(poison)
+        outcome.parked += len(parked)
+
+    async def _blocks(self, poison: Poison, budget: Budget) -> bool:
+        return poison.blocks and await self.dead_letters.block(poison, budget)
+
+    async def _check_line(
+        self,
+        module: ProjectionModule,
+        documents: Sequence[Mapping[str, Any]],
+        outcome: Outcome,
+        budget: Budget,
+    ) -> None:
+        """Stop the line where an event blocks it; otherwise forget those that did before."""
+        for each in outcome.blocked[:1]:
+            raise BlockedError(
+                f"Projection {each.projection or each.module} cannot project event "
+                f"{each.event_id} ({each.error_type}), and its line waits. Mend it, or discard "
+                "its dead letter."
+            )
+        if not module.can_block:
+            return
+        done = {(each.get("streamId"), each.get("id")) for each in documents}
+        for letter in await self.dead_letters.blocking(module.name):
+            if (letter.stream_id, letter.event_id) in done:
+                await self.dead_letters.remove(letter, budget)
 
 
 def _log_parked(poison: Poison) -> None:

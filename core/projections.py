@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 from core.errors import DefinitionError
 from core.events import Event
 from core.signatures import emitted_types, event_types, hints
 
 Function = Callable[[Any], Iterable[Event]]
+OnFailure = Literal["park", "block"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,7 @@ class Projection:
         triggers: The event types it is run for.
         emits: The event types it may emit.
         cyclic: It is meant that what it emits leads back to what triggers it.
+        on_failure: Whether an event that it cannot project is parked, or stops the line.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Projection:
     triggers: tuple[type[Event], ...]
     emits: tuple[type[Event], ...]
     cyclic: bool = False
+    on_failure: OnFailure = "park"
 
     def __call__(self, event: Event) -> Iterable[Event]:
         """Run the projection on one event."""
@@ -41,10 +44,15 @@ class Projection:
 def projection(function: Function, /) -> Projection: ...
 @overload
 def projection(
-    *, name: str | None = None, cyclic: bool = False
+    *, name: str | None = None, cyclic: bool = False, on_failure: OnFailure = "park"
 ) -> Callable[[Function], Projection]: ...
 def projection(
-    function: Function | None = None, /, *, name: str | None = None, cyclic: bool = False
+    function: Function | None = None,
+    /,
+    *,
+    name: str | None = None,
+    cyclic: bool = False,
+    on_failure: OnFailure = "park",
 ) -> Projection | Callable[[Function], Projection]:
     """Declare a projection; its annotations are its wiring.
 
@@ -59,16 +67,21 @@ def projection(
         name: Default `module.function`. It is part of every derived id: give the old one when you
             rename the function.
         cyclic: Say that a cycle of projections is meant; the hop limit still ends it.
+        on_failure: "park": an event that cannot be projected goes to the dead letters, and the
+            others go on. "block": its lease waits until the code is mended, or until its dead
+            letter is discarded.
 
     Raises:
         DefinitionError: The annotations do not tell trigger and emitted types.
     """
     if function is None:
-        return lambda decorated: _define(decorated, name=name, cyclic=cyclic)
-    return _define(function, name=name, cyclic=cyclic)
+        return lambda decorated: _define(decorated, name, cyclic=cyclic, on_failure=on_failure)
+    return _define(function, name, cyclic=cyclic, on_failure=on_failure)
 
 
-def _define(function: Function, *, name: str | None, cyclic: bool) -> Projection:
+def _define(
+    function: Function, name: str | None, *, cyclic: bool, on_failure: OnFailure
+) -> Projection:
     name = name or f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
     where = f"projection {name}"
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
@@ -83,4 +96,5 @@ def _define(function: Function, *, name: str | None, cyclic: bool) -> Projection
         triggers=event_types(annotations.get(parameters[0]), f"the parameter of {where}"),
         emits=emitted_types(annotations.get("return"), f"the result of {where}"),
         cyclic=cyclic,
+        on_failure=on_failure,
     )

@@ -42,6 +42,11 @@ class ProjectionModule:
             for name in names
         }
 
+    @property
+    def can_block(self) -> bool:
+        """Whether one of its projections may stop the line."""
+        return any(each.on_failure == "block" for each in self.projections)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Registry:

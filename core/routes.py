@@ -68,10 +68,14 @@ class Routes:
         return _json(entity.model_dump(mode="json"))
 
     async def health(self, req: func.HttpRequest) -> func.HttpResponse:
-        """GET /api/health: 200 when settings and Cosmos DB are usable."""
+        """GET /api/health: 200 when settings and Cosmos DB are usable; tells blocked lines.
+
+        A blocked line is no reason to restart the app, so it is not an error's status.
+        """
         del req
         await self._application.check()
-        return _json({"status": "ok"})
+        blocked = await self._operations.blocked()
+        return _json({"status": "blocked" if blocked else "ok", "blocked": blocked})
 
     async def projections(self, req: func.HttpRequest) -> func.HttpResponse:
         """GET /api/projections: how far each projection module is."""

@@ -17,7 +17,8 @@ from azure.cosmos.aio import DatabaseProxy
 import projections
 from core import Event, projection
 from core.application import Application
-from core.errors import InvalidRequestError, UnknownNameError
+from core.budget import Budget
+from core.errors import BlockedError, InvalidRequestError, UnknownNameError
 from core.letters import DeadLetter
 from core.operations import Operations
 from core.registry import ProjectionModule, Registry
@@ -210,6 +211,58 @@ async def test_a_discard_needs_a_reason(operations: Operations, reason: str) -> 
         await operations.discard("any", reason)
 
     assert caught.value.problems[0].field == "reason"
+
+
+@projection(name="strict.answers", on_failure="block")
+def strict(event: Asked) -> Iterator[Told]:
+    yield from answers(event)  # type: ignore[misc] # a projection gives the events it declares
+
+
+STRICT = ProjectionModule(name="strict", projections=(strict, echo))
+
+
+async def block(application: Application, *documents: dict[str, Any]) -> None:
+    """Project as the host does, and find the line blocked."""
+    with pytest.raises(BlockedError, match=r"strict\.answers cannot project event q1"):
+        await application.engine.pipeline.project(STRICT, documents, Budget.of(20))
+
+
+async def test_a_line_waits_for_its_event_and_goes_on_once_it_is_mended(
+    application: Application, operations: Operations, database: DatabaseProxy
+) -> None:
+    """Everything else of the batch is done; the blockage is told, counted, and then gone."""
+    events = [asked(1), asked(2)]
+    for _ in range(3):
+        await block(application, *events)
+
+    (letter,) = [each for each in await operations.dead_letters(None) if each.event_id == "q1"]
+    assert (letter.attempts, letter.blocking) == (3, True)
+    assert await operations.blocked() == [
+        {"projection": "strict.answers", "event": name, "error": "ProjectionFailedError"}
+        for name in ("q1", "q2")
+    ]
+    assert await derived(database) == [101, 102]
+
+    Oracle.broken = False
+    await application.engine.pipeline.project(STRICT, events, Budget.of(20))
+
+    assert await operations.blocked() == []
+    assert await operations.dead_letters(None) == []
+    assert await derived(database) == [1, 2, 101, 102]
+
+
+async def test_a_line_goes_on_past_an_event_that_was_discarded(
+    application: Application, operations: Operations, database: DatabaseProxy
+) -> None:
+    """Somebody has decided so, and said why."""
+    await block(application, asked(1))
+    await operations.discard((await only(operations)).id, "made by mistake")
+
+    outcome = await application.engine.pipeline.project(STRICT, [asked(1)], Budget.of(20))
+
+    assert outcome.blocked == []
+    assert await operations.blocked() == []
+    assert await derived(database) == [101]
 
 
 async def test_letters_are_listed_by_projection(
