@@ -17,7 +17,7 @@ from local.demo.play import play
 from local.demo.processes import ProcessError
 from local.demo.progress import Progress
 from local.demo.stage import Setup, Stage
-from local.signals import cancel_on_sigterm
+from local.signals import cancel_on_signals
 
 if TYPE_CHECKING:
     from local.demo.report import Report
@@ -47,7 +47,7 @@ def demo(  # noqa: PLR0917 - one parameter for each option
     except (FollowFileError, ProcessError, ApplicationError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except asyncio.CancelledError:
         console.print("Stopped.")
         raise typer.Exit(130) from None
     report.show(console)
@@ -66,7 +66,7 @@ def _play(
     )
 
     async def on_stage() -> Report:
-        cancel_on_sigterm()
+        cancel_on_signals()
         with tempfile.TemporaryDirectory(prefix="demo-") as folder:
             setup = Setup(partitions=partitions, throughput=throughput, folder=Path(folder))
             async with Stage(setup) as stage:
