@@ -13,6 +13,7 @@ import azure.functions as func
 from core.commands import read_body
 from core.errors import EngineError, InvalidRequestError
 from core.letters import counts
+from core.openapi import describe
 from core.operations import Discard, Operations
 from core.problems import MEDIA_TYPE, problem
 
@@ -42,6 +43,7 @@ def register_routes(app: func.FunctionApp, application: Application) -> None:
         ("deadletter", "deadletters/{id}", "GET", function, routes.dead_letter),
         ("replay", "deadletters/{id}/replay", "POST", function, routes.replay),
         ("discard", "deadletters/{id}/discard", "POST", function, routes.discard),
+        ("openapi", "openapi.json", "GET", function, routes.openapi),
     ]
     for name, route, method, level, handler in table:
         declare = app.route(route=route, methods=[method], auth_level=level)
@@ -115,6 +117,11 @@ class Routes:
         reason = read_body(Discard, req.get_body(), "a discard").reason
         letter = await self._operations.discard(req.route_params["id"], reason)
         return _json(letter.document())
+
+    async def openapi(self, req: func.HttpRequest) -> func.HttpResponse:
+        """GET /api/openapi.json: these functions as OpenAPI 3.1."""
+        del req
+        return _json(describe(self._application.registry))
 
 
 def _answering(handler: Handler) -> Handler:

@@ -37,7 +37,7 @@ RUNGS = (
     ),
     ("stores", {"deadletters", "tracker", "provisioning"}),
     ("orchestration", {"pipeline", "replay", "engine", "application", "operations"}),
-    ("binding", {"problems", "routes", "triggers"}),
+    ("binding", {"problems", "openapi", "routes", "triggers"}),
 )
 """Modules of `core`, from the bottom; each imports from its own rung or from below."""
 
