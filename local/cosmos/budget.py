@@ -40,3 +40,7 @@ class Budget:
     def take(self, charge: float) -> None:
         """Take off what an admitted request cost."""
         self._balance -= charge
+
+    def at(self, rate: float | None) -> Budget:
+        """A fresh budget of another rate on the same clock."""
+        return Budget(rate, self._clock)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from local.cosmos.definitions import key_path
 from local.cosmos.errors import partition_gone, throttled
 from local.cosmos.indexing import IndexedPaths
+from local.cosmos.partitions import halves
 from local.cosmos.rids import container_bytes, container_rid, database_rid
 
 if TYPE_CHECKING:
@@ -123,3 +124,28 @@ class Container:
             if each.range.id == partition_id:
                 return each
         raise partition_gone()
+
+    def split(self, partition_id: str) -> tuple[Partition, Partition]:
+        """Split a physical partition in the middle of its key range, as the service does at will.
+
+        Its children go on from its last LSN, so that tokens of its feed stay good; it is gone
+        itself. The throughput is spread anew.
+
+        Raises:
+            ServiceError: 410/1002, if there is no such partition.
+        """
+        whole = self.partition_by_id(partition_id)
+        known = (name for each in self.partitions for name in (each.range.id, *each.range.parents))
+        ranges = halves(whole.range, max(map(int, known)) + 1)
+        with self.storage.transaction():
+            for each in ranges:
+                self.storage.add_partition(self.number, each, whole.lsn)
+                self.table.move(partition_id, each.id, each.minimum, each.maximum)
+            self.storage.remove_partition(self.number, partition_id)
+        left, right = (Partition(range=each, lsn=whole.lsn, budget=whole.budget) for each in ranges)
+        at = self.partitions.index(whole)
+        self.partitions[at : at + 1] = [left, right]
+        share = self.throughput / len(self.partitions) if self.throughput else None
+        for partition in self.partitions:
+            partition.budget = partition.budget.at(share)
+        return left, right

@@ -68,7 +68,7 @@ def _range(container: Container, partition: Partition, etag: str) -> dict[str, o
         "ridPrefix": int(partition.range.id),
         "throughputFraction": 1 / len(container.partitions),
         "status": "online",
-        "parents": [],
+        "parents": list(partition.range.parents),
         "_ts": container.ts,
         "_lsn": partition.lsn,
     }

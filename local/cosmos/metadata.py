@@ -113,6 +113,23 @@ def statistics(found: Account) -> Answer:
     return resource({**totals, "containers": rows})
 
 
+def split(found: Account, name: str, partition_id: str | None) -> Answer:
+    """POST /_local/split: split a physical partition of a container `db/coll`.
+
+    Without an id that one is split in which most has been written.
+
+    Raises:
+        ServiceError: 404 or 410, if there is no such container or partition.
+    """
+    database, _, coll = name.partition("/")
+    container = found.container(database, coll)
+    busiest = max(container.partitions, key=lambda each: each.lsn).range.id
+    children = container.split(partition_id or busiest)
+    return resource(
+        {"split": partition_id or busiest, "into": [each.range.id for each in children]}
+    )
+
+
 def _usage(container: Container) -> dict[str, float]:
     return {
         "documents": container.table.count(),

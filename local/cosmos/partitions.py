@@ -22,11 +22,15 @@ _UNDEFINED: dict[str, Any] = {}
 
 @dataclass(frozen=True, kw_only=True)
 class Range:
-    """The key range of a physical partition: `minimum` <= effective key < `maximum`."""
+    """The key range of a physical partition: `minimum` <= effective key < `maximum`.
+
+    `parents` are the ids of the partitions that it came from by splits, the oldest first.
+    """
 
     id: str
     minimum: str
     maximum: str
+    parents: tuple[str, ...] = ()
 
     def holds(self, epk: str) -> bool:
         """Whether a partition key with this effective key lies here."""
@@ -39,6 +43,17 @@ def split_evenly(count: int) -> list[Range]:
     return [
         Range(id=str(nth), minimum=borders[nth], maximum=borders[nth + 1]) for nth in range(count)
     ]
+
+
+def halves(whole: Range, first_id: int) -> tuple[Range, Range]:
+    """The children of a physical partition that is split in the middle of its key range."""
+    low = int(whole.minimum or "0", 16)
+    high = _KEY_SPACE if whole.maximum == "FF" else int(whole.maximum, 16)
+    middle, parents = f"{(low + high) // 2:032X}", (*whole.parents, whole.id)
+    return (
+        Range(id=str(first_id), minimum=whole.minimum, maximum=middle, parents=parents),
+        Range(id=str(first_id + 1), minimum=middle, maximum=whole.maximum, parents=parents),
+    )
 
 
 @dataclass(frozen=True)

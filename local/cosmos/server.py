@@ -121,6 +121,13 @@ class EmbeddedCosmos:
         async def statistics(_: web.Request) -> web.Response:
             return response(metadata.statistics(account), 0)
 
+        async def split(request: web.Request) -> web.Response:
+            name, partition = request.query.get("container", ""), request.query.get("partition")
+            try:
+                return response(metadata.split(account, name, partition), 0)
+            except ServiceError as error:
+                return response(refusal(error), 0)
+
         async def serve(request: web.Request) -> web.Response:
             started = time.perf_counter()
             answer = await self._answer(request, account)
@@ -128,6 +135,7 @@ class EmbeddedCosmos:
 
         app = web.Application(client_max_size=_LARGEST_BODY)
         app.router.add_get("/_local/statistics", statistics)
+        app.router.add_post("/_local/split", split)
         app.router.add_route("*", "/{path:.*}", serve)
         return app
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS databases (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, ts INTEGER NOT NULL);
@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS containers (
     definition TEXT NOT NULL, throughput INTEGER, ts INTEGER NOT NULL, UNIQUE (database, id));
 CREATE TABLE IF NOT EXISTS partitions (
     container INTEGER NOT NULL, id TEXT NOT NULL, minimum TEXT NOT NULL, maximum TEXT NOT NULL,
-    lsn INTEGER NOT NULL, PRIMARY KEY (container, id));
+    parents TEXT NOT NULL, lsn INTEGER NOT NULL, PRIMARY KEY (container, id));
 PRAGMA user_version = {_VERSION};
 """
 _PRAGMAS = """
@@ -150,16 +150,32 @@ class Storage:
     def partitions(self, container: int) -> list[tuple[Range, int]]:
         """The container's physical partitions and the last LSN of each."""
         rows = self._db.execute(
-            "SELECT id, minimum, maximum, lsn FROM partitions WHERE container = ? ORDER BY minimum",
+            "SELECT id, minimum, maximum, parents, lsn FROM partitions WHERE container = ? "
+            "ORDER BY minimum",
             (container,),
         )
-        return [(Range(id=row[0], minimum=row[1], maximum=row[2]), row[3]) for row in rows]
+        return [
+            (
+                Range(id=row[0], minimum=row[1], maximum=row[2], parents=tuple(row[3].split())),
+                row[4],
+            )
+            for row in rows
+        ]
 
-    def add_partition(self, container: int, partition: Range) -> None:
-        """Store a physical partition in which nothing has been written."""
+    def add_partition(self, container: int, partition: Range, lsn: int = 0) -> None:
+        """Store a physical partition whose last transaction is `lsn`."""
         self._db.execute(
-            "INSERT INTO partitions VALUES (?, ?, ?, ?, 0)",
-            (container, partition.id, partition.minimum, partition.maximum),
+            "INSERT INTO partitions VALUES (?, ?, ?, ?, ?, ?)",
+            (
+                *(container, partition.id, partition.minimum, partition.maximum),
+                *(" ".join(partition.parents), lsn),
+            ),
+        )
+
+    def remove_partition(self, container: int, partition: str) -> None:
+        """Remove a physical partition, whose items lie elsewhere by now."""
+        self._db.execute(
+            "DELETE FROM partitions WHERE container = ? AND id = ?", (container, partition)
         )
 
     def set_lsn(self, container: int, partition: str, lsn: int) -> None:

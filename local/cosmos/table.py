@@ -107,6 +107,15 @@ class ItemTable:
         """Remove an item."""
         self._db.execute(self._named("DELETE FROM items WHERE number = ?"), (number,))
 
+    def move(self, source: str, target: str, minimum: str, maximum: str) -> None:
+        """Let another physical partition have the items of a key range."""
+        self._db.execute(
+            self._named(
+                "UPDATE items SET partition = ? WHERE partition = ? AND epk >= ? AND epk < ?"
+            ),
+            (target, source, minimum, maximum),
+        )
+
     def count(self) -> int:
         """How many items there are, expired ones included until something meets them."""
         count: int = self._db.execute(self._named("SELECT COUNT(*) FROM items")).fetchone()[0]

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from local.demo.client import ApplicationError
 from local.demo.follows import Follow, FollowFileError, read_follows
-from local.demo.play import play
+from local.demo.play import Mishaps, play
 from local.demo.processes import ProcessError
 from local.demo.progress import Progress
 from local.demo.stage import Setup, Stage
@@ -33,6 +33,7 @@ def demo(  # noqa: PLR0917 - one parameter for each option
         int, typer.Option(min=1, help="RU/s of each container, over all partitions.")
     ] = 100_000,
     kills: Annotated[int, typer.Option(min=0, help="SIGKILL the host so often on the way.")] = 0,
+    splits: Annotated[int, typer.Option(min=0, help="Split a partition so often.")] = 0,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the figures to this file as JSON.")
     ] = None,
@@ -43,7 +44,8 @@ def demo(  # noqa: PLR0917 - one parameter for each option
     """
     console = Console()
     try:
-        report = _play(read_follows(follows, limit), partitions, throughput, kills, console)
+        mishaps = Mishaps(kills=kills, splits=splits)
+        report = _play(read_follows(follows, limit), partitions, throughput, mishaps, console)
     except (FollowFileError, ProcessError, ApplicationError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
@@ -58,7 +60,7 @@ def demo(  # noqa: PLR0917 - one parameter for each option
 
 
 def _play(
-    follows: list[Follow], partitions: int, throughput: int, kills: int, console: Console
+    follows: list[Follow], partitions: int, throughput: int, mishaps: Mishaps, console: Console
 ) -> Report:
     console.print(
         f"{len(follows):,} follows; embedded Cosmos DB with {partitions} physical partitions "
@@ -70,6 +72,6 @@ def _play(
         with tempfile.TemporaryDirectory(prefix="demo-") as folder:
             setup = Setup(partitions=partitions, throughput=throughput, folder=Path(folder))
             async with Stage(setup) as stage:
-                return await stage.during(play(stage, follows, Progress(console), kills=kills))
+                return await stage.during(play(stage, follows, Progress(console), mishaps))
 
     return asyncio.run(on_stage())

@@ -33,8 +33,29 @@ class Timing:
     caught_up: float
 
 
+@dataclass(frozen=True, kw_only=True)
+class Mishaps:
+    """What happens on the way, spread evenly over the replay.
+
+    Attributes:
+        kills: How often the host is killed.
+        splits: How often a physical partition is split.
+    """
+
+    kills: int = 0
+    splits: int = 0
+
+    def over(self, follows: int) -> dict[int, list[str]]:
+        """What happens after so many follows."""
+        planned: dict[int, list[str]] = {}
+        for what, count in (("kill", self.kills), ("split", self.splits)):
+            for nth in range(count):
+                planned.setdefault(follows * (nth + 1) // (count + 1), []).append(what)
+        return planned
+
+
 async def play(
-    stage: Stage, follows: Sequence[Follow], progress: Progress, *, kills: int
+    stage: Stage, follows: Sequence[Follow], progress: Progress, mishaps: Mishaps
 ) -> Report:
     """Play the follows on the stage and report what came of them.
 
@@ -45,7 +66,7 @@ async def play(
     expected = Expected.of(follows)
     async with Client(stage.url, FUNCTION_KEY, _CONCURRENCY) as client:
         begun = time.monotonic()
-        await _replay(stage, client, follows, progress, kills)
+        await _replay(stage, client, follows, progress, mishaps)
         accepted = time.monotonic()
         projections = await _catch_up(client, progress)
         timing = Timing(begun=begun, accepted=accepted, caught_up=time.monotonic())
@@ -56,22 +77,27 @@ async def play(
 
 
 async def _replay(
-    stage: Stage, client: Client, follows: Sequence[Follow], progress: Progress, kills: int
+    stage: Stage,
+    client: Client,
+    follows: Sequence[Follow],
+    progress: Progress,
+    mishaps: Mishaps,
 ) -> None:
-    kill_at = {len(follows) * (nth + 1) // (kills + 1) for nth in range(kills)}
-    killing: list[asyncio.Task[None]] = []
+    planned = mishaps.over(len(follows))
+    happening: list[asyncio.Task[None]] = []
     sent = 0
     with progress.bar("Replaying the follows", len(follows)) as advance:
 
         def note() -> None:
             nonlocal sent
             sent += 1
-            if sent in kill_at:
-                killing.append(asyncio.create_task(stage.kill_host()))
+            for what in planned.get(sent, ()):
+                work = stage.kill_host() if what == "kill" else stage.split()
+                happening.append(asyncio.create_task(work))
             advance()
 
         await client.follow_all(follows, note)
-        await asyncio.gather(*killing)
+        await asyncio.gather(*happening)
 
 
 async def _catch_up(client: Client, progress: Progress) -> list[dict[str, Any]]:

@@ -94,6 +94,15 @@ class Stage:
         """SIGKILL the host; it is started again at once."""
         await self.host.kill()
 
+    async def split(self) -> None:
+        """Split the busiest physical partition of the events container."""
+        url = f"{self.endpoint}_local/split"
+        async with (
+            aiohttp.ClientSession(raise_for_status=True) as session,
+            session.post(url, params={"container": f"{DATABASE}/events"}),
+        ):
+            return
+
     async def statistics(self) -> dict[str, Any]:
         """What the embedded Cosmos DB counted: requests, throttled ones, request units."""
         async with (

@@ -115,14 +115,14 @@ def test_a_taken_port_is_said() -> None:
     assert "Traceback" not in second.stderr
 
 
-def test_the_demo_survives_a_killed_host(tmp_path: Path) -> None:
+def test_the_demo_survives_a_killed_host_and_a_split(tmp_path: Path) -> None:
     """Every user exactly as in the graph, and the figures in a file."""
     graph, figures = tmp_path / "follows.csv", tmp_path / "out.json"
     lines = [f"u{number % 7},u{number % 11}" for number in range(120)]
     graph.write_text("\n".join(["source,target", *lines]), encoding="utf-8")
 
     done = run(
-        *("local", "demo", "--follows", str(graph), "--kills", "1"),
+        *("local", "demo", "--follows", str(graph), "--kills", "1", "--splits", "1"),
         *("--partitions", "2", "--json", str(figures)),
     )
 
@@ -135,7 +135,7 @@ def test_the_demo_survives_a_killed_host(tmp_path: Path) -> None:
     assert found["dead_letters"] == 0
     assert found["users_checked"] == 11
     assert found["host_starts"] == 2
-    assert len(found["checkpoints"]) == 2
+    assert len(found["checkpoints"]) == 3
     assert found["events_per_second"] > 0
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import azure.functions as func
 import pytest
 from azure.cosmos import PartitionKey
@@ -16,7 +17,7 @@ from azure.cosmos.aio import ContainerProxy, CosmosClient, DatabaseProxy
 
 from local.cosmos import EmbeddedCosmos
 from local.host import HostError, HostOptions, TriggerHost
-from local.host.leases import PartitionRange, lease_prefix, new_lease, timestamp
+from local.host.leases import timestamp
 from tests.support import until
 
 Work = Callable[[list[dict[str, Any]]], Awaitable[None]]
@@ -276,22 +277,28 @@ async def test_a_lost_lease_is_not_checkpointed(
     assert {each["ContinuationToken"] for each in found} == {None}
 
 
-async def test_a_split_partition_is_followed_by_its_children(
+async def test_partitions_that_are_split_on_the_way_lose_and_double_nothing(
     cosmos: EmbeddedCosmos, database: DatabaseProxy, events: ContainerProxy
 ) -> None:
-    """The lease of a partition that is gone gives way to those of today's."""
-    received, container = Received(), database.get_container_client("leases")
-    prefix = lease_prefix("p-", cosmos.endpoint, (await events.read())["_rid"])
-    whole = PartitionRange(id="99", minimum="", maximum="FF")
-    await container.create_item({"id": f"{prefix}.info"})
-    await container.create_item(new_lease(prefix, whole, None))
-    await write(events, *"abcd")
+    """Children take over from the parent's token, again and again."""
+    received, names = Received(), [f"e{number}" for number in range(60)]
+    async with (
+        aiohttp.ClientSession(raise_for_status=True) as session,
+        host(cosmos, received),
+    ):
+        for nth, name in enumerate(names, start=1):
+            await write(events, name)
+            if nth % 15 == 0:
+                url = f"{cosmos.endpoint}_local/split"
+                await session.post(url, params={"container": "db/events"})
+        await received.complete(len(names))
 
-    async with host(cosmos, received):
-        await received.complete(4)
+        async def followed() -> bool:
+            return len(await leases(database)) == 8
 
-    assert sorted(each["LeaseToken"] for each in await leases(database)) == ["0", "1", "2", "3"]
-    assert received.ids == list("abcd")
+        await until(followed)
+
+    assert received.ids == sorted(names)
 
 
 async def test_a_missing_lease_container_stops_the_host_loudly(
@@ -346,8 +353,6 @@ async def test_routes_methods_and_keys_are_as_in_azure(
     web: str, method: str, path: str, headers: dict[str, str], status: int, body: str
 ) -> None:
     """Also what a caller sees of an error."""
-    import aiohttp  # noqa: PLC0415 - used here only
-
     async with (
         aiohttp.ClientSession() as session,
         session.request(method, f"{web}/{path}", headers=headers, data="hi") as response,
