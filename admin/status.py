@@ -141,5 +141,7 @@ def _total(module: ModuleStatus) -> tuple[str, ...]:
     if not module.leases:
         return (module.name, "", "", "not started", "", "", "", "")
     word = "caught up" if module.caught_up else "behind"
+    if module.uncovered:
+        word = f"{module.uncovered} partitions without a lease"
     lag = module.lag
     return (module.name, "", "", word, "", f"{lag.transactions:,}", f"{lag.seconds:,.0f} s", "")

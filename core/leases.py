@@ -163,6 +163,16 @@ def current(leases: Iterable[Lease], partitions: Sequence[KeyRange]) -> list[Lea
     return [lease for lease in found if not _superseded(lease, found, partitions)]
 
 
+def uncovered(leases: Iterable[Lease], partitions: Sequence[KeyRange]) -> list[KeyRange]:
+    """The physical partitions that no lease, or no set of leases, covers whole.
+
+    Nobody reads them: the trigger creates leases at its first start only, so that a lease that
+    was deleted by hand stays away.
+    """
+    ranges = [lease.range for lease in leases if lease.range is not None]
+    return [each for each in partitions if not _covers(ranges, each)]
+
+
 def lag(probe: Probe, now: datetime) -> Lag:
     """How far behind one probe shows us to be, in the estimator's arithmetic."""
     if probe.first_lsn is None:
@@ -199,6 +209,14 @@ def pieces(lease: Lease, partitions: Sequence[KeyRange]) -> list[KeyRange]:
     whole = lease.range or KeyRange(low="", high=_KEY_SPACE_END)
     found = (whole.overlap(partition) for partition in partitions)
     return [piece for piece in found if piece is not None]
+
+
+def _covers(ranges: Iterable[KeyRange], whole: KeyRange) -> bool:
+    reached = whole.low
+    for each in sorted(ranges, key=lambda found: found.low):
+        if each.low <= reached < each.high:
+            reached = each.high
+    return reached >= whole.high
 
 
 def _superseded(lease: Lease, leases: list[Lease], partitions: Sequence[KeyRange]) -> bool:

@@ -19,6 +19,7 @@ from core.leases import (
     lease_prefix,
     pieces,
     total,
+    uncovered,
 )
 
 if TYPE_CHECKING:
@@ -60,10 +61,14 @@ class LeaseStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class ModuleStatus:
-    """A projection module over all its leases; without any, its trigger has never started."""
+    """A projection module over all its leases; without any, its trigger has never started.
+
+    `uncovered` counts the physical partitions that no lease is for: nobody reads them.
+    """
 
     name: str
     leases: tuple[LeaseStatus, ...]
+    uncovered: int = 0
 
     @property
     def lag(self) -> Lag:
@@ -73,7 +78,7 @@ class ModuleStatus:
     @property
     def caught_up(self) -> bool:
         """Whether everything that is stored was processed when it was looked at."""
-        return bool(self.leases) and self.lag.caught_up
+        return bool(self.leases) and not self.uncovered and self.lag.caught_up
 
     def as_json(self) -> dict[str, Any]:
         """All that is known, by name; the lag is null where there are no leases to tell it."""
@@ -82,6 +87,7 @@ class ModuleStatus:
             "caught_up": self.caught_up,
             "lag_transactions": self.lag.transactions if self.leases else None,
             "lag_seconds": round(self.lag.seconds, 1) if self.leases else None,
+            "uncovered_partitions": self.uncovered,
             "leases": [each.as_json() for each in self.leases],
         }
 
@@ -135,8 +141,10 @@ class Tracker:
             async with slots:
                 return await self._look(lease, partitions, rid)
 
-        statuses = await asyncio.gather(*(look(each) for each in current(found, partitions)))
-        return ModuleStatus(name=module, leases=tuple(statuses))
+        leases = current(found, partitions)
+        statuses = await asyncio.gather(*(look(each) for each in leases))
+        missing = uncovered(leases, partitions)
+        return ModuleStatus(name=module, leases=tuple(statuses), uncovered=len(missing))
 
     async def event(self, module: str, stream_id: str, event_id: str) -> EventStatus:
         """Whether a module has completely processed an event, be it by parking it.

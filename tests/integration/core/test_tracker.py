@@ -58,6 +58,18 @@ async def test_without_leases_nothing_is_known(tracker: Tracker) -> None:
     assert status.as_json()["lag_transactions"] is None
 
 
+async def test_a_partition_without_a_lease_is_never_caught_up(
+    database: DatabaseProxy, events: ContainerProxy, tracker: Tracker
+) -> None:
+    """Though all leases that are there may be."""
+    part = PartitionRange(id="0", minimum="", maximum=FIRST)
+    await put_lease(database, events, '"0"', partition=part)
+
+    status = await tracker.status("followship")
+
+    assert (status.lag.caught_up, status.uncovered, status.caught_up) == (True, 1, False)
+
+
 @pytest.mark.parametrize(
     ("token", "behind"),
     [

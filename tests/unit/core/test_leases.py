@@ -23,6 +23,7 @@ from core.leases import (
     pieces,
     session_lsn,
     total,
+    uncovered,
 )
 
 FIXTURES: dict[str, dict[str, Any]] = json.loads(
@@ -157,6 +158,32 @@ def test_a_parent_is_left_out_once_its_children_are_there(
     found = current(leases, [part("", "20"), part("20", "40"), part("40", "FF")])
 
     assert [each.token for each in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("ranges", "expected"),
+    [
+        pytest.param([("", "40"), ("40", "FF")], [], id="one each"),
+        pytest.param([("", "FF")], [], id="one over both"),
+        pytest.param([("20", "40"), ("", "20"), ("40", "FF")], [], id="two on one"),
+        pytest.param([("", "40")], [("40", "FF")], id="one is missing"),
+        pytest.param([("", "20"), ("40", "FF")], [("", "40")], id="half is missing"),
+        pytest.param([("", "20"), ("21", "FF")], [("", "40")], id="a gap"),
+        pytest.param([], [("", "40"), ("40", "FF")], id="none"),
+    ],
+)
+def test_a_partition_without_a_lease_is_noticed(
+    ranges: list[tuple[str, str]], expected: list[tuple[str, str]]
+) -> None:
+    """Nobody reads it, though every lease there is may be caught up."""
+    leases = [
+        lease("owned", LeaseToken=str(nth), FeedRange={"Range": {"min": low, "max": high}})
+        for nth, (low, high) in enumerate(ranges)
+    ]
+
+    found = uncovered(leases, [part("", "40"), part("40", "FF")])
+
+    assert found == [part(low, high) for low, high in expected]
 
 
 def test_a_merged_lease_is_one_piece_of_a_partition() -> None:
