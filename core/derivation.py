@@ -6,6 +6,7 @@ import json
 import traceback
 from collections import Counter
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import PydanticSerializationError
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 MAX_DOCUMENT_BYTES = 2 * 1024 * 1024 - 16 * 1024
 """Cosmos DB's limit of 2 MB for an item, less room for the properties that the service adds."""
+
+_HELD_BACK = 10_000
+"""Derived events of one event and projection that are waited for before the first is written."""
 
 _LONGEST_TRACEBACK = 8_000
 """Characters; the end is kept, which is where the error is."""
@@ -66,9 +70,11 @@ def derive(
 ) -> Iterator[Write | Poison]:
     """Run a module's projections over documents of the events container.
 
-    Yields the derived documents of each event in the order of the events. Of an event and a
-    projection come either all derived documents or one `Poison`. Events that no projection of
-    the module is triggered by are passed over without being validated.
+    Yields the derived documents of each event in the order of the events, always in the same
+    one. Of an event and a projection come either all derived documents or one `Poison`; only of
+    a fan-out of over 10,000 the first ones come before it is known whether it will end well, so
+    that memory stays flat whatever the fan-out. Events that no projection of the module is
+    triggered by are passed over without being validated.
     """
     for raw in documents:
         projections = module.by_trigger.get(_type_of(raw), ())
@@ -82,7 +88,7 @@ def derive(
             continue
         for projection in projections:
             try:
-                yield from list(project(projection, envelope, event, max_hops=max_hops))
+                yield from _held_back(project(projection, envelope, event, max_hops=max_hops))
             except PoisonError as error:
                 yield _poison(module, (projection,), raw, error, name=projection.name)
 
@@ -120,6 +126,12 @@ def project(
         )
         ordinals[place] += 1
         yield _write(derived, event_id, envelope.time, origin)
+
+
+def _held_back(writes: Iterator[Write]) -> Iterator[Write]:
+    """The writes, none of them before the first 10,000 are there, or all."""
+    yield from list(islice(writes, _HELD_BACK))
+    yield from writes
 
 
 def _run(projection: Projection, event: Event) -> Iterator[Event]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass, field
@@ -29,6 +30,33 @@ _CHUNK = 10_000
 _REMEMBERED_BATCHES = 64
 
 
+@dataclass(kw_only=True)
+class Progress:
+    """What of a batch is durable: whole chunks by their digests, and single derived events.
+
+    Digests keep it small whatever the fan-out, and a chunk that comes out otherwise the next
+    time is not taken for one that is done.
+    """
+
+    chunks: set[bytes] = field(default_factory=set)
+    single: set[tuple[str, str]] = field(default_factory=set)
+
+    def missing(self, writes: list[Write]) -> list[Write]:
+        """Those of a chunk that are not known to be durable."""
+        if self.chunks and _digest(writes) in self.chunks:
+            return []
+        return [each for each in writes if (each.stream_id, each.id) not in self.single]
+
+    def note(self, batch: Batch) -> None:
+        """A batch is durable."""
+        self.single.update((write.stream_id, write.id) for write in batch.writes)
+
+    def note_chunk(self, writes: list[Write]) -> None:
+        """A whole chunk is durable."""
+        self.chunks.add(_digest(writes))
+        self.single.difference_update((write.stream_id, write.id) for write in writes)
+
+
 class Acknowledged:
     """What was already durable when a batch failed, so that its retry does not send it again.
 
@@ -36,15 +64,15 @@ class Acknowledged:
     """
 
     def __init__(self) -> None:
-        self._batches: OrderedDict[object, set[tuple[str, str]]] = OrderedDict()
+        self._batches: OrderedDict[object, Progress] = OrderedDict()
 
-    def recall(self, batch: object) -> set[tuple[str, str]]:
+    def recall(self, batch: object) -> Progress:
         """What is remembered of this batch; it is forgotten here."""
-        return self._batches.pop(batch, set())
+        return self._batches.pop(batch, None) or Progress()
 
-    def keep(self, batch: object, durable: set[tuple[str, str]]) -> None:
+    def keep(self, batch: object, progress: Progress) -> None:
         """Remember for the retry; the oldest unfinished batches are forgotten first."""
-        self._batches[batch] = durable
+        self._batches[batch] = progress
         while len(self._batches) > _REMEMBERED_BATCHES:
             self._batches.popitem(last=False)
 
@@ -99,42 +127,38 @@ class Pipeline:
             CosmosError: Retrying cannot help before something is corrected.
         """
         key = (module.name, tuple((str(d.get("streamId")), str(d.get("id"))) for d in documents))
-        durable = self.acknowledged.recall(key)
+        progress = self.acknowledged.recall(key)
         outcome = Outcome(events=len(documents))
         try:
             derived = derive(module, documents, max_hops=self.max_hops)
             while chunk := list(islice(derived, _CHUNK)):
-                await self._settle(chunk, durable, budget, outcome)
+                await self._settle(chunk, progress, budget, outcome)
             await self._check_line(module, documents, outcome, budget)
         except BaseException:
-            self.acknowledged.keep(key, durable)
+            self.acknowledged.keep(key, progress)
             raise
         return outcome
 
     async def _settle(
-        self,
-        chunk: list[Write | Poison],
-        durable: set[tuple[str, str]],
-        budget: Budget,
-        outcome: Outcome,
+        self, chunk: list[Write | Poison], progress: Progress, budget: Budget, outcome: Outcome
     ) -> None:
         writes = [each for each in chunk if isinstance(each, Write)]
-        poison = [each for each in chunk if isinstance(each, Poison)]
-        missing = [each for each in writes if (each.stream_id, each.id) not in durable]
-
-        def note(batch: Batch) -> None:
-            durable.update((write.stream_id, write.id) for write in batch.writes)
-
+        missing = progress.missing(writes)
+        outcome.spared += len(writes) - len(missing)
         await self.writer.write(
-            plan(missing), budget=budget, effort=outcome.effort, on_durable=note
+            plan(missing), budget=budget, effort=outcome.effort, on_durable=progress.note
         )
+        progress.note_chunk(writes)
+        outcome.derived += len(writes)
+        poison = [each for each in chunk if isinstance(each, Poison)]
+        await self._settle_poison(poison, budget, outcome)
+
+    async def _settle_poison(self, poison: list[Poison], budget: Budget, outcome: Outcome) -> None:
         parked = [each for each in poison if not await self._blocks(each, budget)]
         await self.dead_letters.park(parked, budget)
         for each in parked:
             _log_parked(each)
         outcome.blocked += [each for each in poison if each not in parked]
-        outcome.derived += len(writes)
-        outcome.spared += len(writes) - len(missing)
         outcome.parked += len(parked)
 
     async def _blocks(self, poison: Poison, budget: Budget) -> bool:
@@ -160,6 +184,13 @@ class Pipeline:
         for letter in await self.dead_letters.blocking(module.name):
             if (letter.stream_id, letter.event_id) in done:
                 await self.dead_letters.remove(letter, budget)
+
+
+def _digest(writes: list[Write]) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for write in writes:
+        digest.update(f"{write.stream_id}\0{write.id}\0".encode())
+    return digest.digest()
 
 
 def _log_parked(poison: Poison) -> None:
