@@ -77,7 +77,7 @@ class DeadLetters:
         return [each for each in found if module in (None, each.module)]
 
     async def find(self, name: str | None, *, discarded: bool = False) -> list[DeadLetter]:
-        """The letters of a projection or a module (None: all), the oldest first.
+        """The letters of a projection or a module (None: all), in the order to replay them in.
 
         Args:
             name: Of a projection, or of a module.
@@ -92,7 +92,7 @@ class DeadLetters:
             for each in found
             if each.concerns(name) and (each.discarded is not None) == discarded
         ]
-        return sorted(wanted, key=lambda each: each.first)
+        return sorted(wanted, key=lambda each: (each.first, each.order))
 
     async def get(self, letter_id: str) -> DeadLetter:
         """One letter.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic_core import PydanticSerializationError
 
 from core.errors import (
+    HeldUpError,
     HopLimitError,
     InvalidEventError,
     InvalidOutputError,
@@ -20,6 +21,7 @@ from core.errors import (
 )
 from core.events import Document, Envelope, Event, Origin, document, read_event
 from core.ids import derived_event_id
+from core.sequences import Sequences, order_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -52,7 +54,8 @@ class Poison:
     """An event that no attempt can project, and why.
 
     `projection` is None where the document could not be read at all. `stream_id` and `event_id`
-    are whatever the document holds there. `blocks` says that the line must wait for it.
+    are whatever the document holds there. `order` is its place in its stream; `blocks` says that
+    the line must wait for it.
     """
 
     module: str
@@ -62,11 +65,16 @@ class Poison:
     reason: str
     error_type: str
     traceback: str = ""
+    order: str = ""
     blocks: bool = False
 
 
 def derive(
-    module: ProjectionModule, documents: Iterable[Mapping[str, Any]], *, max_hops: int
+    module: ProjectionModule,
+    documents: Iterable[Mapping[str, Any]],
+    *,
+    max_hops: int,
+    sequences: Sequences | None = None,
 ) -> Iterator[Write | Poison]:
     """Run a module's projections over documents of the events container.
 
@@ -74,8 +82,10 @@ def derive(
     one. Of an event and a projection come either all derived documents or one `Poison`; only of
     a fan-out of over 10,000 the first ones come before it is known whether it will end well, so
     that memory stays flat whatever the fan-out. Events that no projection of the module is
-    triggered by are passed over without being validated.
+    triggered by are passed over without being validated. `sequences` are the streams in which
+    something is parked already; those where something is parked now are added.
     """
+    sequences = sequences or Sequences()
     for raw in documents:
         projections = module.by_trigger.get(_type_of(raw), ())
         if not projections and isinstance(raw.get("type"), str):
@@ -84,12 +94,16 @@ def derive(
             envelope = Envelope.read(raw)
             event = read_event(envelope, _model(projections[0], envelope.type))
         except InvalidEventError as error:
+            sequences.park(None, raw.get("streamId"), order_of(raw))
             yield _poison(module, projections, raw, error)
             continue
         for projection in projections:
             try:
+                if sequences.is_held_up(projection, raw):
+                    raise HeldUpError("An earlier event of its stream is parked.")
                 yield from _held_back(project(projection, envelope, event, max_hops=max_hops))
             except PoisonError as error:
+                sequences.park(projection.name, envelope.stream_id, order_of(raw))
                 yield _poison(module, (projection,), raw, error, name=projection.name)
 
 
@@ -192,6 +206,7 @@ def _poison(
         reason=str(error),
         error_type=type(error).__name__,
         traceback=_text(cause) if cause else "",
+        order=order_of(raw),
         blocks=any(each.on_failure == "block" for each in concerned),
     )
 

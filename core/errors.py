@@ -122,6 +122,10 @@ class HopLimitError(PoisonError):
     """More projections lie between the event and its command than is allowed."""
 
 
+class HeldUpError(PoisonError):
+    """An earlier event of its stream is parked, and the projection keeps their order."""
+
+
 class BlockedError(EngineError):
     """An event fails in a projection declared with `on_failure="block"`; its lease waits."""
 

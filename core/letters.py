@@ -33,6 +33,7 @@ class DeadLetter:
         attempts: How often it was tried.
         first: When it was parked, UTC.
         last: When it was last tried, UTC.
+        order: The event's place in its stream; text that sorts.
         blocking: Its lease waits for it.
         discarded: Why nobody wants it any more; None while it waits.
     """
@@ -48,6 +49,7 @@ class DeadLetter:
     attempts: int
     first: str
     last: str
+    order: str = ""
     blocking: bool = False
     discarded: str | None = None
 
@@ -71,6 +73,7 @@ class DeadLetter:
             attempts=1,
             first=utc_text(now),
             last=utc_text(now),
+            order=poison.order,
             blocking=poison.blocks,
         )
 
@@ -89,6 +92,7 @@ class DeadLetter:
             attempts=document["attempts"],
             first=document["first"],
             last=document["last"],
+            order=document["order"],
             blocking=document["blocking"],
             discarded=document["discarded"],
         )
@@ -107,6 +111,7 @@ class DeadLetter:
             "attempts": self.attempts,
             "first": self.first,
             "last": self.last,
+            "order": self.order,
             "blocking": self.blocking,
             "discarded": self.discarded,
         }
@@ -115,6 +120,15 @@ class DeadLetter:
     def name(self) -> str:
         """Whom it concerns: the projection, or the module where the event is unreadable."""
         return self.projection or self.module
+
+    def is_behind(self, other: DeadLetter) -> bool:
+        """Whether the other one is an earlier event of the same stream that holds this one up."""
+        return (
+            self.module == other.module
+            and self.stream_id == other.stream_id
+            and other.projection in (None, self.projection)
+            and other.order < self.order
+        )
 
     def concerns(self, name: str | None) -> bool:
         """Whether it is one of a projection, or of a module; None means any."""

@@ -13,6 +13,7 @@ from core.batching import Batch, plan
 from core.derivation import Poison, Write, derive
 from core.errors import BlockedError
 from core.retrying import Effort
+from core.sequences import Sequences
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -130,7 +131,8 @@ class Pipeline:
         progress = self.acknowledged.recall(key)
         outcome = Outcome(events=len(documents))
         try:
-            derived = derive(module, documents, max_hops=self.max_hops)
+            sequences = await self._sequences(module)
+            derived = derive(module, documents, max_hops=self.max_hops, sequences=sequences)
             while chunk := list(islice(derived, _CHUNK)):
                 await self._settle(chunk, progress, budget, outcome)
             await self._check_line(module, documents, outcome, budget)
@@ -138,6 +140,13 @@ class Pipeline:
             self.acknowledged.keep(key, progress)
             raise
         return outcome
+
+    async def _sequences(self, module: ProjectionModule) -> Sequences:
+        """The streams that wait behind a dead letter; only asked for where it matters."""
+        if not module.keeps_order:
+            return Sequences()
+        letters = await self.dead_letters.find(module.name)
+        return Sequences((each.projection, each.stream_id, each.order) for each in letters)
 
     async def _settle(
         self, chunk: list[Write | Poison], progress: Progress, budget: Budget, outcome: Outcome

@@ -12,7 +12,7 @@ from core.events import Event
 from core.signatures import emitted_types, event_types, hints
 
 Function = Callable[[Any], Iterable[Event]]
-OnFailure = Literal["park", "block"]
+OnFailure = Literal["park", "park_sequence", "block"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +68,8 @@ def projection(
             rename the function.
         cyclic: Say that a cycle of projections is meant; the hop limit still ends it.
         on_failure: "park": an event that cannot be projected goes to the dead letters, and the
-            others go on. "block": its lease waits until the code is mended, or until its dead
+            others go on. "park_sequence": so do the later events of its stream, so that a replay
+            keeps their order. "block": its lease waits until the code is mended, or until its dead
             letter is discarded.
 
     Raises:

@@ -47,6 +47,11 @@ class ProjectionModule:
         """Whether one of its projections may stop the line."""
         return any(each.on_failure == "block" for each in self.projections)
 
+    @property
+    def keeps_order(self) -> bool:
+        """Whether one of its projections parks what comes behind a parked event."""
+        return any(each.on_failure == "park_sequence" for each in self.projections)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Registry:

@@ -62,12 +62,15 @@ class Replayer:
 
         Derived ids are those of the first attempt, so replaying twice, or while the trigger
         projects the same event, leads to the same documents. A letter that fails again is kept,
-        with the new reason.
+        with the new reason; one behind another letter of its sequence is left as it is.
 
         Raises:
             BudgetSpentError: Time ran out; the letter is as it was.
             CosmosError: Retrying cannot help.
         """
+        ahead = await self._ahead(letter)
+        if ahead is not None:
+            return Replayed(letter=letter, kept=f"Dead letter {ahead.id} is ahead of it.")
         event = await self._event(letter, budget)
         if event is None:
             return await self._keep(letter, "SourceVanished", "The event is not there.", "", budget)
@@ -105,6 +108,14 @@ class Replayer:
         failed = letter.failed_again(error_type, reason, traceback, now)
         await self.dead_letters.replace(failed, budget)
         return Replayed(letter=failed, kept=reason)
+
+    async def _ahead(self, letter: DeadLetter) -> DeadLetter | None:
+        """A letter that must go first, where the projection keeps the order of a stream."""
+        module = self._module(letter)
+        if module is None or not module.keeps_order:
+            return None
+        waiting = await self.dead_letters.find(letter.module)
+        return next((each for each in waiting if letter.is_behind(each)), None)
 
     async def _event(self, letter: DeadLetter, budget: Budget) -> Mapping[str, Any] | None:
         if not isinstance(letter.stream_id, str) or not isinstance(letter.event_id, str):

@@ -30,7 +30,7 @@ RUNGS = (
     ("vocabulary", {"errors", "ids", "names", "budget"}),
     ("values", {"events", "settings", "commands", "containers", "failures", "backoff"}),
     ("declarations", {"signatures", "projections", "entities", "graph", "registry"}),
-    ("rules", {"appending", "derivation", "batching", "leases", "letters"}),
+    ("rules", {"appending", "derivation", "batching", "leases", "letters", "sequences"}),
     (
         "adapters",
         {"cosmos", "coalescing", "gates", "retrying", "partitions", "writer", "streams", "feed"},

@@ -265,6 +265,43 @@ async def test_a_line_goes_on_past_an_event_that_was_discarded(
     assert await derived(database) == [101]
 
 
+@projection(name="ordered.answers", on_failure="park_sequence")
+def ordered(event: Asked) -> Iterator[Told]:
+    if Oracle.broken and event.number == 1:
+        raise ValueError("a bug")
+    yield Told(number=event.number)
+
+
+ORDERED = ProjectionModule(name="ordered", projections=(ordered,))
+
+
+async def test_a_sequence_is_parked_and_replayed_in_its_order(
+    environ: dict[str, str], database: DatabaseProxy
+) -> None:
+    """Over several batches; what is behind cannot go first, and afterwards all goes on."""
+    registry = Registry(modules={"ordered": ORDERED}, events={}, commands={}, entities={})
+    application, Oracle.broken = Application(registry, environ), True
+    operations = Operations(application)
+    events = [asked(number, _lsn=number) for number in range(5)]
+    for each in events:
+        stored = {name: value for name, value in each.items() if name != "_lsn"}
+        await database.get_container_client("events").create_item(stored)
+
+    await application.project("ordered", events[:3])
+    await application.project("ordered", events[3:4])
+    letters = await operations.dead_letters(None)
+    behind = await operations.replay(letters[1].id)
+    Oracle.broken = False
+    replayed = [(await operations.replay(each.id)).kept for each in letters]
+    await application.project("ordered", events[4:])
+    await application.close()
+
+    assert [each.event_id for each in letters] == ["q1", "q2", "q3"]
+    assert behind.kept == f"Dead letter {letters[0].id} is ahead of it."
+    assert replayed == [None, None, None]
+    assert await derived(database) == [0, 1, 2, 3, 4]
+
+
 async def test_letters_are_listed_by_projection(
     application: Application, operations: Operations, database: DatabaseProxy
 ) -> None:

@@ -31,7 +31,7 @@ def test_a_letter_reads_back_as_it_was_stored() -> None:
     assert DeadLetter.read(found.document()) == found
     assert sorted(found.document()) == [
         *("attempts", "blocking", "discarded", "errorType", "eventId", "first", "id", "last"),
-        *("module", "projection", "reason", "streamId", "traceback"),
+        *("module", "order", "projection", "reason", "streamId", "traceback"),
     ]
 
 
