@@ -189,7 +189,7 @@ class Pipeline:
             )
         if not module.can_block:
             return
-        done = {(each.get("streamId"), each.get("id")) for each in documents}
+        done = [(each.get("streamId"), each.get("id")) for each in documents]
         for letter in await self.dead_letters.blocking(module.name):
             if (letter.stream_id, letter.event_id) in done:
                 await self.dead_letters.remove(letter, budget)
