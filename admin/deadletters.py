@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,20 +10,16 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-import projections
-from admin.environment import environment, run
-from core.application import Application
+from admin.environment import SETTINGS, SettingsOption, opened_operations, run
 from core.letters import counts
-from core.operations import Operations
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
     from core.letters import DeadLetter
+    from core.operations import Operations
 
-_SETTINGS = Path("local.settings.json")
-
-SettingsOption = Annotated[Path, typer.Option(help="Settings below the environment.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 ProjectionOption = Annotated[
     str | None, typer.Option(help="Of this projection, or of this module.")
@@ -43,7 +37,7 @@ def list_letters(
         bool, typer.Option("--discarded", help="Those that were discarded.")
     ] = False,
     as_json: JsonOption = False,  # noqa: FBT002 - a flag
-    settings: SettingsOption = _SETTINGS,
+    settings: SettingsOption = SETTINGS,
 ) -> None:
     """List the dead letters, the oldest first, and count them by projection and error."""
     found = run(_find(settings, projection, discarded=discarded))
@@ -64,7 +58,7 @@ def list_letters(
 def show(
     letter: Annotated[str, typer.Argument(help="Id of the dead letter.")],
     as_json: JsonOption = False,  # noqa: FBT002 - a flag
-    settings: SettingsOption = _SETTINGS,
+    settings: SettingsOption = SETTINGS,
 ) -> None:
     """Show all that is known of a dead letter."""
     found = run(_show(settings, letter)).document()
@@ -81,7 +75,7 @@ def replay(
     projection: ProjectionOption = None,
     everything: AllOption = False,  # noqa: FBT002 - a flag
     as_json: JsonOption = False,  # noqa: FBT002 - a flag
-    settings: SettingsOption = _SETTINGS,
+    settings: SettingsOption = SETTINGS,
 ) -> None:
     """Project the events again with today's code; exit code 1 if one failed again."""
 
@@ -108,7 +102,7 @@ def discard(  # noqa: PLR0917 - one parameter for each option
     projection: ProjectionOption = None,
     everything: AllOption = False,  # noqa: FBT002 - a flag
     as_json: JsonOption = False,  # noqa: FBT002 - a flag
-    settings: SettingsOption = _SETTINGS,
+    settings: SettingsOption = SETTINGS,
 ) -> None:
     """Give dead letters up; they are kept with the reason, and not listed any more."""
 
@@ -162,7 +156,7 @@ async def _each(
 ) -> dict[str, str | None]:
     """What came of each letter, with a bar while it happens."""
     results: dict[str, str | None] = {}
-    async with _operations(settings) as operations:
+    async with opened_operations(settings) as operations:
         ids = await choice.ids(operations)
         with Progress(console=Console(stderr=True), disable=quiet) as progress:
             for letter_id in progress.track(ids, description=what):
@@ -171,19 +165,10 @@ async def _each(
 
 
 async def _find(settings: Path, name: str | None, *, discarded: bool) -> list[DeadLetter]:
-    async with _operations(settings) as operations:
+    async with opened_operations(settings) as operations:
         return await operations.dead_letters(name, discarded=discarded)
 
 
 async def _show(settings: Path, letter_id: str) -> DeadLetter:
-    async with _operations(settings) as operations:
+    async with opened_operations(settings) as operations:
         return await operations.dead_letter(letter_id)
-
-
-@asynccontextmanager
-async def _operations(settings: Path) -> AsyncIterator[Operations]:
-    application = Application.discover(projections, environment(settings))
-    try:
-        yield Operations(application)
-    finally:
-        await application.close()

@@ -6,17 +6,25 @@ import asyncio
 import json
 import logging
 import os
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+import projections
+from core.application import Application
 from core.errors import EngineError, SettingError
+from core.operations import Operations
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
-    from pathlib import Path
+    from collections.abc import AsyncIterator, Coroutine, Mapping
 
 ResultT = TypeVar("ResultT")
+
+SETTINGS = Path("local.settings.json")
+
+SettingsOption = Annotated[Path, typer.Option(help="Settings below the environment.")]
 
 
 def environment(settings: Path) -> Mapping[str, str]:
@@ -34,6 +42,16 @@ def environment(settings: Path) -> Mapping[str, str]:
         raise SettingError(
             str(settings), f"is no settings file with an object `Values` ({type(error).__name__})."
         ) from None
+
+
+@asynccontextmanager
+async def opened_operations(settings: Path) -> AsyncIterator[Operations]:
+    """The application's operations for as long as they are used."""
+    application = Application.discover(projections, environment(settings))
+    try:
+        yield Operations(application)
+    finally:
+        await application.close()
 
 
 def run(work: Coroutine[object, object, ResultT]) -> ResultT:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from admin.environment import environment, run
+from admin.environment import SETTINGS, SettingsOption, environment, run
 from core.cosmos import opened_client
 from core.provisioning import Provisioned, provision
 from core.settings import Settings
 
-_SETTINGS = Path("local.settings.json")
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def init(
-    settings: Annotated[Path, typer.Option(help="Settings below the environment.")] = _SETTINGS,
+    settings: SettingsOption = SETTINGS,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
     """Create the database and the containers that are missing; change nothing else."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,15 +12,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-import projections
-from admin.environment import environment, run
-from core.application import Application
-from core.operations import Operations
+from admin.environment import SETTINGS, SettingsOption, opened_operations, run
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from core.tracker import LeaseStatus, ModuleStatus
 
-_SETTINGS = Path("local.settings.json")
 _STUCK = timedelta(minutes=1)
 
 
@@ -31,25 +28,21 @@ def status(
     as_json: Annotated[  # noqa: FBT002 - a flag
         bool, typer.Option("--json", help="A JSON object for each look.")
     ] = False,
-    settings: Annotated[Path, typer.Option(help="Settings below the environment.")] = _SETTINGS,
+    settings: SettingsOption = SETTINGS,
 ) -> None:
     """Show owner, checkpoint and lag of every lease of every projection module."""
     run(_status(settings, interval if watch else None, as_json=as_json))
 
 
 async def _status(path: Path, interval: float | None, *, as_json: bool) -> None:
-    application = Application.discover(projections, environment(path))
-    operations = Operations(application)
     show = _Json() if as_json else _Tables(Console(), live=interval is not None)
-    try:
+    async with opened_operations(path) as operations:
         with show:
             while True:
                 show.update(await operations.statuses())
                 if interval is None:
                     return
                 await asyncio.sleep(interval)
-    finally:
-        await application.close()
 
 
 class _Json:

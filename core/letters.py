@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
+
+from pydantic.alias_generators import to_camel
 
 from core.events import utc_text
 from core.ids import dead_letter_id
@@ -80,41 +82,11 @@ class DeadLetter:
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> DeadLetter:
         """The letter of a stored document."""
-        return cls(
-            id=document["id"],
-            module=document["module"],
-            projection=document["projection"],
-            stream_id=document["streamId"],
-            event_id=document["eventId"],
-            error_type=document["errorType"],
-            reason=document["reason"],
-            traceback=document["traceback"],
-            attempts=document["attempts"],
-            first=document["first"],
-            last=document["last"],
-            order=document["order"],
-            blocking=document["blocking"],
-            discarded=document["discarded"],
-        )
+        return cls(**{name: document[stored] for name, stored in _STORED.items()})
 
     def document(self) -> Document:
         """The document that stores it, which is also how it is shown."""
-        return {
-            "id": self.id,
-            "module": self.module,
-            "projection": self.projection,
-            "streamId": self.stream_id,
-            "eventId": self.event_id,
-            "errorType": self.error_type,
-            "reason": self.reason,
-            "traceback": self.traceback,
-            "attempts": self.attempts,
-            "first": self.first,
-            "last": self.last,
-            "order": self.order,
-            "blocking": self.blocking,
-            "discarded": self.discarded,
-        }
+        return {stored: getattr(self, name) for name, stored in _STORED.items()}
 
     @property
     def name(self) -> str:
@@ -150,6 +122,10 @@ class DeadLetter:
     def discard(self, reason: str) -> DeadLetter:
         """The letter that nobody wants any more."""
         return replace(self, discarded=reason, blocking=False)
+
+
+_STORED = {field.name: to_camel(field.name) for field in fields(DeadLetter)}
+"""Property of the document by field."""
 
 
 @dataclass(frozen=True, kw_only=True)

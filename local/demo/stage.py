@@ -32,7 +32,7 @@ _LEASE_EXPIRATION = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """How the stage is set up: physical partitions, RU/s for each container, hosts' memory."""
+    """How the stage is set up: physical partitions, RU/s for each container, folder for files."""
 
     partitions: int
     throughput: int
