@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from core.derivation import Write
+    from core.outputs import Write
 
 MAX_OPERATIONS = 100
 """Operations in a transactional batch (Azure Cosmos DB service quotas)."""

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from core.cosmos import LONGEST_REQUEST, cosmos_errors
+from core.cosmos import cosmos_errors
 from core.errors import ConfigurationError, ConflictError, NotFoundError, UnknownNameError
 from core.letters import DeadLetter
-from core.retrying import Effort, Retrier
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -18,8 +16,9 @@ if TYPE_CHECKING:
     from azure.cosmos.aio import ContainerProxy
 
     from core.budget import Budget
-    from core.derivation import Poison
     from core.errors import CosmosError
+    from core.outputs import Poison
+    from core.retrying import Retrier
 
 _PARTITION = "dead letters"
 
@@ -165,11 +164,9 @@ class DeadLetters:
         budget: Budget,
         absent: type[CosmosError] = ConfigurationError,
     ) -> None:
-        async def attempt() -> None:
-            with cosmos_errors(doing, absent=absent):
-                await asyncio.wait_for(request(), LONGEST_REQUEST)
-
-        await self.retrier.run(attempt, partition=_PARTITION, budget=budget, effort=Effort())
+        await self.retrier.request(
+            doing, request, partition=_PARTITION, budget=budget, absent=absent
+        )
 
     async def _query(self, text: str, parameters: dict[str, object]) -> list[DeadLetter]:
         with cosmos_errors("reading dead letters"):

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from core.cosmos import Client
+from core.cursors import Cursors
 from core.deadletters import DeadLetters
 from core.feed import Feed
 from core.gates import Gates
 from core.partitions import PartitionMap
 from core.pipeline import Pipeline
 from core.retrying import Effort, Retrier
+from core.runs import Runner
 from core.streams import Streams
 from core.tracker import Tracker
 from core.writer import Writer
@@ -37,7 +39,7 @@ class Engine:
         events: The events container.
         tracker: What each module has completely processed.
         streams: Appends and reads.
-        writer: Makes derived events durable.
+        runner: Makes derived events durable.
         pipeline: Projects batches.
         dead_letters: What could not be projected.
         retrier: Tries again.
@@ -47,7 +49,7 @@ class Engine:
     events: ContainerProxy
     tracker: Tracker
     streams: Streams
-    writer: Writer
+    runner: Runner
     pipeline: Pipeline
     dead_letters: DeadLetters
     retrier: Retrier
@@ -67,21 +69,23 @@ class Engine:
         dead_letters = DeadLetters(
             container=database.get_container_client(settings.dead_letters), retrier=retrier
         )
-        writer = Writer(
-            container=events,
-            partitions=partitions,
-            retrier=retrier,
-            slots=asyncio.Semaphore(settings.concurrency),
+        leases = database.get_container_client(settings.leases)
+        runner = Runner(
+            writer=Writer(
+                container=events,
+                partitions=partitions,
+                retrier=retrier,
+                slots=asyncio.Semaphore(settings.concurrency),
+            ),
+            cursors=Cursors(container=leases, retrier=retrier),
         )
         return cls(
             client=client,
             events=events,
-            tracker=Tracker(
-                feed=Feed(container=events), leases=database.get_container_client(settings.leases)
-            ),
+            tracker=Tracker(feed=Feed(container=events), leases=leases),
             streams=Streams(container=events, partitions=partitions, retrier=retrier),
-            writer=writer,
-            pipeline=Pipeline(writer=writer, dead_letters=dead_letters, max_hops=settings.max_hops),
+            runner=runner,
+            pipeline=Pipeline(runner=runner, dead_letters=dead_letters, max_hops=settings.max_hops),
             dead_letters=dead_letters,
             retrier=retrier,
         )

@@ -11,6 +11,9 @@ CONFIGURATION = frozenset({401, 403})
 _MOVING = frozenset({(403, 3), (404, 1002)})
 """Write region moved, session not yet here: both pass by themselves."""
 
+_MISFIT = frozenset({(404, 1003), (400, 1001)})
+"""The container is not there, or has another partition key."""
+
 
 class Failure(Enum):
     """The kinds of failure, by what to do about them."""
@@ -32,7 +35,7 @@ def classify(status: int, sub_status: int = 0) -> Failure:
         return Failure.TRANSIENT
     if status in THROTTLED:
         return Failure.THROTTLED
-    if status in CONFIGURATION or (status, sub_status) == (404, 1003):
+    if status in CONFIGURATION or (status, sub_status) in _MISFIT:
         return Failure.CONFIGURATION
     if status == 404:  # noqa: PLR2004 - the table speaks in HTTP statuses
         return Failure.NOT_FOUND

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _DERIVED_EVENTS = UUID("6f1c4b52-6a53-5a0f-9d0e-2f7f9d1f3c01")
 _COMMAND_EVENTS = UUID("6f1c4b52-6a53-5a0f-9d0e-2f7f9d1f3c02")
 _DEAD_LETTERS = UUID("6f1c4b52-6a53-5a0f-9d0e-2f7f9d1f3c03")
+_CURSORS = UUID("6f1c4b52-6a53-5a0f-9d0e-2f7f9d1f3c04")
 
 
 def derived_event_id(
@@ -57,6 +58,14 @@ def dead_letter_id(
     may be any JSON value, since a document that is no event may hold anything.
     """
     return _uuid(_DEAD_LETTERS, [module, projection, source_stream, source_id])
+
+
+def cursor_id(*, projection: str, source_stream: str, source_id: str) -> str:
+    """Id of the cursor of one event's fan-out, in the lease container.
+
+    Lease ids begin with a module's name and `-`; names have no dot, so no prefix begins this.
+    """
+    return f"fanout.{_uuid(_CURSORS, [projection, source_stream, source_id])}"
 
 
 def _uuid(namespace: UUID, parts: Sequence[object]) -> str:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from core.derivation import Poison
     from core.events import Document
+    from core.outputs import Poison
 
 
 @dataclass(frozen=True, kw_only=True)

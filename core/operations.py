@@ -122,7 +122,7 @@ class Operations:
         replayer = Replayer(
             modules=self._application.registry.modules,
             streams=engine.streams,
-            writer=engine.writer,
+            runner=engine.runner,
             dead_letters=engine.dead_letters,
             max_hops=self._application.settings.max_hops,
         )

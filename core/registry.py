@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -41,6 +41,11 @@ class ProjectionModule:
             )
             for name in names
         }
+
+    def only(self, projection: str | None) -> ProjectionModule:
+        """The module with one of its projections, none if it is gone; None means all of them."""
+        chosen = (each for each in self.projections if projection in (None, each.name))
+        return replace(self, projections=tuple(chosen))
 
     @property
     def can_block(self) -> bool:

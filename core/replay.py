@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from core.batching import plan
-from core.derivation import Poison, Write, derive
+from core.derivation import derive
 from core.letters import DeadLetter
 from core.retrying import Effort
+from core.runs import Run, Runner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from core.budget import Budget
     from core.deadletters import DeadLetters
+    from core.outputs import Poison
     from core.registry import ProjectionModule
     from core.streams import Streams
-    from core.writer import Writer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,14 +46,14 @@ class Replayer:
     Attributes:
         modules: Projection modules by name.
         streams: Where the events are.
-        writer: Makes derived events durable.
+        runner: Makes derived events durable.
         dead_letters: Where the letters are.
         max_hops: Limit on projections between an event and its command.
     """
 
     modules: Mapping[str, ProjectionModule]
     streams: Streams
-    writer: Writer
+    runner: Runner
     dead_letters: DeadLetters
     max_hops: int
 
@@ -78,28 +78,27 @@ class Replayer:
         if module is None:
             reason = f"There is no projection {letter.name} any more."
             return await self._keep(letter, "ProjectionVanished", reason, "", budget)
-        results = list(derive(module, [event], max_hops=self.max_hops))
-        writes = [each for each in results if isinstance(each, Write)]
-        await self.writer.write(
-            plan(writes), budget=budget, effort=Effort(), on_durable=lambda _: None
-        )
-        return await self._settle(letter, results, len(writes), budget)
-
-    async def _settle(
-        self, letter: DeadLetter, results: list[Write | Poison], derived: int, budget: Budget
-    ) -> Replayed:
-        """Keep the letter if it is among what failed; others that failed get their own."""
-        now = datetime.now(timezone.utc)
-        poison = [each for each in results if isinstance(each, Poison)]
-        same = [each for each in poison if DeadLetter.of(each, now).id == letter.id]
-        await self.dead_letters.park([each for each in poison if each not in same], budget)
-        if same:
-            failed = same[0]
+        run = Run(derive(module, [event], max_hops=self.max_hops))
+        failed = await self._carry_on(run, letter, budget)
+        if failed is not None:
             return await self._keep(
                 letter, failed.error_type, failed.reason, failed.traceback, budget
             )
         await self.dead_letters.remove(letter, budget)
-        return Replayed(letter=letter, derived=derived)
+        return Replayed(letter=letter, derived=run.durable)
+
+    async def _carry_on(self, run: Run, letter: DeadLetter, budget: Budget) -> Poison | None:
+        """The letter's own failure, if it fails again; others that fail get letters of theirs."""
+        own: list[Poison] = []
+
+        async def settle(poison: list[Poison]) -> None:
+            now = datetime.now(timezone.utc)
+            own.extend(each for each in poison if DeadLetter.of(each, now).id == letter.id)
+            await self.dead_letters.park([each for each in poison if each not in own], budget)
+
+        await self.runner.carry_on(run, budget, Effort(), settle)
+        await self.runner.finish(run, budget)
+        return own[0] if own else None
 
     async def _keep(
         self, letter: DeadLetter, error_type: str, reason: str, traceback: str, budget: Budget
@@ -125,7 +124,5 @@ class Replayer:
     def _module(self, letter: DeadLetter) -> ProjectionModule | None:
         """The letter's projection alone, or its whole module where the event was unreadable."""
         module = self.modules.get(letter.module)
-        if module is None or letter.projection is None:
-            return module
-        chosen = tuple(each for each in module.projections if each.name == letter.projection)
-        return replace(module, projections=chosen) if chosen else None
+        chosen = module.only(letter.projection) if module else None
+        return chosen if chosen and chosen.projections else None

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from core.backoff import backoff
-from core.errors import BudgetSpentError, CosmosError, ThrottledError, TransientError
+from core.cosmos import LONGEST_REQUEST, cosmos_errors
+from core.errors import (
+    BudgetSpentError,
+    ConfigurationError,
+    CosmosError,
+    ThrottledError,
+    TransientError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -99,6 +106,35 @@ class Retrier:
         except BaseException:
             gate.wake()  # whoever is next must not wait for one that gave up
             raise
+
+    async def request(
+        self,
+        doing: str,
+        send: Callable[[], Awaitable[ResultT]],
+        *,
+        partition: str,
+        budget: Budget,
+        absent: type[CosmosError] = ConfigurationError,
+    ) -> ResultT:
+        """The result of one request of the SDK; safe to repeat, as above.
+
+        Args:
+            doing: For messages, as in "removing dead letter 4f1e".
+            send: Calls the SDK.
+            partition: Whose gate it passes.
+            budget: Time that it may take.
+            absent: What a plain 404 means here.
+
+        Raises:
+            BudgetSpentError: The next attempt would come after the budget's end.
+            CosmosError: Retrying cannot help.
+        """
+
+        async def attempt() -> ResultT:
+            with cosmos_errors(doing, absent=absent):
+                return await asyncio.wait_for(send(), LONGEST_REQUEST)
+
+        return await self.run(attempt, partition=partition, budget=budget, effort=Effort())
 
     def _wait_after(self, state: RetryCallState, gate: Gate, effort: Effort) -> float:
         error = state.outcome.exception() if state.outcome else None

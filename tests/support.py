@@ -11,11 +11,16 @@ from uuid import UUID
 from azure.cosmos.exceptions import CosmosBatchOperationError, CosmosHttpResponseError
 
 from core.budget import Budget
+from core.cursors import Cursors
 from core.deadletters import DeadLetters
+from core.errors import PoisonError
+from core.fanouts import FanOut
 from core.gates import Gates
+from core.outputs import Poison, Write
 from core.partitions import PartitionMap
 from core.pipeline import Pipeline
 from core.retrying import Retrier
+from core.runs import Runner
 from core.writer import Writer
 
 if TYPE_CHECKING:
@@ -48,6 +53,18 @@ def followed(follower: int, target: int, event_id: str | None = None, **changes:
         "meta": {"correlationId": "c", "causationId": None, "projection": None, "hops": 0},
         **changes,
     }
+
+
+def drawn(derived: Iterator[FanOut | Poison]) -> list[Write | Poison]:
+    """Everything that comes of a derivation."""
+    found: list[Write | Poison] = []
+    for each in derived:
+        if isinstance(each, Poison):
+            found.append(each)
+            continue
+        while not each.done:
+            found += each.draw()
+    return found
 
 
 def refusal(
@@ -107,6 +124,16 @@ class MemoryContainer:
             response_hook({"x-ms-request-charge": "10"}, [])
         return []
 
+    async def upsert_item(self, document: Document) -> Document:
+        """Store a document (of the leases)."""
+        self.documents[document["id"], document["id"]] = document
+        return document
+
+    async def delete_item(self, item: str, partition_key: str) -> None:
+        """Remove a document."""
+        if self.documents.pop((partition_key, item), None) is None:
+            raise refusal(404)
+
     async def create_item(self, document: Document) -> Document:
         """Store a new document (of the dead letters)."""
         if (document["module"], document["id"]) in self.documents:
@@ -132,6 +159,23 @@ class MemoryContainer:
         """Streams of users spread by their number."""
         number = int(partition_key[-2:], 16)
         return {"Range": {"min": f"{number:02X}", "max": f"{number:02X}"}}
+
+
+class Blame:
+    """The source of a write that comes from no projection."""
+
+    failed = False
+
+    def fail(self, error: PoisonError) -> Poison:
+        """Blame event `x`."""
+        return Poison(
+            module="m",
+            projection="p",
+            stream_id="s",
+            event_id="x",
+            reason=str(error),
+            error_type="",
+        )
 
 
 class FakeTime:
@@ -160,16 +204,20 @@ class FakeTime:
         return Retrier(gates=Gates(self), sleep=self.sleep, jitter=lambda: 0.0)
 
 
-def pipeline(
-    container: Any,
-    letters: Any,
-    clock: FakeTime,
-) -> Pipeline:
-    """A pipeline over containers in memory."""
+def runner(container: Any, leases: Any, clock: FakeTime) -> Runner:
+    """A runner over containers in memory."""
     retrier = clock.retrier()
-    writer = Writer(container=container, partitions=PartitionMap(container), retrier=retrier)
+    return Runner(
+        writer=Writer(container=container, partitions=PartitionMap(container), retrier=retrier),
+        cursors=Cursors(container=leases, retrier=retrier),
+    )
+
+
+def pipeline(container: Any, letters: Any, clock: FakeTime, leases: Any = None) -> Pipeline:
+    """A pipeline over containers in memory, as one process has it."""
+    retrier = clock.retrier()
     return Pipeline(
-        writer=writer,
+        runner=runner(container, leases or MemoryContainer(), clock),
         dead_letters=DeadLetters(container=letters, retrier=retrier),
         max_hops=16,
     )

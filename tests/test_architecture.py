@@ -28,15 +28,24 @@ CODE = ("core", "projections", "admin", "local")
 
 RUNGS = (
     ("vocabulary", {"errors", "ids", "names", "budget"}),
-    ("values", {"events", "settings", "commands", "containers", "failures", "backoff"}),
+    (
+        "values",
+        {"events", "outputs", "settings", "commands", "containers", "failures", "backoff"},
+    ),
     ("declarations", {"signatures", "projections", "entities", "graph", "registry"}),
-    ("rules", {"appending", "derivation", "batching", "leases", "letters", "sequences"}),
+    (
+        "rules",
+        {
+            *("ordinals", "fanouts", "derivation", "batching", "sequences"),
+            *("appending", "leases", "letters"),
+        },
+    ),
     (
         "adapters",
         {"cosmos", "coalescing", "gates", "retrying", "partitions", "writer", "streams", "feed"},
     ),
-    ("stores", {"deadletters", "tracker", "provisioning"}),
-    ("orchestration", {"pipeline", "replay", "engine", "application", "operations"}),
+    ("stores", {"cursors", "deadletters", "tracker", "provisioning"}),
+    ("orchestration", {"runs", "pipeline", "replay", "engine", "application", "operations"}),
     ("binding", {"problems", "openapi", "routes", "triggers"}),
 )
 """Modules of `core`, from the bottom; each imports from its own rung or from below."""

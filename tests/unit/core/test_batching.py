@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 
 from core.batching import MAX_BYTES, OPERATION_BYTES, plan
-from core.derivation import Write
+from core.outputs import Write
+from tests.support import Blame
 
 
 def write(stream: str, number: int, size: int = 100) -> Write:
-    return Write(stream_id=stream, id=str(number), document={}, size=size)
+    return Write(stream_id=stream, id=str(number), document={}, size=size, source=Blame())
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,13 @@ from typing import Any
 import pytest
 
 from core import Event, projection
-from core.derivation import MAX_DOCUMENT_BYTES, Poison, Write, derive
+from core.derivation import derive
+from core.fanouts import MAX_DOCUMENT_BYTES
 from core.ids import derived_event_id
+from core.outputs import Poison, Write
 from core.registry import ProjectionModule
 from projections.followship import followers
-from tests.support import TIME, followed, stream
+from tests.support import TIME, drawn, followed, stream
 
 EXAMPLE = ProjectionModule(name="followship", projections=(followers,))
 
@@ -26,6 +28,7 @@ class Asked(Event, entity="oracle"):
 class Told(Event, entity="answer"):
     to: str
     text: str = ""
+    number: float = 0.0
 
     @property
     def entity_id(self) -> str:
@@ -36,24 +39,25 @@ class Undeclared(Told, entity="answer"):
     pass
 
 
+WISHES: dict[str, list[Any]] = {
+    "undeclared": [Undeclared(to="a")],  # a subclass is not the declared type
+    "no event": ["text"],
+    "no id": [Told(to="a/b")],
+    "unstorable": [Told.model_construct(to="a", text=object())],  # type: ignore[arg-type] # the case
+    "no number": [Told(to="a", number=float("nan"))],
+    "half a character": [Told.model_construct(to="a", text="\ud800")],
+    "large": [Told(to="a", text="x" * MAX_DOCUMENT_BYTES)],
+    "many": [Told(to=to) for to in ("a", "a", "b", "a")],
+}
+
+
 @projection(name="oracle.answers")
 def answers(event: Asked) -> Iterator[Told]:
     """Does what it is asked to, wrong things included."""
     yield Told(to="first")
     if event.wish == "raise":
         raise ValueError("SECRET")
-    if event.wish == "undeclared":
-        yield Undeclared(to="a")  # a subclass is not the declared type
-    if event.wish == "no event":
-        yield "text"  # type: ignore[misc] # the case
-    if event.wish == "no id":
-        yield Told(to="a/b")
-    if event.wish == "unstorable":
-        yield Told.model_construct(to="a", text=object())  # type: ignore[arg-type] # the case
-    if event.wish == "large":
-        yield Told(to="a", text="x" * MAX_DOCUMENT_BYTES)
-    if event.wish == "many":
-        yield from (Told(to=to) for to in ("a", "a", "b", "a"))
+    yield from WISHES.get(event.wish, ())
 
 
 @projection(name="oracle.echo")
@@ -80,7 +84,7 @@ def asked(wish: str, **changes: Any) -> dict[str, Any]:
 def outcome(
     module: ProjectionModule, *documents: dict[str, Any]
 ) -> tuple[list[Write], list[Poison]]:
-    found = list(derive(module, documents, max_hops=16))
+    found = drawn(derive(module, documents, max_hops=16))
     return (
         [each for each in found if isinstance(each, Write)],
         [each for each in found if isinstance(each, Poison)],
@@ -142,6 +146,8 @@ def test_ordinals_count_by_type_and_stream() -> None:
         ("no event", "InvalidOutputError", "emitted str"),
         ("no id", "InvalidOutputError", "without a usable entity_id"),
         ("unstorable", "InvalidOutputError", "fields that cannot be stored"),
+        ("no number", "InvalidOutputError", "fields that cannot be stored"),
+        ("half a character", "InvalidOutputError", "fields that cannot be stored"),
         ("large", "InvalidOutputError", "bytes"),
     ],
 )

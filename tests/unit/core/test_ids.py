@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from core.ids import command_event_id, correlation_id, dead_letter_id, derived_event_id
+from core.ids import command_event_id, correlation_id, cursor_id, dead_letter_id, derived_event_id
 
 SOURCE: dict[str, Any] = {
     "projection": "followship.followers",
@@ -91,3 +91,11 @@ def test_dead_letter_ids_are_frozen(
     )
 
     assert found == expected
+
+
+def test_cursor_ids_begin_with_no_lease_prefix() -> None:
+    """A module's leases begin with its name and a dash; names have no dot."""
+    found = cursor_id(projection="p", source_stream="s", source_id="i")
+
+    assert found == "fanout.28dcc271-eeff-5c8f-a92a-c29371fde606"
+    assert "." in found.partition("-")[0]

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from core.derivation import Poison
 from core.letters import Count, DeadLetter, counts
+from core.outputs import Poison
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 LATER = datetime(2026, 1, 2, tzinfo=timezone.utc)

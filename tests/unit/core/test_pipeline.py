@@ -2,15 +2,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
+from unittest.mock import AsyncMock
 
 import pytest
 from azure.core.exceptions import ServiceResponseError
 
 from core import projection
-from core.errors import BudgetSpentError, ConfigurationError
+from core.errors import BlockedError, BudgetSpentError
 from core.registry import ProjectionModule
 from projections.followship import Followed, WasFollowed, followers
-from tests.support import FakeTime, MemoryContainer, followed, pipeline, refusal, stream
+from tests.support import FakeTime, MemoryContainer, followed, pipeline, refusal, stream, user
 
 MODULE = ProjectionModule(name="followship", projections=(followers,))
 BATCH = [followed(1, 2), followed(1, 3), followed(4, 2)]
@@ -50,100 +52,6 @@ async def test_what_was_acknowledged_is_not_sent_again_on_a_retry() -> None:
     assert [name for name, _ in container.batches] == [stream(2), stream(3)]
 
 
-FANNED_OUT = 35_000
-pulled = 0
-
-
-@projection(name="fan.out")
-def fan_out(event: Followed) -> Iterator[WasFollowed]:
-    """Many events into one stream; counts how many were asked for."""
-    global pulled  # noqa: PLW0603 - what the tests look at
-    for number in range(1, FANNED_OUT + 1):
-        pulled = number
-        yield WasFollowed(user_id=event.to_follow, follower=event.user_id)
-
-
-FAN = ProjectionModule(name="fan", projections=(fan_out,))
-
-
-async def test_a_large_fan_out_is_streamed() -> None:
-    """Never much more of it is held than is written at once."""
-    ahead = 0
-
-    async def before(_: str) -> None:
-        nonlocal ahead
-        ahead = max(ahead, pulled - len(container.documents))
-
-    container, clock = MemoryContainer(before=before), FakeTime()
-
-    outcome = await pipeline(container, MemoryContainer(), clock).project(
-        FAN, [followed(1, 2)], clock.budget()
-    )
-
-    assert outcome.derived == len(container.documents) == FANNED_OUT
-    assert ahead <= 20_000
-
-
-async def test_a_large_fan_out_goes_on_where_it_stopped() -> None:
-    """On a retry in the same process; what was acknowledged is not sent again."""
-    sent = 0
-
-    async def before(_: str) -> None:
-        nonlocal sent
-        sent += 1
-        if sent == 250:
-            raise refusal(403)
-
-    container, clock = MemoryContainer(before=before), FakeTime()
-    engine = pipeline(container, MemoryContainer(), clock)
-    with pytest.raises(ConfigurationError):
-        await engine.project(FAN, [followed(1, 2)], clock.budget())
-
-    outcome = await engine.project(FAN, [followed(1, 2)], clock.budget())
-
-    assert (outcome.derived, outcome.spared) == (FANNED_OUT, 24_900)
-    assert len(container.documents) == FANNED_OUT
-    assert sent == FANNED_OUT // 100 + 1
-
-
-flaky = True
-
-
-@projection(name="flaky.out")
-def flaky_out(event: Followed) -> Iterator[WasFollowed]:
-    """Fails at first, and not the next time, though it should not."""
-    if flaky:
-        raise MemoryError
-    yield WasFollowed(user_id=event.to_follow, follower=event.user_id)
-
-
-@projection(name="flaky.steady")
-def steady(event: Followed) -> Iterator[WasFollowed]:
-    yield WasFollowed(user_id=event.to_follow, follower=event.user_id)
-
-
-async def test_what_comes_out_otherwise_the_next_time_is_not_taken_for_done() -> None:
-    """Only what was acknowledged is spared."""
-    global flaky  # noqa: PLW0603 - what changes
-    container, letters, clock = MemoryContainer(), MemoryContainer(), FakeTime()
-    engine = pipeline(container, letters, clock)
-    module = ProjectionModule(name="flaky", projections=(flaky_out, steady))
-    create = letters.create_item
-
-    async def fail(_: object) -> None:
-        raise refusal(403)
-
-    letters.create_item = fail  # type: ignore[method-assign,assignment] # the case
-    with pytest.raises(ConfigurationError):
-        await engine.project(module, [followed(1, 2)], clock.budget())
-    letters.create_item = create  # type: ignore[method-assign] # as above
-    flaky = False
-
-    outcome = await engine.project(module, [followed(1, 2)], clock.budget())
-
-    assert outcome.derived == len(container.documents) == 2
-
-
 async def test_poison_is_parked_and_the_rest_is_written() -> None:
     """Both are durable when the batch is done."""
     container, letters, clock = MemoryContainer(), MemoryContainer(), FakeTime()
@@ -159,18 +67,24 @@ async def test_poison_is_parked_and_the_rest_is_written() -> None:
 
 
 async def test_a_batch_is_not_done_before_its_poison_is_parked() -> None:
-    """Otherwise the event would be lost with the checkpoint."""
-    letters, clock = MemoryContainer(), FakeTime()
+    """Otherwise the event would be lost with the checkpoint; the retry parks it."""
+    container, letters, clock = MemoryContainer(), MemoryContainer(), FakeTime()
+    engine = pipeline(container, letters, clock)
+    batch = [{"id": "x"}, followed(1, 2)]
+    create = letters.create_item
 
     async def fail(_: object) -> None:
         raise ServiceResponseError("away")
 
     letters.create_item = fail  # type: ignore[method-assign,assignment] # the case
-
     with pytest.raises(BudgetSpentError):
-        await pipeline(MemoryContainer(), letters, clock).project(
-            MODULE, [{"id": "x"}], clock.budget(1.0)
-        )
+        await engine.project(MODULE, batch, clock.budget(1.0))
+    letters.create_item = create  # type: ignore[method-assign] # as above
+
+    outcome = await engine.project(MODULE, batch, clock.budget())
+
+    assert (outcome.derived, outcome.spared, outcome.parked) == (1, 1, 1)
+    assert len(letters.documents) == len(container.batches) == 1
 
 
 async def test_logs_carry_no_payload(caplog: pytest.LogCaptureFixture) -> None:
@@ -185,3 +99,29 @@ async def test_logs_carry_no_payload(caplog: pytest.LogCaptureFixture) -> None:
 
     assert "event.parked" in caplog.text
     assert "S3CRET" not in caplog.text
+
+
+@projection(name="strict.out", on_failure="block")
+def strict(event: Followed) -> Iterator[WasFollowed]:
+    """Cannot follow user 13."""
+    if event.to_follow == user(13):
+        raise ValueError("unlucky")
+    yield WasFollowed(user_id=event.to_follow, follower=event.user_id)
+
+
+async def test_while_a_line_waits_nothing_is_written_again() -> None:
+    """Each attempt tries only what blocks it; a rewritten document would appear downstream."""
+    letters, clock = AsyncMock(), FakeTime()
+    letters.find.return_value = letters.blocking.return_value = []
+    container = MemoryContainer()
+    engine = replace(pipeline(container, None, clock), dead_letters=letters)
+    module = ProjectionModule(name="strict", projections=(followers, strict))
+    batch = [followed(1, 2), followed(1, 13), followed(1, 3)]
+
+    for _ in range(3):
+        with pytest.raises(BlockedError):
+            await engine.project(module, batch, clock.budget())
+
+    assert len(container.documents) == 5
+    assert len(container.batches) == 3
+    assert [call.args[0].event_id for call in letters.block.await_args_list] == ["1-13"] * 3

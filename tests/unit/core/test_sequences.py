@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from core import projection
-from core.derivation import Poison, Write, derive
+from core.derivation import derive
+from core.outputs import Poison, Write
 from core.registry import ProjectionModule
 from core.sequences import Sequences, order_of
 from projections.followship import Followed, WasFollowed
-from tests.support import followed, stream, user
+from tests.support import drawn, followed, stream, user
 
 
 @projection(name="ordered.followers", on_failure="park_sequence")
@@ -35,7 +36,7 @@ def at(follower: int, target: int, lsn: int, **changes: Any) -> dict[str, Any]:
 
 def parked(*documents: dict[str, Any], sequences: Sequences | None = None) -> list[tuple[Any, str]]:
     """Event and error of what one pass parks for the ordered projection or the module."""
-    found = derive(MODULE, documents, max_hops=16, sequences=sequences)
+    found = drawn(derive(MODULE, documents, max_hops=16, sequences=sequences))
     return [(each.event_id, each.error_type) for each in found if isinstance(each, Poison)]
 
 
@@ -65,7 +66,7 @@ def test_what_comes_behind_a_parked_event_is_parked() -> None:
 
 def test_other_projections_of_the_event_go_on() -> None:
     """They have nothing to wait for."""
-    results = derive(MODULE, [at(1, 13, 1), at(1, 3, 2)], max_hops=16)
+    results = drawn(derive(MODULE, [at(1, 13, 1), at(1, 3, 2)], max_hops=16))
 
     assert [each.stream_id for each in results if isinstance(each, Write)] == [stream(1)] * 2
 

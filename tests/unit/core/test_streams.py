@@ -4,8 +4,8 @@ import pytest
 from azure.core.exceptions import ServiceResponseError
 
 from core.deadletters import DeadLetters
-from core.derivation import Poison
 from core.errors import ConfigurationError, KeyReusedError
+from core.outputs import Poison
 from core.partitions import PartitionMap
 from core.streams import Streams
 from tests.support import FakeTime, MemoryContainer, followed, refusal, stream

@@ -9,18 +9,18 @@ from azure.core.exceptions import ServiceResponseError
 from azure.cosmos.aio import ContainerProxy
 
 from core.batching import Batch, plan
-from core.derivation import Write
-from core.errors import BudgetSpentError, ConfigurationError
+from core.errors import BudgetSpentError, ConfigurationError, RefusedByCosmosError
+from core.outputs import Write
 from core.partitions import PartitionMap
 from core.retrying import Effort
 from core.writer import Writer
-from tests.support import FakeTime, MemoryContainer, batch_refusal, refusal, stream
+from tests.support import Blame, FakeTime, MemoryContainer, batch_refusal, refusal, stream
 
 
 def write(user: int, number: int) -> Write:
     name = stream(user)
     content = {"id": str(number), "streamId": name}
-    return Write(stream_id=name, id=str(number), document=content, size=50)
+    return Write(stream_id=name, id=str(number), document=content, size=50, source=Blame())
 
 
 def writer(container: Any, clock: FakeTime, slots: int = 32) -> Writer:
@@ -33,12 +33,17 @@ def writer(container: Any, clock: FakeTime, slots: int = 32) -> Writer:
 
 
 async def run(container: Any, writes: list[Write], clock: FakeTime, **options: Any) -> Effort:
-    """Write and return what it took; `durable` collects what was acknowledged."""
+    """Write and return what it took; `durable` and `refused` collect what became of them."""
     effort = Effort()
     durable: list[Batch] = options.pop("durable", [])
+    refused: list[Write] = options.pop("refused", [])
     budget = clock.budget(options.pop("seconds", 60.0))
     await writer(container, clock, **options).write(
-        plan(writes), budget=budget, effort=effort, on_durable=durable.append
+        plan(writes),
+        budget=budget,
+        effort=effort,
+        on_durable=durable.append,
+        on_refused=lambda write, _: refused.append(write),
     )
     return effort
 
@@ -207,3 +212,29 @@ async def test_with_one_partition_no_place_is_computed() -> None:
 
     assert await PartitionMap(container).locate(stream(1)) == ""  # type: ignore[arg-type] # stands in
     container.feed_range_from_partition_key.assert_not_awaited()
+
+
+async def test_of_a_refused_batch_only_what_is_to_blame_is_left_out() -> None:
+    """The others are written one by one, in their order."""
+    refused: list[Write] = []
+    durable: list[Batch] = []
+    container = sdk_container(
+        batch_refusal(400, at=1, of=3), [], batch_refusal(413, at=0, of=1), []
+    )
+    writes = [write(1, 1), write(1, 2), write(1, 3)]
+
+    await run(container, writes, FakeTime(), refused=refused, durable=durable)
+
+    assert [each.id for each in refused] == ["2"]
+    assert [each.id for batch in durable for each in batch.writes] == ["1", "3"]
+
+
+@pytest.mark.parametrize("status", [405, 415])
+async def test_other_refusals_are_nobodys_fault(status: int) -> None:
+    """They stop the batch; no event is blamed."""
+    refused: list[Write] = []
+
+    with pytest.raises(RefusedByCosmosError):
+        await run(sdk_container(refusal(status)), [write(1, 1)], FakeTime(), refused=refused)
+
+    assert refused == []
