@@ -64,8 +64,8 @@ class Engine:
         client = Client(settings.require_connection())
         database = client.get_database_client(settings.database)
         events = database.get_container_client(settings.events)
-        partitions = PartitionMap(events)
         retrier = Retrier(gates=Gates())
+        partitions = PartitionMap(events, retrier)
         dead_letters = DeadLetters(
             container=database.get_container_client(settings.dead_letters), retrier=retrier
         )

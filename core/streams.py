@@ -66,7 +66,7 @@ class Streams:
                 items = self._container.query_items("SELECT * FROM c", partition_key=stream_id)
                 return [item async for item in items]
 
-        partition = await self._partitions.locate(stream_id)
+        partition = await self._partitions.locate(stream_id, budget)
         return await self._retrier.run(query, partition=partition, budget=budget, effort=Effort())
 
     async def read_one(self, stream_id: str, event_id: str, budget: Budget) -> Document | None:
@@ -81,7 +81,7 @@ class Streams:
             with cosmos_errors(f"reading event {event_id}", absent=NotFoundError):
                 return dict(await self._container.read_item(event_id, stream_id))
 
-        partition = await self._partitions.locate(stream_id)
+        partition = await self._partitions.locate(stream_id, budget)
         try:
             return await self._retrier.run(
                 read, partition=partition, budget=budget, effort=Effort()
@@ -90,7 +90,7 @@ class Streams:
             return None
 
     async def _create(self, stream_id: str, documents: list[Document], budget: Budget) -> None:
-        partition = await self._partitions.locate(stream_id)
+        partition = await self._partitions.locate(stream_id, budget)
 
         async def create() -> None:
             with cosmos_errors(f"appending {len(documents)} events to stream {stream_id}"):

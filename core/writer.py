@@ -76,7 +76,7 @@ class Writer:
         """
         await self.retrier.run(
             lambda: self._send(batch, effort),
-            partition=await self.partitions.locate(batch.stream_id),
+            partition=await self.partitions.locate(batch.stream_id, budget),
             budget=budget,
             effort=effort,
         )

@@ -208,7 +208,9 @@ def runner(container: Any, leases: Any, clock: FakeTime) -> Runner:
     """A runner over containers in memory."""
     retrier = clock.retrier()
     return Runner(
-        writer=Writer(container=container, partitions=PartitionMap(container), retrier=retrier),
+        writer=Writer(
+            container=container, partitions=PartitionMap(container, retrier), retrier=retrier
+        ),
         cursors=Cursors(container=leases, retrier=retrier),
     )
 

@@ -15,6 +15,8 @@ from local.cosmos.jsontext import encode
 from local.cosmos.partitions import key_of_header
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from local.cosmos.containers import Container, Partition
     from local.cosmos.partitions import Key
 
@@ -32,11 +34,11 @@ def batch(call: Call) -> Answer:
     partition_id = call.headers.get("x-ms-documentdb-partitionkeyrangeid")
     if partition_id is not None:
         partition = container.partition_by_id(partition_id)
-        results = _bulk(container, partition, operations)
+        results = _bulk(call, container, partition, operations)
     else:
         key = key_of_header(call.headers.get("x-ms-documentdb-partitionkey"))
         partition = container.partition_of(key)
-        results = _atomic(container, partition, key, operations)
+        results = _atomic(call, container, partition, key, operations)
     return _answer(call, partition, results)
 
 
@@ -52,15 +54,18 @@ def _operations(call: Call) -> list[Operation]:
 
 
 def _atomic(
-    container: Container, partition: Partition, key: Key, operations: list[Operation]
+    call: Call, container: Container, partition: Partition, key: Key, operations: list[Operation]
 ) -> list[Result]:
     """All operations or none; where one fails, the others depended on it (424)."""
     partition.admit()
+    struck = _struck(call, operations)
     results: list[Result] = []
     try:
         with Transaction(container, partition) as items:
-            for operation in operations:
-                results.append(_operate(items, key, operation))  # noqa: PERF401 - those before a failure count
+            for nth, operation in enumerate(operations):
+                if nth in struck:
+                    raise struck[nth]
+                results.append(_operate(items, key, operation))
     except ServiceError as error:
         dependency = ServiceError(FAILED_DEPENDENCY, "FailedDependency", "", charge=0)
         failed = len(results)
@@ -69,12 +74,19 @@ def _atomic(
     return results
 
 
-def _bulk(container: Container, partition: Partition, operations: list[Operation]) -> list[Result]:
+def _struck(call: Call, operations: list[Operation]) -> Mapping[int, ServiceError]:
+    return {} if call.strike is None else call.strike.refusal_of(len(operations))
+
+
+def _bulk(
+    call: Call, container: Container, partition: Partition, operations: list[Operation]
+) -> list[Result]:
     """Each operation by itself, over the logical partitions of one physical partition."""
+    struck = _struck(call, operations)
     results: list[Result] = []
     with Transaction(container, partition) as items:
-        for operation in operations:
-            result = _single(container, partition, items, operation)
+        for nth, operation in enumerate(operations):
+            result = struck.get(nth) or _single(container, partition, items, operation)
             partition.budget.take(result.charge)
             results.append(result)
     return results

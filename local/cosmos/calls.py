@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from local.cosmos.account import Account
     from local.cosmos.containers import Container, Partition
+    from local.cosmos.faults import Strike
 
 OK, CREATED, NO_CONTENT, MULTI_STATUS = 200, 201, 204, 207
 NOT_MODIFIED, FAILED_DEPENDENCY, TOO_MANY_REQUESTS = 304, 424, 429
@@ -31,6 +32,7 @@ class Call:
         headers: By name, in any case.
         account: Whom it is sent to.
         endpoint: The account's own address.
+        strike: The fault that strikes it, if one does.
     """
 
     verb: str
@@ -39,6 +41,7 @@ class Call:
     body: bytes
     account: Account
     endpoint: str
+    strike: Strike | None = None
 
     @property
     def shape(self) -> str:

@@ -60,6 +60,8 @@ def verb_of(method: str, headers: Mapping[str, str]) -> str:
 def respond(call: Call) -> Answer:
     """The answer to a request, which may be a refusal; it is counted."""
     try:
+        if call.strike is not None and call.strike.refusal is not None:
+            raise call.strike.refusal
         answer = _handler(call)(call)
     except ServiceError as error:
         answer = refusal(error)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
-from local.cosmos import auth, metadata
+from local.cosmos import auth
 from local.cosmos.account import Account
 from local.cosmos.calls import Answer, Call, refusal
+from local.cosmos.controls import add_controls
 from local.cosmos.errors import ServiceError, too_large
+from local.cosmos.faults import Fault, Faults
+from local.cosmos.injection import struck
 from local.cosmos.routes import respond, verb_of
 from local.cosmos.storage import Storage
 from local.cosmos.wire import response, segments_of
@@ -21,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from typing_extensions import Self
+
+    from local.cosmos.faults import Strike
 
 WELL_KNOWN_KEY = (
     "C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw=="
@@ -63,6 +69,8 @@ class EmbeddedCosmos:
         self._options = options
         self._key = base64.b64decode(options.key, validate=True)
         self._runner: web.AppRunner | None = None
+        self._site: web.TCPSite | None = None
+        self._outage: asyncio.Task[None] | None = None
         self._storage: Storage | None = None
         self.port = options.port
 
@@ -93,7 +101,8 @@ class EmbeddedCosmos:
         self._runner = web.AppRunner(self._app(account), access_log=None, shutdown_timeout=1)
         try:
             await self._runner.setup()
-            await web.TCPSite(self._runner, self._options.host, self._options.port).start()
+            self._site = web.TCPSite(self._runner, self._options.host, self._options.port)
+            await self._site.start()
         except OSError:
             await self.stop()
             raise
@@ -101,6 +110,9 @@ class EmbeddedCosmos:
 
     async def stop(self) -> None:
         """Stop listening and close the state."""
+        if self._outage is not None:
+            self._outage.cancel()
+            await asyncio.gather(self._outage, return_exceptions=True)
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
@@ -118,28 +130,21 @@ class EmbeddedCosmos:
         await self.stop()
 
     def _app(self, account: Account) -> web.Application:
-        async def statistics(_: web.Request) -> web.Response:
-            return response(metadata.statistics(account), 0)
+        faults = Faults()
 
-        async def split(request: web.Request) -> web.Response:
-            name, partition = request.query.get("container", ""), request.query.get("partition")
-            try:
-                return response(metadata.split(account, name, partition), 0)
-            except ServiceError as error:
-                return response(refusal(error), 0)
-
-        async def serve(request: web.Request) -> web.Response:
+        async def serve(request: web.Request) -> web.StreamResponse:
             started = time.perf_counter()
-            answer = await self._answer(request, account)
+            call = await self._call(request, account)
+            strike = None if isinstance(call, Answer) else faults.strike(call.verb)
+            answer = call if isinstance(call, Answer) else await self._answer(request, call, strike)
             return response(answer, time.perf_counter() - started)
 
         app = web.Application(client_max_size=_LARGEST_BODY)
-        app.router.add_get("/_local/statistics", statistics)
-        app.router.add_post("/_local/split", split)
+        add_controls(app.router, account, faults)
         app.router.add_route("*", "/{path:.*}", serve)
         return app
 
-    async def _answer(self, request: web.Request, account: Account) -> Answer:
+    async def _call(self, request: web.Request, account: Account) -> Call | Answer:
         headers = request.headers
         try:
             auth.check(
@@ -154,13 +159,34 @@ class EmbeddedCosmos:
             return refusal(error)
         except web.HTTPRequestEntityTooLarge:
             return refusal(too_large("The request is over 4 MB."))
-        return respond(
-            Call(
-                verb=verb_of(request.method, headers),
-                segments=segments_of(request),
-                headers=headers,
-                body=body,
-                account=account,
-                endpoint=self.endpoint,
-            )
+        return Call(
+            verb=verb_of(request.method, headers),
+            segments=segments_of(request),
+            headers=headers,
+            body=body,
+            account=account,
+            endpoint=self.endpoint,
         )
+
+    async def _answer(self, request: web.Request, call: Call, strike: Strike | None) -> Answer:
+        if strike is None:
+            return respond(call)
+        if strike.fault is Fault.OUTAGE:
+            self._begin_outage(strike.milliseconds / 1000)
+        return await struck(request, replace(call, strike=strike))
+
+    def _begin_outage(self, seconds: float) -> None:
+        """Refuse connections for a while, and cut those that are open."""
+        if self._outage is None or self._outage.done():
+            self._outage = asyncio.create_task(self._away(seconds), name="outage")
+
+    async def _away(self, seconds: float) -> None:
+        if self._runner is None or self._site is None or self._runner.server is None:
+            return
+        await self._site.stop()
+        for connection in self._runner.server.connections:
+            if connection.transport is not None:
+                connection.transport.abort()
+        await asyncio.sleep(seconds)
+        self._site = web.TCPSite(self._runner, self._options.host, self.port)
+        await self._site.start()

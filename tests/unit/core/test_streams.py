@@ -14,7 +14,7 @@ from tests.support import FakeTime, MemoryContainer, followed, refusal, stream
 def streams(container: MemoryContainer, clock: FakeTime) -> Streams:
     return Streams(
         container=container,  # type: ignore[arg-type] # stands in
-        partitions=PartitionMap(container),  # type: ignore[arg-type] # stands in
+        partitions=PartitionMap(container, clock.retrier()),  # type: ignore[arg-type] # stands in
         retrier=clock.retrier(),
     )
 

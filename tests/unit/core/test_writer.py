@@ -26,7 +26,7 @@ def write(user: int, number: int) -> Write:
 def writer(container: Any, clock: FakeTime, slots: int = 32) -> Writer:
     return Writer(
         container=container,
-        partitions=PartitionMap(container),
+        partitions=PartitionMap(container, clock.retrier()),
         retrier=clock.retrier(),
         slots=asyncio.Semaphore(slots),
     )
@@ -198,9 +198,10 @@ async def test_request_charges_are_summed_up() -> None:
 
 async def test_partitions_are_told_by_the_start_of_their_range() -> None:
     """The greatest start that is not above the stream's place."""
-    partitions = PartitionMap(MemoryContainer(partitions=4))  # type: ignore[arg-type] # stands in
+    clock = FakeTime()
+    partitions = PartitionMap(MemoryContainer(partitions=4), clock.retrier())  # type: ignore[arg-type] # stands in
 
-    found = [await partitions.locate(stream(number)) for number in (0, 63, 64, 200)]
+    found = [await partitions.locate(stream(number), clock.budget()) for number in (0, 63, 64, 200)]
 
     assert found == ["", "", "40", "C0"]
 
@@ -210,7 +211,10 @@ async def test_with_one_partition_no_place_is_computed() -> None:
     container = MemoryContainer()
     container.feed_range_from_partition_key = AsyncMock()  # type: ignore[method-assign] # must not be called
 
-    assert await PartitionMap(container).locate(stream(1)) == ""  # type: ignore[arg-type] # stands in
+    clock = FakeTime()
+    partitions = PartitionMap(container, clock.retrier())  # type: ignore[arg-type] # stands in
+
+    assert await partitions.locate(stream(1), clock.budget()) == ""
     container.feed_range_from_partition_key.assert_not_awaited()
 
 
@@ -238,3 +242,29 @@ async def test_other_refusals_are_nobodys_fault(status: int) -> None:
         await run(sdk_container(refusal(status)), [write(1, 1)], FakeTime(), refused=refused)
 
     assert refused == []
+
+
+async def test_where_a_stream_lies_is_asked_again_when_the_answer_fails() -> None:
+    """Nothing is sent before it is known, and nothing fails because of it."""
+    container, clock = MemoryContainer(partitions=2), FakeTime()
+    place, read = container.feed_range_from_partition_key, container.read_feed_ranges
+    failures = [refusal(503), refusal(429, retry_after_ms=10), ServiceResponseError("reset")]
+
+    async def place_later(name: str) -> Any:
+        if failures:
+            raise failures.pop()
+        return await place(name)
+
+    async def read_later(**options: object) -> Any:
+        if len(failures) == 3:
+            raise failures.pop()
+        async for each in read(**options):
+            yield each
+
+    container.feed_range_from_partition_key = place_later  # type: ignore[method-assign] # the case
+    container.read_feed_ranges = read_later  # type: ignore[method-assign] # the case
+
+    await run(container, [write(1, 1)], clock)
+
+    assert failures == []
+    assert len(container.documents) == 1
