@@ -73,9 +73,15 @@ def _get(description: str, schema: Json, *path: str, query: tuple[str, ...] = ()
     return {"get": {"parameters": _parameters(path, query), "responses": answers}}
 
 
-def _post(description: str, schema: Json, body: Json | None, *path: str) -> Json:
+def _post(
+    description: str,
+    schema: Json,
+    body: Json | None,
+    *path: str,
+    query: tuple[str, ...] = (),
+) -> Json:
     answers = {"200": _answer(description, schema), **_problems(400, 404, 413, 503)}
-    operation: Json = {"parameters": _parameters(path, ()), "responses": answers}
+    operation: Json = {"parameters": _parameters(path, query), "responses": answers}
     if body is not None:
         operation["requestBody"] = {"required": True, "content": _content(body)}
     return {"post": operation}
@@ -115,6 +121,7 @@ _PROBLEM = {
     "description": "RFC 9457; `errors` names the fields at fault.",
 }
 _ANYTHING: Json = {"type": "object"}
+_SWEEP = _object(done={"type": "integer"}, kept=_ANYTHING, left={"type": "integer"})
 _OPERATIONS: Json = {
     "/api/health": {**_get("The app is usable.", _object(status=_TEXT))},
     "/api/projections": _get("How far each module is.", _object(projections=_array(_ANYTHING))),
@@ -127,6 +134,12 @@ _OPERATIONS: Json = {
         "What could not be projected.",
         _object(counts=_array(_ANYTHING), deadLetters=_array(_ANYTHING)),
         query=("projection",),
+    ),
+    "/api/deadletters/replay": _post(
+        "What became of them.", _SWEEP, None, query=("projection", "all")
+    ),
+    "/api/deadletters/discard": _post(
+        "What became of them.", _SWEEP, _object(reason=_TEXT), query=("projection", "all")
     ),
     "/api/deadletters/{id}": _get("One dead letter.", _ANYTHING, "id"),
     "/api/deadletters/{id}/replay": _post("What became of it.", _ANYTHING, None, "id"),

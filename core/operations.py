@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
 from core.application import HEALTH_SECONDS, REQUEST_SECONDS
 from core.budget import Budget
-from core.errors import FieldProblem, InvalidRequestError
+from core.errors import FieldProblem, InvalidRequestError, UnknownNameError
 from core.replay import Replayer
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
     from core.application import Application
     from core.letters import DeadLetter
     from core.replay import Replayed
@@ -27,6 +31,25 @@ class Discard(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What became of many letters.
+
+    Attributes:
+        done: Letters that were replayed, or discarded.
+        kept: Why the others are still there, by their ids.
+        left: Letters that the time did not suffice for.
+    """
+
+    done: int
+    kept: Mapping[str, str]
+    left: int
+
+    def as_json(self) -> dict[str, Any]:
+        """By name."""
+        return {"done": self.done, "kept": dict(self.kept), "left": self.left}
 
 
 class Operations:
@@ -130,6 +153,46 @@ class Operations:
             await self.dead_letter(letter_id), Budget.of(self._application.settings.budget)
         )
 
+    async def replay_all(self, name: str | None) -> Sweep:
+        """Replay the letters of a projection or a module (None: all), the oldest first.
+
+        What a minute does not suffice for is left for the next call.
+
+        Raises:
+            BudgetSpentError, CosmosError: As `replay`; what was done before stays done.
+        """
+
+        async def work(letter_id: str) -> str | None:
+            return (await self.replay(letter_id)).kept
+
+        return await self._sweep(name, work)
+
+    async def discard_all(self, name: str | None, reason: str) -> Sweep:
+        """Discard the letters of a projection or a module (None: all), as above.
+
+        Raises:
+            InvalidRequestError: The reason is empty or too long.
+            BudgetSpentError, CosmosError: As `discard`; what was done before stays done.
+        """
+        _check_reason(reason)
+
+        async def work(letter_id: str) -> None:
+            await self.discard(letter_id, reason)
+
+        return await self._sweep(name, work)
+
+    async def _sweep(self, name: str | None, work: Callable[[str], Awaitable[str | None]]) -> Sweep:
+        budget = Budget.of(REQUEST_SECONDS)
+        letters = await self.dead_letters(name)
+        outcomes: dict[str, str | None] = {}
+        for letter in letters:
+            if not budget.remaining():
+                break
+            with contextlib.suppress(UnknownNameError):  # somebody else was quicker
+                outcomes[letter.id] = await work(letter.id)
+        kept = {letter_id: why for letter_id, why in outcomes.items() if why is not None}
+        return Sweep(done=len(outcomes) - len(kept), kept=kept, left=len(letters) - len(outcomes))
+
     async def discard(self, letter_id: str, reason: str) -> DeadLetter:
         """Give a dead letter up; it is kept, with the reason, and not listed any more.
 
@@ -138,9 +201,13 @@ class Operations:
             InvalidRequestError: The reason is empty or too long.
             BudgetSpentError, CosmosError: It could not be stored.
         """
-        if not 1 <= len(reason.strip()) <= LONGEST_REASON:
-            problem = f"A reason has 1 to {LONGEST_REASON} characters."
-            raise InvalidRequestError(problem, FieldProblem(field="reason", problem=problem))
+        _check_reason(reason)
         letter = (await self.dead_letter(letter_id)).discard(reason.strip())
         await self._application.engine.dead_letters.replace(letter, Budget.of(REQUEST_SECONDS))
         return letter
+
+
+def _check_reason(reason: str) -> None:
+    if not 1 <= len(reason.strip()) <= LONGEST_REASON:
+        problem = f"A reason has 1 to {LONGEST_REASON} characters."
+        raise InvalidRequestError(problem, FieldProblem(field="reason", problem=problem))

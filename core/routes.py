@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import azure.functions as func
 
 from core.commands import read_body
-from core.errors import EngineError, InvalidRequestError
+from core.errors import EngineError, FieldProblem, InvalidRequestError
 from core.letters import counts
 from core.openapi import describe
 from core.operations import Discard, Operations
@@ -40,6 +40,8 @@ def register_routes(app: func.FunctionApp, application: Application) -> None:
         ("projections", "projections", "GET", function, routes.projections),
         ("event", "projections/{name}/events/{stream}/{id}", "GET", function, routes.event),
         ("deadletters", "deadletters", "GET", function, routes.dead_letters),
+        ("replayall", "deadletters/replay", "POST", function, routes.replay_all),
+        ("discardall", "deadletters/discard", "POST", function, routes.discard_all),
         ("deadletter", "deadletters/{id}", "GET", function, routes.dead_letter),
         ("replay", "deadletters/{id}/replay", "POST", function, routes.replay),
         ("discard", "deadletters/{id}/discard", "POST", function, routes.discard),
@@ -112,6 +114,15 @@ class Routes:
         replayed = await self._operations.replay(req.route_params["id"])
         return _json(replayed.as_json())
 
+    async def replay_all(self, req: func.HttpRequest) -> func.HttpResponse:
+        """POST /api/deadletters/replay?projection= or ?all=true: replay many."""
+        return _json((await self._operations.replay_all(_chosen(req))).as_json())
+
+    async def discard_all(self, req: func.HttpRequest) -> func.HttpResponse:
+        """POST /api/deadletters/discard?projection= or ?all=true: give many up."""
+        reason = read_body(Discard, req.get_body(), "a discard").reason
+        return _json((await self._operations.discard_all(_chosen(req), reason)).as_json())
+
     async def discard(self, req: func.HttpRequest) -> func.HttpResponse:
         """POST /api/deadletters/{id}/discard: give it up, for a reason that is kept."""
         reason = read_body(Discard, req.get_body(), "a discard").reason
@@ -139,6 +150,15 @@ def _refusal(error: EngineError) -> func.HttpResponse:
     if found.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("request.failed status=%d error=%s", found.status, error)
     return _json(found.body(), found.status, MEDIA_TYPE)
+
+
+def _chosen(req: func.HttpRequest) -> str | None:
+    """The projection that is meant; None for all, which must be said."""
+    name: str | None = req.params.get("projection")
+    if bool(name) == (req.params.get("all") == "true"):
+        problem = "Name a projection, or say all=true."
+        raise InvalidRequestError(problem, FieldProblem(field="projection", problem=problem))
+    return name or None
 
 
 def _idempotency_key(req: func.HttpRequest) -> str | None:

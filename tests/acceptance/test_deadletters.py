@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import azure.functions as func
 import pytest
 from azure.cosmos.aio import DatabaseProxy
 
@@ -22,6 +23,7 @@ from core.errors import BlockedError, InvalidRequestError, UnknownNameError
 from core.letters import DeadLetter
 from core.operations import Operations
 from core.registry import ProjectionModule, Registry
+from core.routes import register_routes
 from local.cosmos import EmbeddedCosmos
 from tests.support import TIME, followed, stream
 
@@ -104,7 +106,14 @@ async def park(
 
 async def derived(database: DatabaseProxy) -> list[int]:
     items = database.get_container_client("events").query_items("SELECT * FROM c")
-    return sorted([each["data"]["number"] async for each in items if each["type"] == "Told"])
+    return sorted([each["data"]["number"] async for each in items if each.get("type") == "Told"])
+
+
+def function(application: Application, name: str) -> Any:
+    app = func.FunctionApp()
+    register_routes(app, application)
+    found = {each.get_function_name(): each.get_user_function() for each in app.get_functions()}
+    return found[name]
 
 
 async def only(operations: Operations) -> DeadLetter:
@@ -263,6 +272,56 @@ async def test_a_line_goes_on_past_an_event_that_was_discarded(
     assert outcome.parked == 1
     assert await operations.blocked() == []
     assert await derived(database) == [101]
+
+
+async def test_many_letters_are_replayed_or_discarded_at_once(
+    application: Application, operations: Operations, database: DatabaseProxy
+) -> None:
+    """By projection or all; what fails again is named."""
+    await park(application, database, asked(1), asked(2), {"id": "x", "streamId": "s"})
+
+    failed = await operations.replay_all("oracle.answers")
+    Oracle.broken = False
+    replayed = await operations.replay_all("oracle.answers")
+    rest = await operations.replay_all(None)
+    discarded = await operations.discard_all(None, "no event at all")
+
+    assert (failed.done, len(failed.kept), failed.left) == (0, 2, 0)
+    assert (replayed.done, replayed.kept) == (2, {})
+    assert (rest.done, len(rest.kept)) == (0, 1)
+    assert next(iter(rest.kept.values())).startswith("The document is no event")
+    assert (discarded.done, discarded.kept) == (1, {})
+    assert await operations.dead_letters(None) == []
+    assert await derived(database) == [1, 2, 101, 102]
+
+
+@pytest.mark.parametrize(
+    ("query", "body", "status"),
+    [
+        ({}, b"", 400),
+        ({"projection": ""}, b"", 400),
+        ({"projection": "oracle.answers", "all": "true"}, b"", 400),
+        ({"all": "yes"}, b"", 400),
+        ({"all": "true"}, b"", 200),
+        ({"projection": "oracle.answers"}, b"", 200),
+    ],
+)
+async def test_it_must_be_said_which_letters_are_meant(
+    application: Application,
+    database: DatabaseProxy,
+    query: dict[str, str],
+    body: bytes,
+    status: int,
+) -> None:
+    """All of them only where that is said."""
+    await park(application, database, asked(1))
+    request = func.HttpRequest("POST", "/api/deadletters/replay", params=query, body=body)
+
+    answer = await function(application, "replayall")(request)
+
+    assert answer.status_code == status
+    if status == 400:
+        assert json.loads(answer.get_body())["errors"][0]["field"] == "projection"
 
 
 @projection(name="ordered.answers", on_failure="park_sequence")

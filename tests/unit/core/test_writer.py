@@ -261,7 +261,7 @@ async def test_where_a_stream_lies_is_asked_again_when_the_answer_fails() -> Non
         async for each in read(**options):
             yield each
 
-    container.feed_range_from_partition_key = place_later  # type: ignore[method-assign] # the case
+    container.feed_range_from_partition_key = place_later  # type: ignore[method-assign,assignment] # the case
     container.read_feed_ranges = read_later  # type: ignore[method-assign] # the case
 
     await run(container, [write(1, 1)], clock)
