@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from azure.cosmos import PartitionKey
 
+from core.budget import Budget
 from core.containers import Container, containers
-from core.cosmos import cosmos_errors
 from core.errors import ConflictError
+from core.gates import Gates
+from core.retrying import Retrier
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from azure.cosmos.aio import CosmosClient, DatabaseProxy
 
     from core.settings import Settings
+
+    _Send = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
+
+_SECONDS = 15.0
+"""Until an account that does not answer is given up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,25 +39,33 @@ async def provision(client: CosmosClient, settings: Settings) -> list[Provisione
     """Create what is missing; change nothing that is there.
 
     Raises:
+        BudgetSpentError: Cosmos DB did not take it in time.
         CosmosError: It cannot be created; data-plane identities may not, keys may.
     """
-    with cosmos_errors(f"creating database {settings.database}"):
-        database = await client.create_database_if_not_exists(settings.database)
+    send = partial(
+        Retrier(gates=Gates()).request, partition="control plane", budget=Budget.of(_SECONDS)
+    )
+    database = await send(
+        f"creating database {settings.database}",
+        lambda: client.create_database_if_not_exists(settings.database),
+    )
     return [
-        Provisioned(name=each.name, created=await _create(database, each))
+        Provisioned(name=each.name, created=await _create(send, database, each))
         for each in containers(settings)
     ]
 
 
-async def _create(database: DatabaseProxy, container: Container) -> bool:
+async def _create(send: _Send, database: DatabaseProxy, container: Container) -> bool:
     try:
-        with cosmos_errors(f"creating container {container.name}"):
-            await database.create_container(
+        await send(
+            f"creating container {container.name}",
+            lambda: database.create_container(
                 container.name,
                 PartitionKey(container.partition_key),
                 indexing_policy=container.indexing_policy,
                 default_ttl=container.default_ttl,
-            )
+            ),
+        )
     except ConflictError:
         return False
     return True

@@ -2,6 +2,7 @@
 
 import typer
 
+from local.chaos.command import chaos
 from local.cosmos.command import cosmos
 from local.demo.command import demo
 from local.run import run
@@ -15,6 +16,7 @@ app = typer.Typer(
 app.command()(run)
 app.command()(cosmos)
 app.command()(demo)
+app.command()(chaos)
 
 if __name__ == "__main__":
     app(prog_name="python -m local")

@@ -41,6 +41,7 @@ def run(  # noqa: PLR0917 - one parameter for each option
         str, typer.Option(help="Key for --endpoint; the emulator's if not given.")
     ] = WELL_KNOWN_KEY,
     function_key: Annotated[str, typer.Option(help="Key that the functions ask for.")] = "local",
+    app: Annotated[Path, typer.Option(help="Folder of function_app.py.")] = Path(),
     lease_expiration: Annotated[
         float, typer.Option(min=1, help="Seconds until a killed host's leases are taken over.")
     ] = 12.0,
@@ -51,11 +52,13 @@ def run(  # noqa: PLR0917 - one parameter for each option
     Cosmos DB is started on --cosmos-port. Ctrl-C stops everything cleanly.
     """
     try:
-        settings = load_settings(Path.cwd(), os.environ)
+        settings = load_settings(app, os.environ)
         if endpoint is not None:
             settings[CONNECTION] = f"AccountEndpoint={endpoint};AccountKey={key};"
         cosmos = Options(port=cosmos_port, partitions=partitions, throughput=throughput, data=data)
-        host = HostOptions(port=port, function_key=function_key, lease_expiration=lease_expiration)
+        host = HostOptions(
+            folder=app, port=port, function_key=function_key, lease_expiration=lease_expiration
+        )
         embedded = endpoint is None and _is_embedded(settings, cosmos_port)
         asyncio.run(_run(settings, cosmos if embedded else None, host))
     except (EngineError, HostError, OSError) as error:

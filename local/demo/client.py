@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -33,13 +34,13 @@ class Client:
     """Sends commands and reads entities; an async context manager.
 
     Args:
-        url: Of the Functions host.
+        urls: Of the Functions hosts, which take turns.
         key: Function key.
         concurrency: Requests in flight.
     """
 
-    def __init__(self, url: str, key: str, concurrency: int) -> None:
-        self._url = url
+    def __init__(self, urls: Sequence[str], key: str, concurrency: int) -> None:
+        self._urls = cycle(urls)
         self._key = key
         self._concurrency = concurrency
         self._session: aiohttp.ClientSession | None = None
@@ -70,7 +71,7 @@ class Client:
 
         async def work() -> None:
             for follow in waiting:
-                await self._follow(follow)
+                await self.follow(follow)
                 advance()
 
         await _together([work() for _ in range(self._concurrency)])
@@ -103,7 +104,12 @@ class Client:
         projections: list[dict[str, Any]] = body["projections"]
         return projections
 
-    async def _follow(self, follow: Follow) -> None:
+    async def follow(self, follow: Follow) -> list[str]:
+        """Send a follow as a command; the ids of its events, none where it is refused.
+
+        Raises:
+            ApplicationError: The command was answered wrongly.
+        """
         status, body = await self._request(
             "POST",
             "/api/commands/follow",
@@ -113,6 +119,23 @@ class Client:
         expected = HTTPStatus.BAD_REQUEST if follow.to_oneself else HTTPStatus.ACCEPTED
         if status != expected:
             raise ApplicationError(f"{follow} was answered {status}, not {int(expected)}: {body}.")
+        found: list[str] = body.get("events", [])
+        return found
+
+    async def replay_all(self) -> dict[str, Any]:
+        """Replay all dead letters, as many calls as it takes: how many are gone, which are kept.
+
+        Raises:
+            ApplicationError: It is refused.
+        """
+        done = 0
+        while True:
+            status, body = await self._request("POST", "/api/deadletters/replay?all=true")
+            if status != HTTPStatus.OK:
+                raise ApplicationError(f"The replay was answered {status}: {body}.")
+            done += body["done"]
+            if not body["left"]:
+                return {"done": done, "kept": body["kept"]}
 
     async def _request(self, method: str, path: str, **options: Any) -> tuple[int, Any]:  # noqa: ANN401 - aiohttp's options
         retrying = AsyncRetrying(
@@ -131,7 +154,7 @@ class Client:
     async def _send(self, method: str, path: str, **options: Any) -> tuple[int, Any]:  # noqa: ANN401 - as above
         if self._session is None:
             raise RuntimeError("Use the client as an async context manager.")
-        async with self._session.request(method, self._url + path, **options) as response:
+        async with self._session.request(method, next(self._urls) + path, **options) as response:
             if response.status == HTTPStatus.SERVICE_UNAVAILABLE:
                 raise _TryAgainError(await response.text())
             return response.status, await response.json(content_type=None)

@@ -22,11 +22,11 @@ from local.signals import cancel_on_signals
 if TYPE_CHECKING:
     from local.demo.report import Report
 
-_POLBLOGS = Path(__file__).parent.parent / "data" / "polblogs.tsv.gz"
+POLBLOGS = Path(__file__).parent.parent / "data" / "polblogs.tsv.gz"
 
 
 def demo(  # noqa: PLR0917 - one parameter for each option
-    follows: Annotated[Path, typer.Option(help="Follow graph: lines `A B`; .gz too.")] = _POLBLOGS,
+    follows: Annotated[Path, typer.Option(help="Follow graph: lines `A B`; .gz too.")] = POLBLOGS,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N follows.")] = None,
     partitions: Annotated[int, typer.Option(min=1, max=64, help="Physical partitions.")] = 4,
     throughput: Annotated[

@@ -64,11 +64,11 @@ async def play(
         ProcessError: A process is gone for good.
     """
     expected = Expected.of(follows)
-    async with Client(stage.url, FUNCTION_KEY, _CONCURRENCY) as client:
+    async with Client(stage.urls, FUNCTION_KEY, _CONCURRENCY) as client:
         begun = time.monotonic()
         await _replay(stage, client, follows, progress, mishaps)
         accepted = time.monotonic()
-        projections = await _catch_up(client, progress)
+        projections = await catch_up(client, progress)
         timing = Timing(begun=begun, accepted=accepted, caught_up=time.monotonic())
         with progress.bar("Checking every user", len(expected.users)) as advance:
             entities = await client.followships(expected.users, advance)
@@ -100,7 +100,7 @@ async def _replay(
         await asyncio.gather(*happening)
 
 
-async def _catch_up(client: Client, progress: Progress) -> list[dict[str, Any]]:
+async def catch_up(client: Client, progress: Progress) -> list[dict[str, Any]]:
     """Wait until all leases are caught up and stay so from one look to the next.
 
     One look is not enough: what one lease's last batch derived may lie in the partition of
@@ -146,14 +146,14 @@ async def _report(
         users_wrong=wrong,
         lost=stored.lost(expected),
         duplicated=stored.duplicated(expected),
-        dead_letters=await stage.dead_letters(),
+        dead_letters=len(await stage.dead_letters()),
         throttled=statistics["throttled"],
         request_charge=round(statistics["request_charge"], 1),
         seconds=round(time.monotonic() - timing.begun, 2),
         replay_seconds=round(timing.accepted - timing.begun, 2),
         projecting_seconds=round(timing.caught_up - timing.begun, 2),
         events_per_second=round(derived / (timing.caught_up - timing.begun), 1),
-        host_starts=stage.host.starts,
+        host_starts=sum(host.starts for host in stage.hosts),
         peak_memory={**stage.peaks, "The demo itself": peak_memory(os.getpid())},
         checkpoints=checkpoints_of(projections),
     )

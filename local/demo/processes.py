@@ -36,6 +36,7 @@ class Process:
         log: File that takes its output.
         environ: Environment variables on top of ours.
         starts: How often it was started.
+        changing: Held by whoever starts or ends it.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Process:
     log: Path
     environ: Mapping[str, str] = field(default_factory=dict)
     starts: int = 0
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:

@@ -1,10 +1,11 @@
-"""The demo's stage: an embedded Cosmos DB and a host, kept running until the demo is over."""
+"""The stage: an embedded Cosmos DB and hosts, kept running until the play is over."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import aiohttp
@@ -15,8 +16,7 @@ from local.demo.processes import Process, ProcessError, free_port
 from local.demo.verdict import Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-    from pathlib import Path
+    from collections.abc import Coroutine, Mapping
 
     from typing_extensions import Self
 
@@ -32,24 +32,35 @@ _LEASE_EXPIRATION = 5.0
 
 @dataclass(frozen=True, kw_only=True)
 class Setup:
-    """How the stage is set up: physical partitions, RU/s for each container, folder for files."""
+    """How the stage is set up.
+
+    Attributes:
+        partitions: Physical partitions of each container.
+        throughput: RU/s of each container.
+        folder: For files.
+        hosts: How many hosts share the work.
+        app: Folder of the app that they run.
+        environ: Environment of the hosts, on top of ours.
+    """
 
     partitions: int
     throughput: int
     folder: Path
+    hosts: int = 1
+    app: Path = Path()
+    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 class Stage:
-    """Starts both processes, restarts a host that dies, stops both; an async context manager."""
+    """Starts the processes, restarts a host that dies, stops all; an async context manager."""
 
     def __init__(self, setup: Setup) -> None:
-        cosmos_port, host_port = free_port(), free_port()
-        self.endpoint = f"http://127.0.0.1:{cosmos_port}/"
-        self.url = f"http://127.0.0.1:{host_port}"
+        port = free_port()
+        self.endpoint = f"http://127.0.0.1:{port}/"
         self.cosmos = Process(
             name="The embedded Cosmos DB",
             arguments=(
-                *("cosmos", "--port", str(cosmos_port)),
+                *("cosmos", "--port", str(port)),
                 *("--partitions", str(setup.partitions)),
                 *("--throughput", str(setup.throughput)),
                 *("--data", str(setup.folder / "cosmos")),
@@ -57,29 +68,36 @@ class Stage:
             probe=f"{self.endpoint}_local/statistics",
             log=setup.folder / "cosmos.log",
         )
-        self.host = Process(
-            name="The Functions host",
-            arguments=(
-                *("run", "--endpoint", self.endpoint, "--port", str(host_port)),
-                *("--function-key", FUNCTION_KEY),
-                *("--lease-expiration", str(_LEASE_EXPIRATION)),
-            ),
-            probe=f"{self.url}/api/health",
-            log=setup.folder / "host.log",
-            environ={"CosmosDatabase": DATABASE},
-        )
+        ports = [free_port() for _ in range(setup.hosts)]
+        self.urls = [f"http://127.0.0.1:{port}" for port in ports]
+        self.hosts = [self._host(setup, nth, port) for nth, port in enumerate(ports, start=1)]
         self._watcher: asyncio.Task[None] | None = None
         self.peaks: dict[str, int] = {}
 
+    def _host(self, setup: Setup, nth: int, port: int) -> Process:
+        return Process(
+            name=f"Functions host {nth}",
+            arguments=(
+                *("run", "--endpoint", self.endpoint, "--port", str(port)),
+                *("--function-key", FUNCTION_KEY),
+                *("--lease-expiration", str(_LEASE_EXPIRATION)),
+                *("--app", str(setup.app)),
+            ),
+            probe=f"http://127.0.0.1:{port}/api/health",
+            log=setup.folder / f"host-{nth}.log",
+            environ={**setup.environ, "CosmosDatabase": DATABASE},
+        )
+
     async def __aenter__(self) -> Self:
-        """Start Cosmos DB, then the host.
+        """Start Cosmos DB, then the hosts.
 
         Raises:
             ProcessError: One of them does not start.
         """
         try:
             await self.cosmos.start()
-            await self.host.start()
+            for host in self.hosts:
+                await host.start()
         except BaseException:
             await self._stop()
             raise
@@ -87,21 +105,46 @@ class Stage:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop both."""
+        """Stop all."""
         await self._stop()
 
-    async def kill_host(self) -> None:
-        """SIGKILL the host; it is started again at once."""
-        await self.host.kill()
+    async def kill_host(self, nth: int = 0) -> None:
+        """SIGKILL a host as soon as it is ready; it is started again at once."""
+        async with self.hosts[nth].changing:
+            await self.hosts[nth].kill()
+
+    async def restart(self, process: Process, environ: Mapping[str, str] | None = None) -> None:
+        """Stop a process cleanly and start it again, with another environment if one is given.
+
+        Raises:
+            ProcessError: It does not start.
+        """
+        async with process.changing:
+            await process.stop()
+            process.environ = {**process.environ, **(environ or {})}
+            await process.start()
+
+    async def crash_cosmos(self) -> None:
+        """SIGKILL the embedded Cosmos DB and start it again over the same files.
+
+        Raises:
+            ProcessError: It does not start.
+        """
+        async with self.cosmos.changing:
+            await self.cosmos.kill()
+            await self.cosmos.start()
 
     async def split(self) -> None:
         """Split the busiest physical partition of the events container."""
-        url = f"{self.endpoint}_local/split"
+        await self.control("split", params={"container": f"{DATABASE}/events"})
+
+    async def control(self, what: str, **options: Any) -> Any:  # noqa: ANN401 - aiohttp's options
+        """POST to a control of the embedded Cosmos DB; its answer."""
         async with (
             aiohttp.ClientSession(raise_for_status=True) as session,
-            session.post(url, params={"container": f"{DATABASE}/events"}),
+            session.post(f"{self.endpoint}_local/{what}", **options) as response,
         ):
-            return
+            return await response.json()
 
     async def statistics(self) -> dict[str, Any]:
         """What the embedded Cosmos DB counted: requests, throttled ones, request units."""
@@ -121,11 +164,11 @@ class Stage:
                 stored.add(document)
         return stored
 
-    async def dead_letters(self) -> int:
-        """How many events were parked."""
+    async def dead_letters(self) -> list[dict[str, Any]]:
+        """The events that are parked."""
         async with CosmosClient(self.endpoint, WELL_KNOWN_KEY) as client:
             letters = client.get_database_client(DATABASE).get_container_client("deadletters")
-            return len([each async for each in letters.query_items("SELECT c.id FROM c")])
+            return [each async for each in letters.query_items("SELECT * FROM c")]
 
     async def during(self, work: Coroutine[object, object, ResultT]) -> ResultT:
         """The work's result; it ends early when a process is gone for good.
@@ -145,19 +188,25 @@ class Stage:
 
     async def _watch(self) -> None:
         while True:
-            if not self.cosmos.running:
-                raise ProcessError(f"{self.cosmos.name} ended. {self.cosmos.tail()}")
-            if not self.host.running:
-                await self.host.start()
-            for process in (self.cosmos, self.host):
+            for process in (self.cosmos, *self.hosts):
+                async with process.changing:
+                    await self._revive(process)
                 peak = max(process.peak, self.peaks.get(process.name, 0))
                 self.peaks[process.name] = peak
             await asyncio.sleep(_WATCH_SECONDS)
+
+    async def _revive(self, process: Process) -> None:
+        if process.running:
+            return
+        if process is self.cosmos:
+            raise ProcessError(f"{process.name} ended. {process.tail()}")
+        await process.start()
 
     async def _stop(self) -> None:
         if self._watcher is not None:
             self._watcher.cancel()
             with contextlib.suppress(asyncio.CancelledError, ProcessError):
                 await self._watcher
-        await self.host.stop()
+        for host in self.hosts:
+            await host.stop()
         await self.cosmos.stop()

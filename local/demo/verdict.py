@@ -60,7 +60,7 @@ class Stored:
         """Count one event document."""
         data = document["data"]
         if document["type"] == "Followed":
-            self.followed[data["user_id"], data["to_follow"]] += 1
+            self.followed[data["user_id"], data.get("to_follow") or data["target"]] += 1
         elif document["type"] == "WasFollowed":
             self.was_followed[data["follower"], data["user_id"]] += 1
 

@@ -1,0 +1,1 @@
+"""Chaos: load, faults, kills, restarts and splits together, then every user checked."""

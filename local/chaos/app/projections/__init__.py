@@ -1,0 +1,1 @@
+"""The faulty example's projection modules."""
