@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies_environment
 
+from aiohttp import ClientError
 from azure.core.exceptions import AzureError, ClientAuthenticationError, DecodeError
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.cosmos.aio import CosmosClient
@@ -88,7 +89,7 @@ async def opened_client(connection: Connection) -> AsyncIterator[CosmosClient]:
 
 @contextmanager
 def cosmos_errors(doing: str, *, absent: type[CosmosError] = ConfigurationError) -> Iterator[None]:
-    """Turn whatever the SDK raises into one of our errors, which says what was being done.
+    """Turn whatever SDK or transport raise into one of our errors, which says what was being done.
 
     Args:
         doing: As in "writing 7 events into stream followship-4f1e".
@@ -100,7 +101,7 @@ def cosmos_errors(doing: str, *, absent: type[CosmosError] = ConfigurationError)
     """
     try:
         yield
-    except (AzureError, asyncio.TimeoutError, OSError) as error:
+    except (AzureError, ClientError, asyncio.TimeoutError, OSError) as error:
         raise _translate(doing, error, absent) from error
 
 

@@ -72,7 +72,7 @@ class Retrier:
         The operation must be safe to repeat: an attempt without an answer may have been applied.
 
         Raises:
-            BudgetSpentError: The next attempt would come after the budget's end.
+            BudgetSpentError: An attempt, the first one included, would come after the budget's end.
             CosmosError: Retrying cannot help.
         """
         gate = self.gates.of(partition)
@@ -100,6 +100,7 @@ class Retrier:
 
     async def _pass(self, gate: Gate, budget: Budget) -> None:
         try:
+            _check(budget)
             while (wait := gate.wait()) > 0 or not gate.has_room:
                 _check(budget, wait)
                 await (self.sleep(wait) if wait > 0 else gate.room())
@@ -147,10 +148,12 @@ class Retrier:
         return seconds
 
 
-def _check(budget: Budget, wait: float) -> None:
+def _check(budget: Budget, wait: float = 0.0) -> None:
     if wait >= budget.remaining():
         raise BudgetSpentError(
             f"The invocation's time is up: Cosmos DB asked to wait {wait:.1f} s more."
+            if wait
+            else "The invocation's time is up."
         )
 
 

@@ -42,7 +42,7 @@ def register_triggers(
             strategy="exponential_backoff",
             max_retry_count="-1",
             minimum_interval="00:00:01",
-            maximum_interval="00:01:00",
+            maximum_interval="00:00:15",
         )
         name = app.function_name(f"project_{module}")
         name(retry(trigger(_projecting(application, module))))

@@ -24,7 +24,7 @@ from core.triggers import register_triggers
 from local.host.bindings import duration
 
 ROOT = Path(__file__).parent.parent
-CODE = ("core", "projections", "admin", "local")
+CODE = ("core", "projections", "admin", "local", "benchmarks")
 
 RUNGS = (
     ("vocabulary", {"errors", "ids", "names", "budget"}),
@@ -190,10 +190,11 @@ def test_one_module_tries_again() -> None:
 @pytest.mark.parametrize(
     ("importer", "forbidden"),
     [
-        ("core", ("projections", "admin", "local", "tests")),
+        ("core", ("projections", "admin", "local", "benchmarks", "tests")),
         ("local/cosmos", ("core", "projections", "admin", "local.host")),
         ("local/host", ("core", "projections", "admin", "local.cosmos")),
-        ("admin", ("local", "tests")),
+        ("admin", ("local", "benchmarks", "tests")),
+        ("local", ("benchmarks", "tests")),
     ],
 )
 def test_packages_do_not_know_each_other(importer: str, forbidden: tuple[str, ...]) -> None:

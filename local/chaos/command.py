@@ -24,7 +24,7 @@ from local.signals import cancel_on_signals
 if TYPE_CHECKING:
     from local.chaos.report import Report
 
-_APP = Path(__file__).parent / "app"
+_APP = Path(__file__).parent.parent / "trial"
 _FOLLOWS_A_SECOND = 60
 
 

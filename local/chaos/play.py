@@ -16,7 +16,6 @@ from azure.core.exceptions import AzureError
 from azure.cosmos.aio import CosmosClient
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
-from local.chaos.app.projections.followship import UNLUCKY
 from local.chaos.havoc import Havoc
 from local.chaos.report import Report
 from local.chaos.schedule import planted, schedule
@@ -27,6 +26,7 @@ from local.demo.play import catch_up
 from local.demo.processes import peak_memory
 from local.demo.stage import DATABASE, FUNCTION_KEY
 from local.demo.verdict import Expected
+from local.trial.projections.followship import UNLUCKY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -174,15 +174,15 @@ async def _plant_older_form(stage: Stage, stream: str, follow: Follow) -> str:
         "data": {"user_id": str(follow.follower), "target": str(follow.followed)},
         "meta": {"correlationId": "older", "hops": 0},
     }
-    async with CosmosClient(stage.endpoint, WELL_KNOWN_KEY) as sdk:
-        events = sdk.get_database_client(DATABASE).get_container_client("events")
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type(AzureError),
-            wait=wait_fixed(0.1),
-            stop=stop_after_delay(_PATIENCE),
-            reraise=True,
-        ):
-            with attempt:
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type(AzureError),
+        wait=wait_fixed(0.1),
+        stop=stop_after_delay(_PATIENCE),
+        reraise=True,
+    ):
+        with attempt:
+            async with CosmosClient(stage.endpoint, WELL_KNOWN_KEY) as sdk:
+                events = sdk.get_database_client(DATABASE).get_container_client("events")
                 await events.upsert_item(event)
     return str(event["id"])
 

@@ -81,6 +81,13 @@ class Process:
             return 0
         return peak_memory(self._process.pid)
 
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time since it was started last, 0 where it does not run."""
+        if not self.running or self._process is None:
+            return 0.0
+        return cpu_seconds(self._process.pid)
+
     async def kill(self) -> None:
         """SIGKILL: no chance to put anything in order."""
         await self._end(signal.SIGKILL)
@@ -126,6 +133,16 @@ def peak_memory(pid: int) -> int:
     except OSError:
         return 0
     return int(lines[0].split()[1]) * 1024 if lines else 0
+
+
+def cpu_seconds(pid: int) -> float:
+    """Seconds of processor time that a process has taken, 0 where the system does not tell."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:  # noqa: PTH123 - no path
+            fields = stat.read().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def free_port() -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rich.progress import (
     BarColumn,
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+class Advance(Protocol):
+    """Moves a bar."""
+
+    def __call__(self, steps: int = 1) -> None:
+        """By so many steps."""
+
+
 class Progress:
     """Bars and spinners on a console; silent where it is no terminal but for one line each."""
 
@@ -28,8 +35,8 @@ class Progress:
         self._console = console
 
     @contextmanager
-    def bar(self, what: str, total: int) -> Iterator[Callable[[], None]]:
-        """A bar for `total` steps; yields what advances it by one."""
+    def bar(self, what: str, total: int) -> Iterator[Advance]:
+        """A bar for `total` steps; yields what advances it."""
         with RichProgress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -39,7 +46,7 @@ class Progress:
             console=self._console,
         ) as progress:
             task = progress.add_task(what, total=total)
-            yield lambda: progress.advance(task)
+            yield lambda steps=1: progress.advance(task, steps)
 
     @contextmanager
     def spinner(self, what: str) -> Iterator[Callable[[int], None]]:

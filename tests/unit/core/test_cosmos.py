@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 
+import aiohttp
 import azure.core.exceptions
 import azure.cosmos.exceptions
 import pytest
@@ -20,23 +21,32 @@ from azure.cosmos.exceptions import (
 
 from core.cosmos import Client, cosmos_errors
 from core.errors import (
+    BlockedError,
+    BudgetSpentError,
     ConfigurationError,
     ConflictError,
     CosmosError,
+    DefinitionError,
+    EngineError,
+    LeaseError,
     NotFoundError,
+    PoisonError,
     RefusedByCosmosError,
+    RequestError,
+    SettingError,
     ThrottledError,
     TransientError,
 )
 from core.settings import Settings
 from tests.support import batch_refusal, refusal
 
-UNRAISED = {"DeserializationError", "SerializationError"}
-"""ValueErrors of azure-core's own serializers, which the Cosmos SDK does not use."""
+UNRAISED = {"DeserializationError", "SerializationError", "CookieLoadError", "WSMessageTypeError"}
+"""ValueErrors of azure-core's own serializers, which the Cosmos SDK does not use; of aiohttp, what
+reading a file of cookies raises, and what web sockets do."""
 
 
-def every_sdk_exception() -> list[type[Exception]]:
-    modules = (azure.core.exceptions, azure.cosmos.exceptions)
+def every_foreign_exception() -> list[type[Exception]]:
+    modules = (azure.core.exceptions, azure.cosmos.exceptions, aiohttp.client_exceptions)
     found = {
         value
         for module in modules
@@ -55,9 +65,9 @@ def made(kind: type[Exception]) -> Exception:
     return kind.__new__(kind)
 
 
-@pytest.mark.parametrize("kind", every_sdk_exception(), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", every_foreign_exception(), ids=lambda kind: kind.__name__)
 def test_every_exception_of_the_sdk_is_one_of_ours(kind: type[Exception]) -> None:
-    """The list is read from the SDK, so that a new one cannot be missed."""
+    """The list is read from the SDK and its transport, so that a new one cannot be missed."""
     error = made(kind)
 
     with pytest.raises(CosmosError), cosmos_errors("testing"):
@@ -100,6 +110,36 @@ def test_errors_become_the_most_specific_of_ours(
 
     assert caught.value.__cause__ is error
     assert "While writing 3 events" in str(caught.value)
+
+
+def every_engine_error(base: type[EngineError] = EngineError) -> set[type[EngineError]]:
+    return {base}.union(*map(every_engine_error, base.__subclasses__()))
+
+
+def test_every_error_of_the_engine_has_an_answer() -> None:
+    """Retried, raised, parked, or an answer to a caller; a new one must be placed."""
+    answers: dict[str, tuple[type[EngineError], ...]] = {
+        "wait as told, then again": (ThrottledError,),
+        "again with backoff": (TransientError,),
+        "raise, and let the host come again": (BudgetSpentError, BlockedError),
+        "raise, and have it corrected": (
+            *(ConfigurationError, RefusedByCosmosError, NotFoundError, ConflictError),
+            *(DefinitionError, SettingError, LeaseError),
+        ),
+        "park": (PoisonError,),
+        "tell the caller": (RequestError,),
+    }
+    placed = [kind for kinds in answers.values() for kind in kinds]
+
+    for kind in every_engine_error() - {EngineError, CosmosError}:
+        assert len([each for each in placed if issubclass(kind, each)]) == 1, kind
+
+
+def test_our_own_errors_pass_the_seam_as_they_are() -> None:
+    """They say already what they mean."""
+    for kind in (BudgetSpentError, PoisonError, LeaseError):
+        with pytest.raises(kind), cosmos_errors("testing"):
+            raise kind
 
 
 def test_a_missing_document_is_told_from_a_missing_container() -> None:

@@ -208,6 +208,25 @@ async def test_catching_up_may_take_more_than_one_attempt() -> None:
     assert len(world.events.documents) == COUNT
 
 
+async def test_the_budget_ends_an_attempt_in_the_midst_of_success() -> None:
+    """The host would kill the worker; what was written is not written again."""
+    world = World()
+    process, clock = world.process(), world.clock
+
+    async def before(_: str) -> None:
+        clock.now += 1
+
+    world.events.before = before
+    with pytest.raises(BudgetSpentError):
+        await process.project(FAN, BATCH, clock.budget(12))
+    assert len(world.events.documents) == 1_200
+
+    outcome = await process.project(FAN, BATCH, clock.budget(600))
+
+    assert (outcome.derived, outcome.spared) == (COUNT, 1_200)
+    assert len(world.events.batches) == COUNT // 100
+
+
 async def test_small_events_around_a_large_one_are_written_too() -> None:
     """Before and behind it, whichever process comes to them."""
 

@@ -7,7 +7,7 @@ import azure.functions as func
 from core.application import Application
 from core.routes import register_routes
 from core.triggers import register_triggers
-from local.chaos.app import projections
+from local.trial import projections
 
 application = Application.discover(projections, os.environ)
 

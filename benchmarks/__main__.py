@@ -1,0 +1,20 @@
+"""`python -m benchmarks`."""
+
+import typer
+
+from benchmarks.fanout import fanout
+from benchmarks.poison import poison
+from benchmarks.redelivery import redelivery
+
+app = typer.Typer(
+    help="What is measured, each command against the embedded Cosmos DB.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(fanout)
+app.command()(poison)
+app.command()(redelivery)
+
+if __name__ == "__main__":
+    app(prog_name="python -m benchmarks")

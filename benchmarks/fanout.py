@@ -1,0 +1,116 @@
+"""`python -m benchmarks fanout`: one event to a million, within a small budget."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from azure.cosmos.aio import CosmosClient
+from rich.console import Console
+
+import local.trial
+from benchmarks.events import announced
+from benchmarks.output import JsonOption, show
+from local.cosmos import WELL_KNOWN_KEY
+from local.demo.client import Client
+from local.demo.play import catch_up
+from local.demo.progress import Progress
+from local.demo.stage import DATABASE, FUNCTION_KEY, Setup, Stage
+
+if TYPE_CHECKING:
+    from azure.cosmos.aio import ContainerProxy
+
+    from local.demo.progress import Advance
+
+_UNINTERRUPTED = 86_400.0
+_APP = Path(local.trial.__file__).parent
+
+
+def fanout(
+    events: Annotated[int, typer.Option(min=1, help="Derived events.")] = 1_000_000,
+    times: Annotated[int, typer.Option(min=1, help="Derived events in each stream.")] = 100,
+    budget: Annotated[float, typer.Option(min=1, help="Seconds of an invocation.")] = 10.0,
+    kills: Annotated[int, typer.Option(min=0, help="SIGKILLs on the way of a third run.")] = 2,
+    json_file: JsonOption = None,
+) -> None:
+    """Fan one event out: uninterrupted, within a budget, and with kills on top; all checked."""
+    rows = [
+        asyncio.run(_run("uninterrupted", events, times, _UNINTERRUPTED, 0)),
+        asyncio.run(_run(f"budget of {budget:g} s", events, times, budget, 0)),
+        asyncio.run(_run(f"budget of {budget:g} s, {kills} kills", events, times, budget, kills)),
+    ]
+    for row in rows:
+        row["cpu_ratio"] = round(row["host_cpu_seconds"] / rows[0]["host_cpu_seconds"], 2)
+        row["written_ratio"] = round(row["request_units"] / rows[0]["request_units"], 3)
+    show(f"One event to {events:,} derived events", rows, json_file)
+    if not all(row["exact"] for row in rows):
+        raise typer.Exit(1)
+
+
+async def _run(name: str, events: int, times: int, budget: float, kills: int) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory(prefix="fanout-") as folder:
+        setup = Setup(
+            partitions=4,
+            throughput=10_000_000,
+            folder=Path(folder),
+            app=_APP,
+            environ={"InvocationBudgetSeconds": str(budget)},
+        )
+        async with Stage(setup) as stage:
+            return await stage.during(_fan_out(stage, name, events, times, kills))
+
+
+async def _fan_out(stage: Stage, name: str, events: int, times: int, kills: int) -> dict[str, Any]:
+    progress, listeners = Progress(Console()), events // times
+    async with CosmosClient(stage.endpoint, WELL_KNOWN_KEY) as sdk:
+        container = sdk.get_database_client(DATABASE).get_container_client("events")
+        begun = time.monotonic()
+        await container.create_item(announced("a", listeners, times))
+        cpu = 0.0
+        with progress.bar(f"Fanning out, {name}", events) as advance:
+            for nth in range(kills):
+                await _until(container, events * (nth + 1) // (kills + 1), advance)
+                cpu += stage.hosts[0].cpu_seconds
+                await stage.kill_host()
+            await _until(container, events, advance)
+        async with Client(stage.urls, FUNCTION_KEY, 1) as client:
+            await catch_up(client, progress)
+        seconds = time.monotonic() - begun
+        return {
+            "run": name,
+            "exact": await _exact(container, listeners, times),
+            "seconds": round(seconds, 1),
+            "events_a_second": round(events / seconds),
+            "host_cpu_seconds": round(cpu + stage.hosts[0].cpu_seconds, 1),
+            "host_memory_mb": round(max(stage.peaks[each.name] for each in stage.hosts) / 1e6),
+            "request_units": round((await stage.statistics())["request_charge"]),
+        }
+
+
+async def _until(container: ContainerProxy, count: int, advance: Advance) -> None:
+    """Return when so many derived events are stored."""
+    seen = await _stored(container)
+    while seen < count:
+        await asyncio.sleep(0.5)
+        found = await _stored(container)
+        advance(found - seen)
+        seen = found
+
+
+async def _stored(container: ContainerProxy) -> int:
+    found = container.query_items("SELECT VALUE COUNT(1) FROM c WHERE c.type = 'Heard'")
+    return sum([int(each) async for each in found])  # type: ignore[call-overload] # a number
+
+
+async def _exact(container: ContainerProxy, listeners: int, times: int) -> bool:
+    """Whether each listener heard it each time, once."""
+    heard = bytearray(listeners * times)
+    query = "SELECT c.data FROM c WHERE c.type = 'Heard'"
+    async for each in container.query_items(query, max_item_count=1_000):
+        place = each["data"]["listener"] * times + each["data"]["time"]
+        heard[place] = min(heard[place] + 1, 2)
+    return heard.count(1) == len(heard)

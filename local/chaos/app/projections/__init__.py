@@ -1,1 +1,0 @@
-"""The faulty example's projection modules."""

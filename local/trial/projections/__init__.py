@@ -1,0 +1,1 @@
+"""Projection modules of the trial app."""
