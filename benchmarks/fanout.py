@@ -73,10 +73,10 @@ async def _fan_out(stage: Stage, name: str, events: int, times: int, kills: int)
         cpu = 0.0
         with progress.bar(f"Fanning out, {name}", events) as advance:
             for nth in range(kills):
-                await _until(container, events * (nth + 1) // (kills + 1), advance)
+                await _until(stage, events * (nth + 1) // (kills + 1), advance)
                 cpu += stage.hosts[0].cpu_seconds
                 await stage.kill_host()
-            await _until(container, events, advance)
+            await _until(stage, events + 1, advance)
         async with Client(stage.urls, FUNCTION_KEY, 1) as client:
             await catch_up(client, progress)
         seconds = time.monotonic() - begun
@@ -91,19 +91,19 @@ async def _fan_out(stage: Stage, name: str, events: int, times: int, kills: int)
         }
 
 
-async def _until(container: ContainerProxy, count: int, advance: Advance) -> None:
-    """Return when so many derived events are stored."""
-    seen = await _stored(container)
+async def _until(stage: Stage, count: int, advance: Advance) -> None:
+    """Return when so many documents are stored."""
+    seen = await _stored(stage)
     while seen < count:
-        await asyncio.sleep(0.5)
-        found = await _stored(container)
+        await asyncio.sleep(1)
+        found = await _stored(stage)
         advance(found - seen)
         seen = found
 
 
-async def _stored(container: ContainerProxy) -> int:
-    found = container.query_items("SELECT VALUE COUNT(1) FROM c WHERE c.type = 'Heard'")
-    return sum([int(each) async for each in found])  # type: ignore[call-overload] # a number
+async def _stored(stage: Stage) -> int:
+    statistics = await stage.statistics()
+    return int(statistics["containers"][f"{DATABASE}/events"]["documents"])
 
 
 async def _exact(container: ContainerProxy, listeners: int, times: int) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from core.appending import documents_of
 from core.budget import Budget
 from core.commands import read_command
-from core.cosmos import cosmos_errors
+from core.cosmos import answered
 from core.engine import Engine
 from core.entities import fold
 from core.errors import InvalidEventError, UnknownNameError
@@ -140,8 +140,8 @@ class Application:
         """
 
         async def read() -> None:
-            with cosmos_errors(f"reading container {self.settings.events}"):
-                await self.engine.events.read()
+            container = self.engine.events
+            await answered(f"reading container {self.settings.events}", container.read())
 
         await self.engine.read(read, Budget.of(HEALTH_SECONDS))
 

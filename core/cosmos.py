@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.request import getproxies_environment
 
 from aiohttp import ClientError
@@ -24,12 +24,18 @@ from core.errors import (
 from core.failures import Failure, classify
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterator, Mapping
 
     from core.settings import Connection
 
+ResultT = TypeVar("ResultT")
+ItemT = TypeVar("ItemT")
+
 LONGEST_REQUEST = 20.0
 """Seconds until a request that got no answer is given up and sent again."""
+
+LONGEST_LISTING = 60.0
+"""Seconds until a query over many pages is given up."""
 
 _CONNECT_TIMEOUT = 5
 _FAILED_DEPENDENCY = 424
@@ -103,6 +109,46 @@ def cosmos_errors(doing: str, *, absent: type[CosmosError] = ConfigurationError)
         yield
     except (AzureError, ClientError, asyncio.TimeoutError, OSError) as error:
         raise _translate(doing, error, absent) from error
+
+
+async def answered(
+    doing: str,
+    request: Awaitable[ResultT],
+    *,
+    absent: type[CosmosError] = ConfigurationError,
+    seconds: float = LONGEST_REQUEST,
+) -> ResultT:
+    """The SDK's answer to a request, waited for so long and no longer.
+
+    The SDK may wait for ever: its time-outs are for single reads of a socket, and where a read of
+    the partition key ranges is answered with 410 it waits for a lock that it holds itself.
+
+    Args:
+        doing: As `cosmos_errors`.
+        request: What the SDK is asked.
+        absent: As `cosmos_errors`.
+        seconds: After which there is no answer.
+
+    Raises:
+        CosmosError: As `cosmos_errors`.
+    """
+    with cosmos_errors(doing, absent=absent):
+        return await asyncio.wait_for(request, seconds)
+
+
+async def listed(
+    doing: str, items: AsyncIterable[ItemT], *, seconds: float = LONGEST_LISTING
+) -> list[ItemT]:
+    """All items of a query or a list, waited for likewise.
+
+    Raises:
+        CosmosError: As `cosmos_errors`.
+    """
+
+    async def read() -> list[ItemT]:
+        return [item async for item in items]
+
+    return await answered(doing, read(), seconds=seconds)
 
 
 def charge_of(headers: Mapping[str, Any]) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from core.cosmos import cosmos_errors
+from core.cosmos import listed
 from core.errors import ConfigurationError, ConflictError, NotFoundError, UnknownNameError
 from core.letters import DeadLetter
 
@@ -169,9 +169,7 @@ class DeadLetters:
         )
 
     async def _query(self, text: str, parameters: dict[str, object]) -> list[DeadLetter]:
-        with cosmos_errors("reading dead letters"):
-            items = self.container.query_items(
-                text,
-                parameters=[{"name": name, "value": each} for name, each in parameters.items()],
-            )
-            return [DeadLetter.read(item) async for item in items]
+        items = self.container.query_items(
+            text, parameters=[{"name": name, "value": each} for name, each in parameters.items()]
+        )
+        return [DeadLetter.read(item) for item in await listed("reading dead letters", items)]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from core.cosmos import Client
 from core.cursors import Cursors
 from core.deadletters import DeadLetters
+from core.errors import BudgetSpentError
 from core.feed import Feed
 from core.gates import Gates
 from core.partitions import PartitionMap
@@ -97,7 +98,11 @@ class Engine:
             BudgetSpentError: Time ran out.
             CosmosError: Retrying cannot help.
         """
-        return await self.retrier.run(operation, partition="reads", budget=budget, effort=Effort())
+        work = self.retrier.run(operation, partition="reads", budget=budget, effort=Effort())
+        try:
+            return await asyncio.wait_for(work, budget.remaining())
+        except asyncio.TimeoutError:
+            raise BudgetSpentError("The time is up while reading.") from None
 
     async def close(self) -> None:
         """Close the client and its connections."""

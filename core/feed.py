@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.cosmos import cosmos_errors
+from core.cosmos import answered, cosmos_errors, listed
 from core.errors import LeaseError
 from core.leases import KeyRange, Probe, session_lsn
 
@@ -96,9 +96,9 @@ class Feed:
         Raises:
             CosmosError: They cannot be read.
         """
-        with cosmos_errors("reading the physical partitions"):
-            ranges = self.container.read_feed_ranges(force_refresh=True)
-            return [_key_range(each["Range"]) async for each in ranges]
+        ranges = self.container.read_feed_ranges(force_refresh=True)
+        found = await listed("reading the physical partitions", ranges)
+        return [_key_range(each["Range"]) for each in found]
 
     async def ranges_by_id(self) -> dict[str, KeyRange]:
         """Physical partitions by id, for leases of old versions, which name nothing else."""
@@ -109,10 +109,8 @@ class Feed:
             for each in json.loads(text)["PartitionKeyRanges"] if text else ():
                 found[each["id"]] = KeyRange(low=each["minInclusive"], high=each["maxExclusive"])
 
-        with cosmos_errors("reading the physical partitions"):
-            ranges = self.container.read_feed_ranges(force_refresh=True, raw_response_hook=note)
-            async for _ in ranges:
-                pass
+        ranges = self.container.read_feed_ranges(force_refresh=True, raw_response_hook=note)
+        await listed("reading the physical partitions", ranges)
         return found
 
     async def rid(self) -> str:
@@ -121,13 +119,14 @@ class Feed:
         Raises:
             CosmosError: It cannot be read.
         """
-        with cosmos_errors("reading the events container"):
-            return str((await self.container.read())["_rid"])
+        found = await answered("reading the events container", self.container.read())
+        return str(found["_rid"])
 
     async def place(self, stream_id: str) -> KeyRange:
         """The stream's own part of the key space: one effective partition key."""
-        with cosmos_errors(f"locating stream {stream_id}"):
-            found = await self.container.feed_range_from_partition_key(stream_id)
+        found = await answered(
+            f"locating stream {stream_id}", self.container.feed_range_from_partition_key(stream_id)
+        )
         low = str(found["Range"]["min"])
         return KeyRange(low=low, high=f"{int(low, 16) + 1:0{len(low)}X}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from core.cosmos import cosmos_errors
+from core.cosmos import answered, listed
 from core.errors import ThrottledError, TransientError
 from core.retrying import Effort
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ResultT = TypeVar("ResultT")
 
 _METADATA = "metadata"
+_REFRESH_SECONDS = 5.0
 _REMEMBERED = 100_000
 """Streams whose place in the key space is remembered; computing one takes about 0.1 ms."""
 
@@ -66,8 +67,11 @@ class PartitionMap:
         Raises:
             CosmosError: They cannot be read.
         """
-        with cosmos_errors("reading the physical partitions"):
-            ranges = [each async for each in self._container.read_feed_ranges(force_refresh=True)]
+        ranges = await listed(
+            "reading the physical partitions",
+            self._container.read_feed_ranges(force_refresh=True),
+            seconds=_REFRESH_SECONDS,
+        )
         self._starts = sorted(_minimum(each) for each in ranges)
 
     async def _run(self, operation: Callable[[], Awaitable[ResultT]], budget: Budget) -> ResultT:
@@ -76,8 +80,9 @@ class PartitionMap:
         )
 
     async def _place(self, stream_id: str) -> str:
-        with cosmos_errors(f"locating stream {stream_id}"):
-            feed_range = await self._container.feed_range_from_partition_key(stream_id)
+        feed_range = await answered(
+            f"locating stream {stream_id}", self._container.feed_range_from_partition_key(stream_id)
+        )
         if len(self._places) >= _REMEMBERED:
             self._places.clear()
         self._places[stream_id] = _minimum(feed_range)

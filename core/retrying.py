@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
 from core.backoff import backoff
-from core.cosmos import LONGEST_REQUEST, cosmos_errors
+from core.cosmos import answered
 from core.errors import (
     BudgetSpentError,
     ConfigurationError,
@@ -132,8 +132,7 @@ class Retrier:
         """
 
         async def attempt() -> ResultT:
-            with cosmos_errors(doing, absent=absent):
-                return await asyncio.wait_for(send(), LONGEST_REQUEST)
+            return await answered(doing, send(), absent=absent)
 
         return await self.run(attempt, partition=partition, budget=budget, effort=Effort())
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from core.coalescing import Coalescer
-from core.cosmos import LONGEST_REQUEST, cosmos_errors
+from core.cosmos import answered, listed
 from core.errors import ConflictError, KeyReusedError, NotFoundError
 from core.retrying import Effort, Retrier
 
@@ -62,9 +61,8 @@ class Streams:
         """
 
         async def query() -> list[Document]:
-            with cosmos_errors(f"reading stream {stream_id}"):
-                items = self._container.query_items("SELECT * FROM c", partition_key=stream_id)
-                return [item async for item in items]
+            items = self._container.query_items("SELECT * FROM c", partition_key=stream_id)
+            return await listed(f"reading stream {stream_id}", items)
 
         partition = await self._partitions.locate(stream_id, budget)
         return await self._retrier.run(query, partition=partition, budget=budget, effort=Effort())
@@ -78,8 +76,8 @@ class Streams:
         """
 
         async def read() -> Document:
-            with cosmos_errors(f"reading event {event_id}", absent=NotFoundError):
-                return dict(await self._container.read_item(event_id, stream_id))
+            item = self._container.read_item(event_id, stream_id)
+            return dict(await answered(f"reading event {event_id}", item, absent=NotFoundError))
 
         partition = await self._partitions.locate(stream_id, budget)
         try:
@@ -93,13 +91,12 @@ class Streams:
         partition = await self._partitions.locate(stream_id, budget)
 
         async def create() -> None:
-            with cosmos_errors(f"appending {len(documents)} events to stream {stream_id}"):
-                await asyncio.wait_for(
-                    self._container.execute_item_batch(
-                        [("create", (document,)) for document in documents], stream_id
-                    ),
-                    LONGEST_REQUEST,
-                )
+            await answered(
+                f"appending {len(documents)} events to stream {stream_id}",
+                self._container.execute_item_batch(
+                    [("create", (document,)) for document in documents], stream_id
+                ),
+            )
 
         await self._retrier.run(create, partition=partition, budget=budget, effort=Effort())
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from core.cosmos import cosmos_errors
+from core.cosmos import answered, listed
 from core.errors import NotFoundError, UnknownNameError
 from core.leases import (
     Lag,
@@ -175,12 +175,11 @@ class Tracker:
         )
 
     async def _leases(self, module: str, rid: str) -> AsyncIterator[Lease]:
-        with cosmos_errors(f"reading the leases of {module}"):
-            items = self.leases.query_items(
-                "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)",
-                parameters=[{"name": "@prefix", "value": lease_prefix(module)}],
-            )
-            documents = [item async for item in items]
+        items = self.leases.query_items(
+            "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)",
+            parameters=[{"name": "@prefix", "value": lease_prefix(module)}],
+        )
+        documents = await listed(f"reading the leases of {module}", items)
         by_id = {document["id"]: document for document in documents}
         bare = any(_lacks_range(each) for each in documents)
         ranges = await self.feed.ranges_by_id() if bare else {}
@@ -202,8 +201,8 @@ class Tracker:
 
     async def _require(self, stream_id: str, event_id: str) -> None:
         try:
-            with cosmos_errors(f"reading event {event_id}", absent=NotFoundError):
-                await self.feed.container.read_item(event_id, stream_id)
+            item = self.feed.container.read_item(event_id, stream_id)
+            await answered(f"reading event {event_id}", item, absent=NotFoundError)
         except NotFoundError:
             raise UnknownNameError(
                 f"There is no event {event_id!r} in stream {stream_id!r}."

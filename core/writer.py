@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from core.batching import Batch
-from core.cosmos import LONGEST_REQUEST, charge_of, cosmos_errors
+from core.cosmos import answered, charge_of
 from core.errors import RefusedByCosmosError, TransientError
 from core.retrying import Effort, Retrier, most_telling
 
@@ -85,18 +85,16 @@ class Writer:
         def note_charge(headers: Mapping[str, Any], _: object) -> None:
             effort.charge += charge_of(headers)
 
-        doing = f"writing {len(batch.writes)} events into stream {batch.stream_id}"
         try:
             async with self.slots:
-                with cosmos_errors(doing):
-                    await asyncio.wait_for(
-                        self.container.execute_item_batch(
-                            [("upsert", (write.document,)) for write in batch.writes],
-                            batch.stream_id,
-                            response_hook=note_charge,
-                        ),
-                        LONGEST_REQUEST,
-                    )
+                await answered(
+                    f"writing {len(batch.writes)} events into stream {batch.stream_id}",
+                    self.container.execute_item_batch(
+                        [("upsert", (write.document,)) for write in batch.writes],
+                        batch.stream_id,
+                        response_hook=note_charge,
+                    ),
+                )
         except TransientError as error:
             if error.status == _GONE:
                 await self.partitions.refresh()

@@ -1,0 +1,282 @@
+"""Nothing is lost and nothing is doubled: leases that change hands, faults, and chaos."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import azure.functions as func
+import pytest
+from azure.cosmos.aio import ContainerProxy, CosmosClient, DatabaseProxy
+from typing_extensions import Self
+
+import projections
+from core.application import Application
+from core.errors import BudgetSpentError
+from core.routes import register_routes
+from core.triggers import register_triggers
+from local import trial
+from local.chaos.schedule import planted, schedule
+from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos
+from local.demo.stage import FUNCTION_KEY, Setup, Stage
+from local.host import HostOptions, TriggerHost
+from local.trial import projections as trial_projections
+from tests.support import TIME, followed, stream, until, user
+
+ROOT = Path(__file__).parents[2]
+FOLLOWS = [followed(number, number % 9 + 500) for number in range(1, 241)]
+
+
+class Cast:
+    """Hosts of the real app, each as its own process would be, and what they have come to."""
+
+    def __init__(self, environ: dict[str, str], database: DatabaseProxy) -> None:
+        self._environ = environ
+        self._events: ContainerProxy = database.get_container_client("events")
+        self._leases: ContainerProxy = database.get_container_client("leases")
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Nobody is on yet."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """All leave."""
+        await self._stack.aclose()
+
+    async def enter(self) -> TriggerHost:
+        """One more host, with a client of its own."""
+        application = Application.discover(projections, self._environ)
+        app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+        register_triggers(app, application, self._environ)
+        register_routes(app, application)
+        self._stack.push_async_callback(application.close)
+        host = TriggerHost(HostOptions(port=0, lease_expiration=1.5), self._environ, app)
+        return await self._stack.enter_async_context(host)
+
+    async def act(self, nth: int) -> None:
+        """A third of the follows."""
+        for each in FOLLOWS[nth * 80 : (nth + 1) * 80]:
+            await self._events.create_item(each)
+
+    async def owners(self, count: int) -> None:
+        """Return when the leases have so many owners."""
+
+        async def enough() -> bool:
+            items = self._leases.query_items("SELECT * FROM c")
+            found = {each["Owner"] async for each in items if each.get("Owner")}
+            return len(found) == count
+
+        await until(enough)
+
+    async def derived(self, count: int) -> list[dict[str, Any]]:
+        """The derived events, once there are so many."""
+        found: list[dict[str, Any]] = []
+
+        async def enough() -> bool:
+            items = self._events.query_items("SELECT * FROM c WHERE c.type = 'WasFollowed'")
+            found[:] = [each async for each in items]
+            return len(found) >= count
+
+        await until(enough, 40)
+        return found
+
+
+def pairs(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return sorted((each["data"]["follower"], each["data"]["user_id"]) for each in found)
+
+
+def expected() -> list[tuple[str, str]]:
+    return sorted((each["data"]["user_id"], each["data"]["to_follow"]) for each in FOLLOWS)
+
+
+async def test_leases_that_change_hands_lose_and_double_nothing(
+    environ: dict[str, str], database: DatabaseProxy
+) -> None:
+    """A host joins and steals, the first one leaves cleanly, another one comes."""
+    async with Cast(environ, database) as cast:
+        first = await cast.enter()
+        await cast.act(0)
+        await cast.enter()
+        await cast.owners(2)
+        await cast.act(1)
+        await first.stop()
+        await cast.owners(1)
+        await cast.enter()
+        await cast.act(2)
+        found = await cast.derived(240)
+
+    assert pairs(found) == expected()
+
+
+async def test_both_owners_of_a_lease_may_run_the_same_batch_at_once(
+    environ: dict[str, str], database: DatabaseProxy
+) -> None:
+    """The one that lost it does not know yet; both end in the same documents."""
+    owners = [Application.discover(projections, environ) for _ in range(2)]
+    outcomes = await asyncio.gather(
+        *(each.project("followship", FOLLOWS) for each in owners for _ in range(2))
+    )
+    async with Cast(environ, database) as cast:
+        found = await cast.derived(240)
+    for each in owners:
+        await each.close()
+
+    assert {each.derived for each in outcomes} == {240}
+    assert pairs(found) == expected()
+
+
+def announcement(listeners: int, times: int) -> dict[str, Any]:
+    return {
+        "id": "a",
+        "streamId": "station-s",
+        "type": "Announced",
+        "version": 1,
+        "time": TIME,
+        "data": {"station": "s", "listeners": listeners, "times": times},
+    }
+
+
+async def test_a_large_fan_out_is_finished_by_whoever_comes(
+    environ: dict[str, str], database: DatabaseProxy
+) -> None:
+    """Attempts of half a second, each in a process of its own, with the cursor between them."""
+    leases = database.get_container_client("leases")
+    batch, attempts, spared = [announcement(30, 1_000)], 0, 0
+    while attempts < 100:
+        process = Application.discover(
+            trial_projections, {**environ, "InvocationBudgetSeconds": "3"}
+        )
+        attempts += 1
+        try:
+            outcome = await process.project("announcements", batch)
+            spared = outcome.spared
+            break
+        except BudgetSpentError:
+            cursors = [each async for each in leases.query_items("SELECT * FROM c")]
+            assert all(each["id"].startswith("fanout.") for each in cursors)
+        finally:
+            await process.close()
+
+    events = database.get_container_client("events")
+    heard = [each["data"] async for each in events.query_items("SELECT c.data FROM c")]
+    assert len(heard) == len({(each["listener"], each["time"]) for each in heard}) == 30_000
+    assert attempts == 1 or spared >= 10_000
+    assert [each async for each in leases.query_items("SELECT * FROM c")] == []
+
+
+FAULTS = [
+    *({"fault": "throttled", "rate": 0.1, "milliseconds": 20},),
+    *({"fault": "throttled_without_hint", "rate": 0.05},),
+    *(
+        {"fault": fault, "rate": 0.04}
+        for fault in ("retry_with", "timeout", "gone", "error", "unavailable")
+    ),
+    *({"fault": fault, "rate": 0.04} for fault in ("reset_before", "reset_after")),
+    {"fault": "partial", "rate": 0.1, "verbs": ["BATCH"]},
+    {"fault": "outage", "rate": 0.005, "milliseconds": 100},
+]
+
+
+async def test_faults_of_every_kind_lose_and_double_nothing(
+    environ: dict[str, str], database: DatabaseProxy, cosmos: EmbeddedCosmos
+) -> None:
+    """Every request may go wrong, in every way that can be produced."""
+    process = Application.discover(projections, environ)
+    control = f"{cosmos.endpoint}_local/faults"
+    async with aiohttp.ClientSession() as session:
+        await session.post(control, json={"seed": 5, "rules": FAULTS})
+        for first in range(0, 240, 24):
+            await process.project("followship", FOLLOWS[first : first + 24])
+        await until(lambda: _posted(session, control))
+        async with session.get(control) as answer:
+            struck = await answer.json()
+    async with Cast(environ, database) as cast:
+        found = await cast.derived(240)
+    await process.close()
+
+    assert sum(struck.values()) > 30
+    assert pairs(found) == expected()
+
+
+async def _posted(session: aiohttp.ClientSession, control: str) -> bool:
+    try:
+        await session.post(control, json={})
+    except aiohttp.ClientError:
+        return False
+    return True
+
+
+def test_what_goes_wrong_follows_from_the_seed() -> None:
+    """All kinds of it, so that a failing run can be run again."""
+    acts = schedule(7, 180, 2)
+
+    assert acts == schedule(7, 180, 2) != schedule(8, 180, 2)
+    assert {each.what for each in acts} == {"weather", "kill", "restart", "crash", "split"}
+    assert len([each for each in acts if each.what == "kill"]) >= 15
+    assert [each.at for each in acts] == sorted(each.at for each in acts)
+    assert planted(7, 1_000, 40) == planted(7, 1_000, 40) != planted(8, 1_000, 40)
+
+
+@pytest.mark.timeout(150)
+def test_chaos_ends_well(tmp_path: Path) -> None:
+    """A short one; the long ones are in docs/reliability.md."""
+    figures = tmp_path / "out.json"
+
+    done = subprocess.run(  # noqa: S603 - our own command
+        [
+            *(sys.executable, "-m", "local", "chaos", "--seed", "4"),
+            *("--minutes", "0.15", "--json", str(figures)),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(figures.read_text(encoding="utf-8"))
+    assert found["exact"]
+    assert found["poison_planted"] == found["replayed"] == 40
+    assert sum(found["faults"].values()) > 0
+    assert found["acts"]["kill"] >= 1
+
+
+MARK = "S3CR3T-M4RK"
+
+
+async def test_the_logs_of_a_whole_process_carry_no_secret_and_no_payload(tmp_path: Path) -> None:
+    """Neither keys nor bodies nor stored fields, whatever fails."""
+    app = Path(trial.__file__).parent
+    setup = Setup(partitions=2, throughput=2_000, folder=tmp_path, app=app)
+    older = followed(1, 2, data={"user_id": str(user(1)), "target": MARK})
+    async with Stage(setup) as stage:
+        url, headers = stage.urls[0], {"x-functions-key": FUNCTION_KEY, "Idempotency-Key": MARK}
+        async with aiohttp.ClientSession(headers=headers) as session:
+            good = {"user_id": str(user(1)), "to_follow": "0000dead-0000-4000-8000-000000000001"}
+            for body in (good, {"user_id": MARK}, {**good, MARK: MARK}, [MARK], MARK):
+                await session.post(f"{url}/api/commands/follow", json=body)
+            await session.get(f"{url}/api/entities/followship/{MARK}%2f..")
+            await stage.control("faults", json={"rules": [{"fault": "error", "rate": 0.2}]})
+            await session.post(f"{url}/api/commands/follow", json=good)
+            await stage.control("faults", json={})
+        async with CosmosClient(stage.endpoint, WELL_KNOWN_KEY) as sdk:
+            events = sdk.get_database_client("projections").get_container_client("events")
+            await events.create_item(older)
+
+        async def parked() -> bool:
+            return len(await stage.dead_letters()) == 2
+
+        await until(parked)
+
+    logs = (tmp_path / "host-1.log").read_text(encoding="utf-8")
+    assert "event.parked" in logs
+    assert stream(1) in logs
+    for secret in (MARK, WELL_KNOWN_KEY, "0000dead"):
+        assert secret not in logs
