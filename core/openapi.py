@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import models_json_schema
 
+from core.operations import LONGEST_REASON
+
 if TYPE_CHECKING:
     from core.registry import Registry
 
@@ -13,6 +15,7 @@ Json = dict[str, Any]
 
 _REFERENCE = "#/components/schemas/{model}"
 _TEXT = {"type": "string"}
+_REFUSED = {"401": {"description": "The key is missing or wrong."}}
 
 
 def describe(registry: Registry) -> Json:
@@ -47,6 +50,7 @@ def describe(registry: Registry) -> Json:
 def _command(name: str, schema: Json) -> Json:
     answers = {
         "202": _answer("The ids of the events appended.", _object(events=_array(_TEXT))),
+        **_REFUSED,
         **_problems(400, 404, 413, 422, 503),
     }
     key = {
@@ -69,8 +73,9 @@ def _entity(schema: Json) -> Json:
 
 
 def _get(description: str, schema: Json, *path: str, query: tuple[str, ...] = ()) -> Json:
-    answers = {"200": _answer(description, schema), **_problems(404, 503)}
-    return {"get": {"parameters": _parameters(path, query), "responses": answers}}
+    answers = {"200": _answer(description, schema), **_REFUSED, **_problems(404, 503)}
+    parameters = [*_path(path), *(_query(name, required=False) for name in query)]
+    return {"get": {"parameters": parameters, "responses": answers}}
 
 
 def _post(
@@ -80,18 +85,21 @@ def _post(
     *path: str,
     query: tuple[str, ...] = (),
 ) -> Json:
-    answers = {"200": _answer(description, schema), **_problems(400, 404, 413, 503)}
-    operation: Json = {"parameters": _parameters(path, query), "responses": answers}
+    answers = {"200": _answer(description, schema), **_REFUSED, **_problems(400, 404, 413, 503)}
+    parameters = [*_path(path), *(_query(name, required=True) for name in query)]
+    operation: Json = {"parameters": parameters, "responses": answers}
     if body is not None:
         operation["requestBody"] = {"required": True, "content": _content(body)}
     return {"post": operation}
 
 
-def _parameters(path: tuple[str, ...], query: tuple[str, ...]) -> list[Json]:
-    return [
-        *({"name": name, "in": "path", "required": True, "schema": _TEXT} for name in path),
-        *({"name": name, "in": "query", "schema": _TEXT} for name in query),
-    ]
+def _path(names: tuple[str, ...]) -> list[Json]:
+    return [{"name": name, "in": "path", "required": True, "schema": _TEXT} for name in names]
+
+
+def _query(name: str, *, required: bool) -> Json:
+    schema = {**_TEXT, "minLength": 1} if required else _TEXT
+    return {"name": name, "in": "query", "required": required, "schema": schema}
 
 
 def _problems(*statuses: int) -> Json:
@@ -120,10 +128,18 @@ _PROBLEM = {
     **_object(title=_TEXT, status={"type": "integer"}, detail=_TEXT),
     "description": "RFC 9457; `errors` names the fields at fault.",
 }
+_REASON = {**_TEXT, "minLength": 1, "maxLength": LONGEST_REASON, "pattern": "\\S"}
 _ANYTHING: Json = {"type": "object"}
 _SWEEP = _object(done={"type": "integer"}, kept=_ANYTHING, left={"type": "integer"})
+_HEALTH: Json = {
+    "security": [],
+    "responses": {
+        "200": _answer("The app is usable.", _object(status=_TEXT, blocked=_array(_ANYTHING))),
+        **_problems(503),
+    },
+}
 _OPERATIONS: Json = {
-    "/api/health": {**_get("The app is usable.", _object(status=_TEXT))},
+    "/api/health": {"get": _HEALTH},
     "/api/projections": _get("How far each module is.", _object(projections=_array(_ANYTHING))),
     "/api/projections/{name}/events/{stream}/{id}": _get(
         "Whether a module is done with an event.",
@@ -135,15 +151,13 @@ _OPERATIONS: Json = {
         _object(counts=_array(_ANYTHING), deadLetters=_array(_ANYTHING)),
         query=("projection",),
     ),
-    "/api/deadletters/replay": _post(
-        "What became of them.", _SWEEP, None, query=("projection", "all")
-    ),
+    "/api/deadletters/replay": _post("What became of them.", _SWEEP, None, query=("projection",)),
     "/api/deadletters/discard": _post(
-        "What became of them.", _SWEEP, _object(reason=_TEXT), query=("projection", "all")
+        "What became of them.", _SWEEP, _object(reason=_REASON), query=("projection",)
     ),
     "/api/deadletters/{id}": _get("One dead letter.", _ANYTHING, "id"),
     "/api/deadletters/{id}/replay": _post("What became of it.", _ANYTHING, None, "id"),
     "/api/deadletters/{id}/discard": _post(
-        "The letter as it is kept.", _ANYTHING, _object(reason=_TEXT), "id"
+        "The letter as it is kept.", _ANYTHING, _object(reason=_REASON), "id"
     ),
 }

@@ -208,6 +208,6 @@ class Operations:
 
 
 def _check_reason(reason: str) -> None:
-    if not 1 <= len(reason.strip()) <= LONGEST_REASON:
+    if not reason.strip() or len(reason) > LONGEST_REASON:
         problem = f"A reason has 1 to {LONGEST_REASON} characters."
         raise InvalidRequestError(problem, FieldProblem(field="reason", problem=problem))

@@ -115,11 +115,11 @@ class Routes:
         return _json(replayed.as_json())
 
     async def replay_all(self, req: func.HttpRequest) -> func.HttpResponse:
-        """POST /api/deadletters/replay?projection= or ?all=true: replay many."""
+        """POST /api/deadletters/replay?projection=: replay many; * for all."""
         return _json((await self._operations.replay_all(_chosen(req))).as_json())
 
     async def discard_all(self, req: func.HttpRequest) -> func.HttpResponse:
-        """POST /api/deadletters/discard?projection= or ?all=true: give many up."""
+        """POST /api/deadletters/discard?projection=: give many up; * for all."""
         reason = read_body(Discard, req.get_body(), "a discard").reason
         return _json((await self._operations.discard_all(_chosen(req), reason)).as_json())
 
@@ -155,10 +155,10 @@ def _refusal(error: EngineError) -> func.HttpResponse:
 def _chosen(req: func.HttpRequest) -> str | None:
     """The projection that is meant; None for all, which must be said."""
     name: str | None = req.params.get("projection")
-    if bool(name) == (req.params.get("all") == "true"):
-        problem = "Name a projection, or say all=true."
+    if not name:
+        problem = "Name a projection, or say * for all."
         raise InvalidRequestError(problem, FieldProblem(field="projection", problem=problem))
-    return name or None
+    return None if name == "*" else name
 
 
 def _idempotency_key(req: func.HttpRequest) -> str | None:

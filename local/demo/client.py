@@ -130,7 +130,7 @@ class Client:
         """
         done = 0
         while True:
-            status, body = await self._request("POST", "/api/deadletters/replay?all=true")
+            status, body = await self._request("POST", "/api/deadletters/replay?projection=*")
             if status != HTTPStatus.OK:
                 raise ApplicationError(f"The replay was answered {status}: {body}.")
             done += body["done"]

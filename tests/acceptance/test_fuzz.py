@@ -1,0 +1,110 @@
+"""Whatever the app's own description allows or forbids is sent to it.
+
+FUZZ_EXAMPLES says how many requests for each operation are made up, at most.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from azure.cosmos import CosmosClient
+from hypothesis import HealthCheck, settings
+from schemathesis import Case, Response
+from schemathesis.checks import positive_data_acceptance, unsupported_method
+
+import projections
+from core.openapi import describe
+from core.registry import Registry
+from local.cosmos import WELL_KNOWN_KEY
+from local.demo.processes import free_port
+from tests.support import attempts
+
+ROOT = Path(__file__).parents[2]
+KEY = {"x-functions-key": "local"}
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "25"))
+
+EXCLUDED = [
+    positive_data_acceptance,  # an application may refuse what its fields allow
+    unsupported_method,  # routing is the host's
+]
+
+description = describe(Registry.discover(projections))
+del description["security"], description["components"]["securitySchemes"]  # the key is always sent
+schema = schemathesis.openapi.from_dict(description)
+
+
+@dataclass
+class Served:
+    """The app as processes of their own, and what it answered."""
+
+    url: str
+    cosmos: str
+    statuses: Counter[int] = field(default_factory=Counter)
+    accepted: set[str] = field(default_factory=set)
+
+    def note(self, response: Response) -> None:
+        """Count an answer, and keep the ids of events that were accepted."""
+        self.statuses[response.status_code] += 1
+        if response.status_code == 202:
+            self.accepted.update(response.json()["events"])
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    """One app for all tests of this file."""
+    port, cosmos = free_port(), free_port()
+    command = ["local", "run", "--port", str(port), "--cosmos-port", str(cosmos)]
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [sys.executable, "-m", *command], cwd=ROOT, stdout=subprocess.DEVNULL
+    ) as process:
+        try:
+            found = Served(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{cosmos}/")
+            for _ in attempts(30):
+                if _answers(f"{found.url}/api/health"):
+                    break
+            yield found
+        finally:
+            process.terminate()
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url) as answer:  # noqa: S310 - our own
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+@pytest.mark.timeout(3_600)
+@schema.parametrize()
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+def test_answers_are_those_that_are_described(case: Case[Any], served: Served) -> None:
+    """No 500, no undescribed status, type or body; what breaks the description is refused."""
+    response = case.call(base_url=served.url, headers=KEY)
+    served.note(response)
+
+    case.validate_response(response, headers=KEY, excluded_checks=EXCLUDED)
+
+
+def test_refused_requests_have_written_nothing(served: Served) -> None:
+    """The events that are stored are those of accepted commands, and what follows from them."""
+    with CosmosClient(served.cosmos, WELL_KNOWN_KEY) as client:
+        events = client.get_database_client("projections").get_container_client("events")
+        stored = list(events.query_items("SELECT * FROM c", enable_cross_partition_query=True))
+    print(f"{sum(served.statuses.values())} requests: {dict(served.statuses)}")  # noqa: T201 - a figure
+
+    appended = {each["id"] for each in stored if each["meta"]["projection"] is None}
+    assert sum(served.statuses.values()) > 100
+    assert not [status for status in served.statuses if status >= 500]
+    assert appended == served.accepted
+    assert {each["meta"]["causationId"] for each in stored} <= {None, *served.accepted}
