@@ -113,6 +113,9 @@ def table(statuses: list[ModuleStatus], stuck: set[str], now: datetime) -> Table
     for module in statuses:
         for each in module.leases:
             drawn.add_row(module.name, *_row(each, now, stuck=each.lease.id in stuck))
+        for fan_out in module.fan_outs:
+            where = f"{fan_out.event_id}: {fan_out.position:,} derived"
+            drawn.add_row(fan_out.projection, "", "", "fanning out", where)
         drawn.add_row(*_total(module), style="bold")
     return drawn
 

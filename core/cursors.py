@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, fields
+from typing import TYPE_CHECKING, Any
 
+from core.cosmos import listed
 from core.errors import NotFoundError
-from core.ids import cursor_id
+from core.ids import CURSOR_PREFIX, cursor_id
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from azure.cosmos.aio import ContainerProxy
 
     from core.budget import Budget
@@ -44,6 +47,15 @@ class Cursor:
             fingerprint=fan_out.fingerprint,
         )
 
+    def as_json(self) -> dict[str, Any]:
+        """How far it is, by name."""
+        return {
+            "projection": self.projection,
+            "stream": self.stream_id,
+            "event": self.event_id,
+            "derived": self.position,
+        }
+
     @property
     def id(self) -> str:
         """Of its document."""
@@ -64,6 +76,18 @@ class Cursors:
     container: ContainerProxy
     retrier: Retrier
 
+    async def all(self) -> list[Cursor]:
+        """The cursors of all fan-outs that are under way, or were given up.
+
+        Raises:
+            CosmosError: They cannot be read.
+        """
+        items = self.container.query_items(
+            "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)",
+            parameters=[{"name": "@prefix", "value": CURSOR_PREFIX}],
+        )
+        return [_read(each) for each in await listed("reading cursors", items)]
+
     async def find(self, fan_out: FanOut, budget: Budget) -> Cursor | None:
         """The cursor that somebody left, here or in another process.
 
@@ -82,7 +106,7 @@ class Cursors:
             )
         except NotFoundError:
             return None
-        return Cursor(**{name: found[name] for name in asdict(cursor)})
+        return _read(found)
 
     async def save(self, fan_out: FanOut, budget: Budget) -> None:
         """Note that everything that was drawn so far is durable.
@@ -118,3 +142,7 @@ class Cursors:
             )
         except NotFoundError:
             return
+
+
+def _read(document: Mapping[str, Any]) -> Cursor:
+    return Cursor(**{field.name: document[field.name] for field in fields(Cursor)})

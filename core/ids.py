@@ -19,6 +19,10 @@ _DEAD_LETTERS = UUID("6f1c4b52-6a53-5a0f-9d0e-2f7f9d1f3c03")
 _CURSORS = UUID("6f1c4b52-6a53-5a0f-9d0e-2f7f9d1f3c04")
 
 
+CURSOR_PREFIX = "fanout."
+"""How the ids of cursors begin."""
+
+
 def derived_event_id(
     *,
     projection: str,
@@ -65,7 +69,7 @@ def cursor_id(*, projection: str, source_stream: str, source_id: str) -> str:
 
     Lease ids begin with a module's name and `-`; names have no dot, so no prefix begins this.
     """
-    return f"fanout.{_uuid(_CURSORS, [projection, source_stream, source_id])}"
+    return f"{CURSOR_PREFIX}{_uuid(_CURSORS, [projection, source_stream, source_id])}"
 
 
 def _uuid(namespace: UUID, parts: Sequence[object]) -> str:

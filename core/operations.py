@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
@@ -68,11 +68,16 @@ class Operations:
         Raises:
             CosmosError: It cannot be read.
         """
-        tracker = self._application.engine.tracker
+        engine, modules = self._application.engine, self._application.registry.modules
 
         async def read() -> list[ModuleStatus]:
+            cursors = await engine.runner.cursors.all()
             return [
-                await tracker.status(name) for name in sorted(self._application.registry.modules)
+                replace(
+                    await engine.tracker.status(name),
+                    fan_outs=tuple(each for each in cursors if modules[name].has(each.projection)),
+                )
+                for name in sorted(modules)
             ]
 
         return await self._application.engine.read(read, Budget.of(REQUEST_SECONDS))

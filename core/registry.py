@@ -47,6 +47,10 @@ class ProjectionModule:
         chosen = (each for each in self.projections if projection in (None, each.name))
         return replace(self, projections=tuple(chosen))
 
+    def has(self, projection: str) -> bool:
+        """Whether a projection is one of its own."""
+        return any(each.name == projection for each in self.projections)
+
     @property
     def can_block(self) -> bool:
         """Whether one of its projections may stop the line."""

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from azure.cosmos.aio import ContainerProxy
 
+    from core.cursors import Cursor
     from core.feed import Feed
     from core.leases import KeyRange
 
@@ -64,11 +65,13 @@ class ModuleStatus:
     """A projection module over all its leases; without any, its trigger has never started.
 
     `uncovered` counts the physical partitions that no lease is for: nobody reads them.
+    `fan_outs` are the large ones that are under way.
     """
 
     name: str
     leases: tuple[LeaseStatus, ...]
     uncovered: int = 0
+    fan_outs: tuple[Cursor, ...] = ()
 
     @property
     def lag(self) -> Lag:
@@ -88,6 +91,7 @@ class ModuleStatus:
             "lag_transactions": self.lag.transactions if self.leases else None,
             "lag_seconds": round(self.lag.seconds, 1) if self.leases else None,
             "uncovered_partitions": self.uncovered,
+            "fan_outs": [each.as_json() for each in self.fan_outs],
             "leases": [each.as_json() for each in self.leases],
         }
 

@@ -19,6 +19,7 @@ from typing_extensions import Self
 import projections
 from core.application import Application
 from core.errors import BudgetSpentError
+from core.operations import Operations
 from core.routes import register_routes
 from core.triggers import register_triggers
 from local import trial
@@ -161,6 +162,10 @@ async def test_a_large_fan_out_is_finished_by_whoever_comes(
         except BudgetSpentError:
             cursors = [each async for each in leases.query_items("SELECT * FROM c")]
             assert all(each["id"].startswith("fanout.") for each in cursors)
+            (status, _) = await Operations(process).statuses()
+            assert [each.position for each in status.fan_outs] == [
+                each["position"] for each in cursors
+            ]
         finally:
             await process.close()
 
