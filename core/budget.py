@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ class Budget:
     def of(cls, seconds: float, clock: Callable[[], float] = time.monotonic) -> Budget:
         """A budget of so many seconds from now."""
         return cls(deadline=clock() + seconds, clock=clock)
+
+    def at_least(self, seconds: float) -> Budget:
+        """This budget, or so many seconds from now where less is left."""
+        return replace(self, deadline=max(self.deadline, self.clock() + seconds))
 
     def remaining(self) -> float:
         """Seconds left; never negative."""

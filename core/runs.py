@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_GRACE = 5.0
+"""Seconds for a cursor after the budget's end: what it spares is worth more."""
+
 _MOST_KEPT = 100_000
 """Derived events that all unfinished runs together may hold."""
 
@@ -195,7 +198,7 @@ class Runner:
         run.pending = []
         for fan_out in run.large[-1:]:
             if not fan_out.failed:
-                await self.cursors.save(fan_out, budget)
+                await self.cursors.save(fan_out, budget.at_least(_GRACE))
 
     async def _catch_up(self, run: Run, budget: Budget) -> None:
         """Go to where an earlier process came with a large fan-out.

@@ -13,3 +13,14 @@ def test_a_budget_is_never_overdrawn() -> None:
     assert budget.remaining() == 2.0
     clock.now += 3.0
     assert budget.remaining() == 0.0
+
+
+def test_what_must_be_done_may_take_a_little_more() -> None:
+    """But never less than what is left."""
+    clock = FakeTime()
+    budget = Budget.of(5.0, clock)
+
+    assert budget.at_least(2.0).remaining() == 5.0
+    clock.now += 6.0
+    assert budget.at_least(2.0).remaining() == 2.0
+    assert budget.remaining() == 0.0

@@ -227,6 +227,21 @@ async def test_the_budget_ends_an_attempt_in_the_midst_of_success() -> None:
     assert len(world.events.batches) == COUNT // 100
 
 
+async def test_what_a_chunk_has_come_to_is_noted_when_the_budget_ends_with_it() -> None:
+    """Otherwise a whole chunk would be written once more."""
+    world = World()
+
+    async def before(_: str) -> None:
+        world.clock.now += 1
+
+    world.events.before = before
+    with pytest.raises(BudgetSpentError):
+        await world.process().project(FAN, BATCH, world.clock.budget(10))
+
+    assert len(world.events.documents) == CHUNK
+    assert [each["position"] for each in world.cursors] == [CHUNK]
+
+
 async def test_small_events_around_a_large_one_are_written_too() -> None:
     """Before and behind it, whichever process comes to them."""
 
