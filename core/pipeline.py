@@ -107,7 +107,9 @@ class Pipeline:
             )
             for each in run.blocked
         ]
-        return Run(chain.from_iterable(again), run.durable)
+        once_more = Run(chain.from_iterable(again), run.durable)
+        once_more.large = run.large
+        return once_more
 
     async def _sequences(self, module: ProjectionModule) -> Sequences:
         """The streams that wait behind a dead letter; only asked for where it matters."""

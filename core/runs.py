@@ -30,8 +30,8 @@ logger = logging.getLogger(__name__)
 _GRACE = 5.0
 """Seconds for a cursor after the budget's end: what it spares is worth more."""
 
-_MOST_KEPT = 100_000
-"""Derived events that all unfinished runs together may hold."""
+_MOST_RUNS, _MOST_PENDING = 64, 100_000
+"""Unfinished runs that are kept, and derived events that all of them together may hold."""
 
 
 class Run:
@@ -142,12 +142,13 @@ class Unfinished:
     def keep(self, batch: object, run: Run) -> None:
         """Remember for the retry; the oldest are forgotten first."""
         self._runs[batch] = run
-        while len(self._runs) > 1 and self._held > _MOST_KEPT:
+        while len(self._runs) > 1 and self._are_too_much:
             self._runs.popitem(last=False)
 
     @property
-    def _held(self) -> int:
-        return sum(len(run.pending) for run in self._runs.values())
+    def _are_too_much(self) -> bool:
+        pending = sum(len(run.pending) for run in self._runs.values())
+        return len(self._runs) > _MOST_RUNS or pending > _MOST_PENDING
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich.table import Table
+from local.demo.report import figures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -73,12 +73,7 @@ class Report:
 
     def show(self, console: Console) -> None:
         """Print the figures for a person."""
-        table = Table(show_header=False, box=None, padding=(0, 2))
-        table.add_column(style="dim")
-        table.add_column(justify="right")
-        for label, value in self._rows():
-            table.add_row(label, value)
-        console.print(table)
+        console.print(figures(self._rows()))
         console.print(self._sentence())
 
     def _rows(self) -> list[tuple[str, str]]:

@@ -8,9 +8,19 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from rich.console import Console
+
+
+def figures(rows: Iterable[tuple[str, str]]) -> Table:
+    """Labels and figures as a table."""
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column(justify="right")
+    for label, value in rows:
+        table.add_row(label, value)
+    return table
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,12 +76,7 @@ class Report:
 
     def show(self, console: Console) -> None:
         """Print the figures for a person."""
-        table = Table(show_header=False, box=None, padding=(0, 2))
-        table.add_column(style="dim")
-        table.add_column(justify="right")
-        for label, value in self._rows():
-            table.add_row(label, value)
-        console.print(table)
+        console.print(figures(self._rows()))
         console.print(self._sentence())
 
     def _rows(self) -> list[tuple[str, str]]:

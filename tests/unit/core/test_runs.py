@@ -15,6 +15,7 @@ from core.errors import BudgetSpentError, ConfigurationError
 from core.fanouts import FanOut
 from core.pipeline import Pipeline
 from core.registry import ProjectionModule
+from core.runs import Run, Unfinished
 from projections.followship import Followed, WasFollowed
 from tests.support import FakeTime, MemoryContainer, followed, pipeline, refusal, user
 
@@ -314,3 +315,19 @@ def test_memory_stays_flat(streams: int) -> None:
         return highest
 
     assert peak(8_000) < 2 * peak(2_000)
+
+
+def test_of_unfinished_runs_the_oldest_are_forgotten() -> None:
+    """There may be only so many, and they may hold only so much."""
+    many, large = Unfinished(), Unfinished()
+    for number in range(65):
+        many.keep(number, Run(iter(())))
+    for number in range(3):
+        run = Run(derive(FAN, BATCH, max_hops=16))
+        run.advance()
+        run.pending *= 45
+        large.keep(number, run)
+
+    assert many.take(0) is None
+    assert many.take(1) is not None
+    assert [large.take(number) is None for number in range(3)] == [True, False, False]
