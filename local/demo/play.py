@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from local.demo.client import Client
+from local.demo.client import ApplicationError, Client
 from local.demo.processes import peak_memory
 from local.demo.report import Report
 from local.demo.stage import FUNCTION_KEY, Stage
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _CONCURRENCY = 32
 _POLL_SECONDS = 0.25
+_PATIENCE = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,8 +106,13 @@ async def catch_up(client: Client, progress: Progress) -> list[dict[str, Any]]:
 
     One look is not enough: what one lease's last batch derived may lie in the partition of
     another lease that was looked at before.
+
+    Raises:
+        ApplicationError: No checkpoint has moved for two minutes.
     """
     before: dict[str, str | None] | None = None
+    seen: dict[str, str | None] = {}
+    moved = time.monotonic()
     with progress.spinner("Waiting for the projections") as show:
         while True:
             projections = await client.projections()
@@ -115,6 +121,10 @@ async def catch_up(client: Client, progress: Progress) -> list[dict[str, Any]]:
             if caught_up and checkpoints == before:
                 return projections
             before = checkpoints if caught_up else None
+            if checkpoints != seen:
+                seen, moved = checkpoints, time.monotonic()
+            if time.monotonic() - moved > _PATIENCE:
+                raise ApplicationError(f"The projections do not catch up: {projections}.")
             show(sum(each["lag_transactions"] or 0 for each in projections))
             await asyncio.sleep(_POLL_SECONDS)
 

@@ -140,15 +140,27 @@ def new_lease(prefix: str, partition: PartitionRange, continuation: str | None) 
 def successors(
     prefix: str, lease: Lease, partitions: list[PartitionRange], continuation: str | None
 ) -> list[Json]:
-    """The leases that follow one whose partition is gone: its children, or one over its range."""
+    """The leases that follow one whose partition is gone; none where it stays as it is.
+
+    A lease on a partition is followed by those of its children or, after a merge, by one on its
+    key range. A lease on a key range is cut where the partitions are, and stays where one
+    partition holds it whole.
+    """
     if lease.range is None:
         raise ValueError(f"Lease {lease.id} has no FeedRange; its successors cannot be told.")
     low, high = lease.range
     found = [each for each in partitions if each.minimum < high and low < each.maximum]
-    if len(found) > 1:
+    if not lease.by_key_range and len(found) > 1:
         return [new_lease(prefix, each, continuation) for each in found]
-    merged = PartitionRange(id=f"{low}-{high}", minimum=low, maximum=high)
-    return [{**new_lease(prefix, merged, continuation), "version": _EPK_VERSION}]
+    if lease.by_key_range and len(found) <= 1:
+        return []
+    cuts = [(max(low, each.minimum), min(high, each.maximum)) for each in found]
+    return [_key_range_lease(prefix, *each, continuation) for each in cuts or [(low, high)]]
+
+
+def _key_range_lease(prefix: str, low: str, high: str, continuation: str | None) -> Json:
+    place = PartitionRange(id=f"{low}-{high}", minimum=low, maximum=high)
+    return {**new_lease(prefix, place, continuation), "version": _EPK_VERSION}
 
 
 def to_take(leases: list[Lease], me: str, now: datetime, timing: LeaseTiming) -> list[Lease]:

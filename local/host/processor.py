@@ -157,7 +157,7 @@ class Processor:
                 page = await self._feed.read(holding.lease, token)
             except PartitionGoneError:
                 await self._replace(holding, token)
-                raise LeaseLostError(holding.lease.token) from None
+                continue
             except CosmosError as error:
                 logger.warning("feed.waiting lease=%s %s", holding.lease.token, error)
                 await self._pause(self._trigger.poll_delay)
@@ -205,12 +205,21 @@ class Processor:
         return True
 
     async def _replace(self, holding: _Holding, token: str | None) -> None:
-        """Leases for the partitions that a split or a merge left in this one's place."""
+        """Leases for the partitions that a split or a merge left in this one's place.
+
+        Raises:
+            LeaseLostError: This one is replaced; otherwise it stays as it is.
+        """
         partitions = await self._feed.partitions()
-        for each in successors(holding.store.prefix, holding.lease, partitions, token):
+        found = successors(holding.store.prefix, holding.lease, partitions, token)
+        if not found:
+            await self._pause(self._trigger.poll_delay)
+            return
+        for each in found:
             await holding.store.create(each)
         await holding.store.delete(holding.lease.id)
         self._rebalance.set()
+        raise LeaseLostError(holding.lease.token)
 
     async def _pause(self, seconds: float, event: asyncio.Event | None = None) -> None:
         with contextlib.suppress(asyncio.TimeoutError):

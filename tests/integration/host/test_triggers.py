@@ -301,6 +301,29 @@ async def test_partitions_that_are_split_on_the_way_lose_and_double_nothing(
     assert received.ids == sorted(names)
 
 
+async def test_a_410_without_a_split_loses_no_lease(
+    cosmos: EmbeddedCosmos, database: DatabaseProxy, events: ContainerProxy
+) -> None:
+    """Again and again, on leases of either kind."""
+    received = Received()
+    gone = {"fault": "gone", "rate": 0.7, "verbs": ["CHANGES"]}
+    async with aiohttp.ClientSession(raise_for_status=True) as session, host(cosmos, received):
+        await session.post(f"{cosmos.endpoint}_local/faults", json={"rules": [gone]})
+        await write(events, *"abcdefgh")
+        await received.complete(8)
+        await session.post(f"{cosmos.endpoint}_local/faults", json={})
+        await write(events, *"ijklmnop")
+        await received.complete(16)
+
+        async def covered() -> bool:
+            found = [each["FeedRange"]["Range"] for each in await leases(database)]
+            borders = sorted((each["min"], each["max"]) for each in found)
+            ends = ["", *(high for _, high in borders)]
+            return len(borders) == 4 and [low for low, _ in borders] == ends[:-1]
+
+        await until(covered)
+
+
 async def test_a_missing_lease_container_stops_the_host_loudly(
     cosmos: EmbeddedCosmos, client: CosmosClient
 ) -> None:

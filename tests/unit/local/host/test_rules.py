@@ -132,6 +132,30 @@ def test_after_a_merge_one_lease_keeps_the_old_range() -> None:
     assert found["FeedRange"] == {"Range": {"min": "", "max": "40"}}
 
 
+def by_key_range(low: str, high: str) -> Lease:
+    place = PartitionRange(id=f"{low}-{high}", minimum=low, maximum=high)
+    return Lease({**new_lease("p", place, '"7"'), "version": 1})
+
+
+def test_a_lease_on_a_key_range_stays_where_one_partition_holds_it() -> None:
+    """A 410 may pass by itself; deleting the lease would leave its events to nobody."""
+    today = [PartitionRange(id="9", minimum="", maximum="FF")]
+
+    assert successors("p", by_key_range("10", "20"), today, '"7"') == []
+
+
+def test_a_lease_on_a_key_range_is_cut_where_the_partitions_are() -> None:
+    """Each part stays inside its range."""
+    today = [
+        PartitionRange(id="1", minimum="", maximum="18"),
+        PartitionRange(id="2", minimum="18", maximum="FF"),
+    ]
+
+    found = successors("p", by_key_range("10", "20"), today, '"7"')
+
+    assert [(each["version"], each["LeaseToken"]) for each in found] == [(1, "10-18"), (1, "18-20")]
+
+
 def test_unknown_properties_of_a_lease_are_kept() -> None:
     """Another version of the trigger may have written them."""
     found = Lease({"id": "p..0", "properties": {"x": "y"}, "new": 1}).changed(NOW, Owner="me")
