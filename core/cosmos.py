@@ -165,16 +165,40 @@ def _identity(connection: Connection) -> Any:  # noqa: ANN401 - its library is l
 
 def _translate(doing: str, error: Exception, absent: type[CosmosError]) -> CosmosError:
     status, sub_status = _status_of(error)
+    answer = f"Cosmos DB answered {status}" if status else f"no answer ({type(error).__name__})"
+    return _error(f"While {doing}: {answer}", status, sub_status, _hint_of(error), absent)
+
+
+def refusal(
+    doing: str, status: int, sub_status: int = 0, retry_after: float | None = None
+) -> CosmosError:
+    """What the status of one operation among many means, as `cosmos_errors` for a request.
+
+    Args:
+        doing: As there.
+        status: HTTP status.
+        sub_status: Cosmos sub-status.
+        retry_after: Seconds to wait, where the service says.
+    """
+    answer = f"While {doing}: Cosmos DB answered {status} to one of them"
+    return _error(answer, status, sub_status, retry_after, ConfigurationError)
+
+
+def _error(
+    answer: str,
+    status: int,
+    sub_status: int,
+    retry_after: float | None,
+    absent: type[CosmosError],
+) -> CosmosError:
     failure = classify(status, sub_status)
     if failure is Failure.NOT_FOUND and absent is ConfigurationError:
         failure = Failure.CONFIGURATION
-    answer = f"Cosmos DB answered {status}" if status else f"no answer ({type(error).__name__})"
-    message = f"While {doing}: {answer}{f'/{sub_status}' if sub_status else ''}."
     remedy = _REMEDIES.get(failure, "" if status else "Check that the endpoint can be reached.")
-    message = f"{message} {remedy}".rstrip()
+    message = f"{answer}{f'/{sub_status}' if sub_status else ''}. {remedy}".rstrip()
     if failure is Failure.THROTTLED:
         return ThrottledError(
-            message, status=status, sub_status=sub_status, retry_after=_hint_of(error)
+            message, status=status, sub_status=sub_status, retry_after=retry_after
         )
     kinds: dict[Failure, type[CosmosError]] = {
         Failure.TRANSIENT: TransientError,

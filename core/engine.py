@@ -18,7 +18,7 @@ from core.retrying import Effort, Retrier
 from core.runs import Runner
 from core.streams import Streams
 from core.tracker import Tracker
-from core.writer import Writer
+from core.writer import Bulk, Writer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -77,6 +77,7 @@ class Engine:
                 partitions=partitions,
                 retrier=retrier,
                 slots=asyncio.Semaphore(settings.concurrency),
+                bulk=Bulk(on=settings.bulk),
             ),
             cursors=Cursors(container=leases, retrier=retrier),
         )

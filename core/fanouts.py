@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from pydantic_core import PydanticSerializationError
 
 from core.errors import InvalidOutputError, PoisonError, ProjectionFailedError
-from core.events import Envelope, Event, Origin, document
+from core.events import Encoder, Envelope, Event, Origin
 from core.ids import derived_event_id
 from core.ordinals import Ordinals
 from core.outputs import Poison, Write
@@ -57,12 +56,13 @@ class FanOut:
         self.envelope = envelope
         self._event = event
         self._poison = poison
-        self._origin = Origin(
+        origin = Origin(
             correlation_id=envelope.meta.correlation_id or envelope.id,
             causation_id=envelope.id,
             projection=projection.name,
             hops=envelope.meta.hops + 1,
         )
+        self._encoder = Encoder(envelope.time, origin)
         self.restart()
 
     def restart(self) -> None:
@@ -112,18 +112,18 @@ class FanOut:
         self.drawn += skipped
         self.done = skipped < count
 
-    def _note(self, derived: Event) -> tuple[str, str, int]:
-        """Type, stream and ordinal of the next derived event, which enters the fingerprint."""
+    def _note(self, derived: Event) -> tuple[str, str, int, str]:
+        """Type, stream, ordinal and fields of a derived event, which enters the fingerprint."""
         event_type, stream = _place(self.projection, derived)
         try:
             data = derived.model_dump_json()
         except _UNSTORABLE as error:
             raise self._unstorable(event_type) from error
         self._trace.update(f"{event_type}\0{stream}\0{data}\0".encode())
-        return event_type, stream, self._ordinals.next(event_type, stream)
+        return event_type, stream, self._ordinals.next(event_type, stream), data
 
     def _write(self, derived: Event) -> Write:
-        event_type, stream, ordinal = self._note(derived)
+        event_type, stream, ordinal, data = self._note(derived)
         event_id = derived_event_id(
             projection=self.projection.name,
             source_stream=self.envelope.stream_id,
@@ -133,18 +133,15 @@ class FanOut:
             ordinal=ordinal,
         )
         try:
-            content = document(
-                derived, event_id=event_id, time=self.envelope.time, origin=self._origin
-            )
-            size = len(json.dumps(content, separators=(",", ":"), allow_nan=False))
+            body = self._encoder.encode(derived, data, event_id=event_id, stream=stream)
         except _UNSTORABLE as error:
             raise self._unstorable(event_type) from error
-        if size > MAX_DOCUMENT_BYTES:
+        if len(body) > MAX_DOCUMENT_BYTES:
             raise InvalidOutputError(
-                f"Projection {self.projection.name} emitted {event_type} of {size} bytes; "
+                f"Projection {self.projection.name} emitted {event_type} of {len(body)} bytes; "
                 f"Cosmos DB stores up to {MAX_DOCUMENT_BYTES}."
             )
-        return Write(stream_id=stream, id=event_id, document=content, size=size, source=self)
+        return Write(stream_id=stream, id=event_id, body=body, source=self)
 
     def _unstorable(self, event_type: str) -> InvalidOutputError:
         return InvalidOutputError(

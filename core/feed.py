@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from core.cosmos import answered, cosmos_errors, listed
 from core.errors import LeaseError
 from core.leases import KeyRange, Probe, session_lsn
+from core.partitions import range_ids
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -105,9 +106,8 @@ class Feed:
         found: dict[str, KeyRange] = {}
 
         def note(response: Any) -> None:  # noqa: ANN401 - azure-core's pipeline response
-            text = response.http_response.text()  # empty where nothing is newer
-            for each in json.loads(text)["PartitionKeyRanges"] if text else ():
-                found[each["id"]] = KeyRange(low=each["minInclusive"], high=each["maxExclusive"])
+            for (low, high), range_id in range_ids(response).items():
+                found[range_id] = KeyRange(low=low, high=high)
 
         ranges = self.container.read_feed_ranges(force_refresh=True, raw_response_hook=note)
         await listed("reading the physical partitions", ranges)

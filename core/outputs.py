@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from core.errors import PoisonError
-    from core.events import Document
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,10 +40,9 @@ class Source(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Write:
-    """A document to be made durable in its stream; `size` in bytes as sent."""
+    """A document to be made durable in its stream; `body` is its JSON, as it is sent."""
 
     stream_id: str
     id: str
-    document: Document
-    size: int
+    body: bytes
     source: Source = field(compare=False, repr=False)

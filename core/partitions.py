@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.cosmos import answered, listed
@@ -20,16 +22,25 @@ if TYPE_CHECKING:
 ResultT = TypeVar("ResultT")
 
 _METADATA = "metadata"
+_OK = 200
 _REFRESH_SECONDS = 5.0
 _REMEMBERED = 100_000
 """Streams whose place in the key space is remembered; computing one takes about 0.1 ms."""
 
 
+@dataclass(frozen=True)
+class Partition:
+    """A physical partition: where its key range begins, and its id, if that is known."""
+
+    low: str
+    id: str | None = None
+
+
 class PartitionMap:
     """Tells the physical partition of a stream, by effective partition key.
 
-    The answer is for pacing only: after a split it may be out of date until `refresh`, and
-    nothing but the pace depends on it.
+    After a split the answer is out of date until `refresh`. Correctness does not depend on it: a
+    request to a partition that is gone, or that is not the stream's, is refused (410).
 
     Args:
         container: The container that is partitioned.
@@ -40,26 +51,37 @@ class PartitionMap:
         self._container = container
         self._retrier = retrier
         self._starts: list[str] = []
+        self._partitions: list[Partition] = []
+        self._ids: dict[tuple[str, str], str] = {}
         self._places: dict[str, str] = {}
 
-    async def locate(self, stream_id: str, budget: Budget) -> str:
-        """The physical partition of the stream, named by the start of its key range.
+    async def locate(self, stream_id: str, budget: Budget) -> Partition:
+        """The physical partition of the stream.
 
         Raises:
             BudgetSpentError: Time ran out.
             CosmosError: It cannot be told.
         """
         if not self._starts:
-            await self._run(self.refresh, budget)
+            await self.renew(budget)
         if len(self._starts) == 1:
-            return self._starts[0]
+            return self._partitions[0]
         place = self._places.get(stream_id)
         if place is None:
             try:  # it is arithmetic, but for what the SDK may have to read for it
                 place = await self._place(stream_id)
             except (ThrottledError, TransientError):
                 place = await self._run(lambda: self._place(stream_id), budget)
-        return self._starts[max(bisect_right(self._starts, place) - 1, 0)]
+        return self._partitions[max(bisect_right(self._starts, place) - 1, 0)]
+
+    async def renew(self, budget: Budget) -> None:
+        """Read the physical partitions anew, as often as it takes.
+
+        Raises:
+            BudgetSpentError: Time ran out.
+            CosmosError: They cannot be read.
+        """
+        await self._run(self.refresh, budget)
 
     async def refresh(self) -> None:
         """Read the physical partitions anew.
@@ -69,10 +91,16 @@ class PartitionMap:
         """
         ranges = await listed(
             "reading the physical partitions",
-            self._container.read_feed_ranges(force_refresh=True),
+            self._container.read_feed_ranges(force_refresh=True, raw_response_hook=self._note_ids),
             seconds=_REFRESH_SECONDS,
         )
-        self._starts = sorted(_minimum(each) for each in ranges)
+        borders = sorted((each["Range"]["min"], each["Range"]["max"]) for each in ranges)
+        self._partitions = [Partition(low, self._ids.get((low, high))) for low, high in borders]
+        self._starts = [low for low, _ in borders]
+
+    def _note_ids(self, response: Any) -> None:  # noqa: ANN401 - azure-core's pipeline response
+        """An answer holds only what is new since the last one, hence all are kept."""
+        self._ids.update(range_ids(response))
 
     async def _run(self, operation: Callable[[], Awaitable[ResultT]], budget: Budget) -> ResultT:
         return await self._retrier.run(
@@ -85,9 +113,17 @@ class PartitionMap:
         )
         if len(self._places) >= _REMEMBERED:
             self._places.clear()
-        self._places[stream_id] = _minimum(feed_range)
+        self._places[stream_id] = str(feed_range["Range"]["min"])
         return self._places[stream_id]
 
 
-def _minimum(feed_range: dict[str, Any]) -> str:
-    return str(feed_range["Range"]["min"])
+def range_ids(response: Any) -> dict[tuple[str, str], str]:  # noqa: ANN401 - as above
+    """Ids of key ranges, from a raw answer about partition key ranges; the SDK leaves them out.
+
+    Empty where nothing is newer (304), and for errors, which a raw hook sees as well.
+    """
+    answer = response.http_response
+    if answer.status_code != _OK:
+        return {}
+    found = json.loads(answer.text())["PartitionKeyRanges"]
+    return {(each["minInclusive"], each["maxExclusive"]): each["id"] for each in found}

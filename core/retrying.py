@@ -20,7 +20,7 @@ from core.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from core.budget import Budget
     from core.gates import Gate, Gates
@@ -156,9 +156,16 @@ def _check(budget: Budget, wait: float = 0.0) -> None:
         )
 
 
-def most_telling(errors: list[BaseException]) -> BaseException:
-    """Of errors that happened side by side, the one that most needs somebody's attention."""
-    return max(errors, key=_weight)
+async def finish_all(*work: Awaitable[None]) -> None:
+    """Do all of it side by side, whatever fails; then raise what most needs attention."""
+    raise_most_telling(await asyncio.gather(*work, return_exceptions=True))
+
+
+def raise_most_telling(results: Iterable[BaseException | None]) -> None:
+    """Of errors that happened side by side, raise the one that most needs somebody's attention."""
+    errors = [each for each in results if each is not None]
+    if errors:
+        raise max(errors, key=_weight)
 
 
 def _weight(error: BaseException) -> int:

@@ -8,15 +8,14 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.batching import plan
+from core.delivery import Delivery
 from core.errors import BudgetSpentError, InvalidOutputError
 from core.fanouts import CHUNK, FanOut
 from core.outputs import Poison, Write
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
-    from core.batching import Batch
     from core.budget import Budget
     from core.cursors import Cursor, Cursors
     from core.errors import CosmosError
@@ -87,11 +86,11 @@ class Run:
                 break
         return self.unsettled
 
-    def note_durable(self, batch: Batch) -> None:
-        """A batch was acknowledged."""
-        self._settled.update(map(id, batch.writes))
-        self.durable += len(batch.writes)
-        self.sent += len(batch.writes)
+    def note_durable(self, writes: Sequence[Write]) -> None:
+        """They were acknowledged."""
+        self._settled.update(map(id, writes))
+        self.durable += len(writes)
+        self.sent += len(writes)
 
     def note_refused(self, write: Write, error: CosmosError) -> None:
         """Cosmos DB will never take a write, and its source event is to blame."""
@@ -187,11 +186,13 @@ class Runner:
     async def _settle(self, run: Run, budget: Budget, effort: Effort, on_poison: OnPoison) -> None:
         try:
             await self.writer.write(
-                plan(run.writes),
-                budget=budget,
-                effort=effort,
-                on_durable=run.note_durable,
-                on_refused=run.note_refused,
+                run.writes,
+                Delivery(
+                    budget=budget,
+                    effort=effort,
+                    on_durable=run.note_durable,
+                    on_refused=run.note_refused,
+                ),
             )
         finally:
             run.drop_settled()

@@ -38,6 +38,7 @@ class Settings(BaseModel):
     poll_delay: int = Field(default=1_000, ge=1, le=600_000, alias="FeedPollDelayMilliseconds")
     budget: float = Field(default=240.0, gt=0, le=86_400, alias="InvocationBudgetSeconds")
     concurrency: int = Field(default=32, ge=1, le=1_000, alias="WriteConcurrency")
+    bulk: bool = Field(default=True, alias="COSMOS_BULK")
     max_hops: int = Field(default=16, ge=1, le=1_000, alias="MaxHops")
 
     @classmethod

@@ -65,7 +65,9 @@ class Streams:
             return await listed(f"reading stream {stream_id}", items)
 
         partition = await self._partitions.locate(stream_id, budget)
-        return await self._retrier.run(query, partition=partition, budget=budget, effort=Effort())
+        return await self._retrier.run(
+            query, partition=partition.low, budget=budget, effort=Effort()
+        )
 
     async def read_one(self, stream_id: str, event_id: str, budget: Budget) -> Document | None:
         """One event as it was stored; None where there is none.
@@ -82,7 +84,7 @@ class Streams:
         partition = await self._partitions.locate(stream_id, budget)
         try:
             return await self._retrier.run(
-                read, partition=partition, budget=budget, effort=Effort()
+                read, partition=partition.low, budget=budget, effort=Effort()
             )
         except NotFoundError:
             return None
@@ -98,7 +100,7 @@ class Streams:
                 ),
             )
 
-        await self._retrier.run(create, partition=partition, budget=budget, effort=Effort())
+        await self._retrier.run(create, partition=partition.low, budget=budget, effort=Effort())
 
     async def _check_same(self, stream_id: str, documents: list[Document], budget: Budget) -> None:
         for document in documents:

@@ -1,133 +1,142 @@
-"""Makes planned writes durable: many streams at once, each in order, at the pace Cosmos takes."""
+"""Makes derived events durable: many streams at once, each in order, at the pace Cosmos takes."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from core.batching import Batch
-from core.cosmos import answered, charge_of
+from core.batching import Batch, plan
+from core.bulk import send_atomic
 from core.errors import RefusedByCosmosError, TransientError
-from core.retrying import Effort, Retrier, most_telling
+from core.lanes import Lane
+from core.retrying import Retrier, finish_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections import deque
+    from collections.abc import Iterable
 
     from azure.cosmos.aio import ContainerProxy
 
-    from core.budget import Budget
+    from core.delivery import Delivery
     from core.outputs import Write
-    from core.partitions import PartitionMap
+    from core.partitions import Partition, PartitionMap
+
+logger = logging.getLogger(__name__)
 
 _GONE = 410
-_UNACCEPTABLE = (400, 413)
-"""What the documents themselves are to blame for: malformed or too large."""
+_PAUSE = 0.05
+"""Seconds before streams are looked for again whose partition is gone."""
+
+
+@dataclass(kw_only=True)
+class Bulk:
+    """Whether requests of the bulk form are sent; off for good once they are refused."""
+
+    on: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class Writer:
-    """Upserts batches into the events container.
+    """Upserts documents into the events container.
 
     Attributes:
         container: The events container.
-        partitions: Where streams lie, so that a throttled partition holds up only its own.
+        partitions: Where streams lie.
         retrier: Tries again.
-        slots: The limit on requests in flight, shared by all invocations of the process; a batch
-            that waits for its partition holds none.
+        slots: The limit on requests in flight, shared by all invocations of the process; one that
+            waits for its partition holds none.
+        bulk: Whether the writes of many streams go together.
     """
 
     container: ContainerProxy
     partitions: PartitionMap
     retrier: Retrier
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(32))
+    bulk: Bulk = field(default_factory=Bulk)
 
-    async def write(
-        self,
-        plan: Iterable[list[Batch]],
-        *,
-        budget: Budget,
-        effort: Effort,
-        on_durable: Callable[[Batch], None],
-        on_refused: Callable[[Write, RefusedByCosmosError], None],
-    ) -> None:
-        """Return when every batch is durable.
+    async def write(self, writes: Iterable[Write], delivery: Delivery) -> None:
+        """Return when every write is durable, or was refused for good; each stream in its order.
 
-        Each list of batches is written in its order, the lists side by side. `on_durable` is
-        called for a batch as soon as it was acknowledged, also when another one fails later. Of
-        a batch that Cosmos DB will never accept each write is sent by itself, and `on_refused`
-        is called for those that are to blame.
+        What was acknowledged is told at once, also when something else fails later.
 
         Raises:
             BudgetSpentError: Time ran out; what was not acknowledged must be written again.
             CosmosError: Retrying cannot help.
         """
-        delivery = _Delivery(self, budget, effort, on_durable, on_refused)
-        results = await asyncio.gather(*map(delivery.in_order, plan), return_exceptions=True)
-        errors = [result for result in results if result is not None]
-        if errors:
-            raise most_telling(errors)
-
-    async def until_taken(self, batch: Batch, budget: Budget, effort: Effort) -> None:
-        """Send one batch until Cosmos DB has it.
-
-        Raises:
-            BudgetSpentError, CosmosError: As `write`.
-        """
-        await self.retrier.run(
-            lambda: self._send(batch, effort),
-            partition=await self.partitions.locate(batch.stream_id, budget),
-            budget=budget,
-            effort=effort,
+        planned = plan(writes, bulk=self.bulk.on)
+        await finish_all(
+            *(self._in_order(batches, delivery) for batches in planned.batched),
+            self._together(planned.loose, delivery),
         )
 
-    async def _send(self, batch: Batch, effort: Effort) -> None:
-        def note_charge(headers: Mapping[str, Any], _: object) -> None:
-            effort.charge += charge_of(headers)
+    async def _together(self, streams: list[deque[Write]], delivery: Delivery) -> None:
+        """Loose streams, those of each physical partition together."""
+        while streams and self.bulk.on:
+            lanes = await self._lanes(streams, delivery)
+            try:
+                await finish_all(*(lane.write(found) for lane, found in lanes))
+            except RefusedByCosmosError as error:
+                self._do_without(str(error))
+            streams = [stream for stream in streams if stream]
+            if any(lane.moved for lane, _ in lanes):
+                await self.retrier.sleep(_PAUSE)
+                await self.partitions.renew(delivery.budget)
+        rest = plan((write for stream in streams for write in stream), bulk=False)
+        await finish_all(*(self._in_order(batches, delivery) for batches in rest.batched))
 
+    async def _lanes(
+        self, streams: list[deque[Write]], delivery: Delivery
+    ) -> list[tuple[Lane, list[deque[Write]]]]:
+        found: dict[Partition, list[deque[Write]]] = {}
+        for stream in streams:
+            partition = await self.partitions.locate(stream[0].stream_id, delivery.budget)
+            found.setdefault(partition, []).append(stream)
+        if any(partition.id is None for partition in found):
+            self._do_without("The service does not tell the ids of its partitions.")
+            return []
+        return [
+            (Lane(self.container, partition, self.retrier, self.slots, delivery), each)
+            for partition, each in found.items()
+        ]
+
+    def _do_without(self, why: str) -> None:
+        """Correctness does not depend on it."""
+        self.bulk.on = False
+        logger.warning("bulk.refused, writing stream by stream from now on: %s", why)
+
+    async def _in_order(self, batches: list[Batch], delivery: Delivery) -> None:
+        """Transactional batches of one stream."""
+        for batch in batches:
+            await self._deliver(batch, delivery)
+
+    async def _deliver(self, batch: Batch, delivery: Delivery) -> None:
+        try:
+            await self._until_taken(batch, delivery)
+        except RefusedByCosmosError as error:
+            if len(batch.writes) == 1:
+                delivery.blame(batch.writes[0], error)
+                return
+            for write in batch.writes:
+                await self._deliver(Batch(stream_id=batch.stream_id, writes=(write,)), delivery)
+        else:
+            delivery.on_durable(batch.writes)
+
+    async def _until_taken(self, batch: Batch, delivery: Delivery) -> None:
+        partition = await self.partitions.locate(batch.stream_id, delivery.budget)
+        await self.retrier.run(
+            lambda: self._send(batch, delivery),
+            partition=partition.low,
+            budget=delivery.budget,
+            effort=delivery.effort,
+        )
+
+    async def _send(self, batch: Batch, delivery: Delivery) -> None:
         try:
             async with self.slots:
-                await answered(
-                    f"writing {len(batch.writes)} events into stream {batch.stream_id}",
-                    self.container.execute_item_batch(
-                        [("upsert", (write.document,)) for write in batch.writes],
-                        batch.stream_id,
-                        response_hook=note_charge,
-                    ),
-                )
+                await send_atomic(self.container, batch.stream_id, batch.writes, delivery.charge)
         except TransientError as error:
             if error.status == _GONE:
                 await self.partitions.refresh()
             raise
-
-
-@dataclass(frozen=True)
-class _Delivery:
-    """One call of `write`."""
-
-    writer: Writer
-    budget: Budget
-    effort: Effort
-    on_durable: Callable[[Batch], None]
-    on_refused: Callable[[Write, RefusedByCosmosError], None]
-
-    async def in_order(self, batches: list[Batch]) -> None:
-        for batch in batches:
-            await self._deliver(batch)
-
-    async def _deliver(self, batch: Batch) -> None:
-        try:
-            await self.writer.until_taken(batch, self.budget, self.effort)
-        except RefusedByCosmosError as error:
-            if error.status not in _UNACCEPTABLE:
-                raise
-            await self._find_refused(batch, error)
-        else:
-            self.on_durable(batch)
-
-    async def _find_refused(self, batch: Batch, error: RefusedByCosmosError) -> None:
-        if len(batch.writes) == 1:
-            self.on_refused(batch.writes[0], error)
-            return
-        for write in batch.writes:
-            await self._deliver(Batch(stream_id=batch.stream_id, writes=(write,)))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from azure.core.pipeline.transport import HttpRequest
 from azure.cosmos.exceptions import CosmosBatchOperationError, CosmosHttpResponseError
 
 from core.budget import Budget
@@ -107,22 +110,69 @@ class MemoryContainer:
         self,
         operations: list[tuple[str, tuple[Document, ...]]],
         partition_key: str,
+        raw_request_hook: Callable[[Any], None] | None = None,
         response_hook: Callable[[Document, object], None] | None = None,
     ) -> list[Document]:
-        """Apply a batch, all or nothing."""
+        """Apply a batch, all or nothing; or, in the bulk form, each operation by itself."""
+        if raw_request_hook is None:
+            return await self._create([each for _, (each,) in operations], partition_key)
+        request = HttpRequest("POST", "", headers={"x-ms-documentdb-partitionkey": "[]"})
+        raw_request_hook(SimpleNamespace(http_request=request))
+        documents = [each["resourceBody"] for each in json.loads(request.data)]  # type: ignore[arg-type] # bytes
+        results = (
+            await self._bulk(documents)
+            if "x-ms-documentdb-partitionkeyrangeid" in request.headers
+            else await self._atomic(documents, partition_key)
+        )
+        if response_hook is not None:
+            response_hook({"x-ms-request-charge": "10"}, results)
+        return results
+
+    async def _create(self, documents: list[Document], partition_key: str) -> list[Document]:
+        for document in documents:
+            if (partition_key, document["id"]) in self.documents:
+                raise batch_refusal(409, at=0, of=len(documents))
+        return await self._atomic(documents, partition_key)
+
+    async def _atomic(self, documents: list[Document], partition_key: str) -> list[Document]:
         if self.before is not None:
             await self.before(partition_key)
-        for kind, (document,) in operations:
-            if kind == "create" and (partition_key, document["id"]) in self.documents:
-                raise batch_refusal(409, at=0, of=len(operations))
-        for _, (document,) in operations:
+        for document in documents:
             self.documents[partition_key, document["id"]] = document
-        self.batches.append((partition_key, [document for _, (document,) in operations]))
+        self.batches.append((partition_key, documents))
         if self.after is not None:
             await self.after(partition_key)
-        if response_hook is not None:
-            response_hook({"x-ms-request-charge": "10"}, [])
         return []
+
+    async def _bulk(self, documents: list[Document]) -> list[Document]:
+        results = [await self._upsert(each) for each in documents]
+        for each in documents:
+            if self.after is not None:
+                await self.after(each["streamId"])
+        if any(each["statusCode"] >= 400 for each in results):
+            raise CosmosBatchOperationError(  # type: ignore[no-untyped-call] # the SDK's
+                error_index=0,
+                headers={"x-ms-request-charge": "10"},
+                status_code=207,
+                message="x",
+                operation_responses=results,
+            )
+        return results
+
+    async def _upsert(self, document: Document) -> Document:
+        stream_id = document["streamId"]
+        try:
+            if self.before is not None:
+                await self.before(stream_id)
+        except CosmosHttpResponseError as error:
+            return {
+                "statusCode": error.status_code,
+                "subStatusCode": error.sub_status,
+                "retryAfterMilliseconds": error.headers.get("x-ms-retry-after-ms"),
+            }
+        self.documents[stream_id, document["id"]] = document
+        self.batches.append((stream_id, [document]))
+        return {"statusCode": 201}
 
     async def upsert_item(self, document: Document) -> Document:
         """Store a document (of the leases)."""
@@ -148,12 +198,22 @@ class MemoryContainer:
         except KeyError:
             raise refusal(404) from None
 
-    async def read_feed_ranges(self, **_: object) -> AsyncIterator[Document]:
+    async def read_feed_ranges(
+        self, *, raw_response_hook: Callable[[Any], None], **_: object
+    ) -> AsyncIterator[Document]:
         """Physical partitions of equal width over two hexadecimal digits."""
         self.refreshed += 1
-        width = 256 // self.partitions
-        for nth in range(self.partitions):
-            yield {"Range": {"min": f"{nth * width:02X}" if nth else "", "max": "FF"}}
+        borders = [f"{nth * 256 // self.partitions:02X}" for nth in range(1, self.partitions)]
+        lows, highs = ["", *borders], [*borders, "FF"]
+        answer = [
+            {"id": str(nth), "minInclusive": low, "maxExclusive": high}
+            for nth, (low, high) in enumerate(zip(lows, highs, strict=True))
+        ]
+        text = json.dumps({"PartitionKeyRanges": answer})
+        raw = SimpleNamespace(status_code=200, text=lambda: text)
+        raw_response_hook(SimpleNamespace(http_response=raw))
+        for each in answer:
+            yield {"Range": {"min": each["minInclusive"], "max": each["maxExclusive"]}}
 
     async def feed_range_from_partition_key(self, partition_key: str) -> Document:
         """Streams of users spread by their number."""

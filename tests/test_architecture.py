@@ -42,7 +42,10 @@ RUNGS = (
     ),
     (
         "adapters",
-        {"cosmos", "coalescing", "gates", "retrying", "partitions", "writer", "streams", "feed"},
+        {
+            *("cosmos", "coalescing", "gates", "retrying", "partitions", "delivery"),
+            *("bulk", "lanes", "writer", "streams", "feed"),
+        },
     ),
     ("stores", {"cursors", "deadletters", "tracker", "provisioning"}),
     ("orchestration", {"runs", "pipeline", "replay", "engine", "application", "operations"}),

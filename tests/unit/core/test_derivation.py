@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from core import Event, projection
 from core.derivation import derive
+from core.events import Encoder, Origin, document
 from core.fanouts import MAX_DOCUMENT_BYTES
 from core.ids import derived_event_id
 from core.outputs import Poison, Write
@@ -97,8 +99,9 @@ def test_a_derived_event_follows_from_its_source_alone() -> None:
 
     assert poison == []
     assert write.stream_id == stream(2)
-    assert write.document["time"] == TIME
-    assert write.document["meta"] == {
+    content = json.loads(write.body)
+    assert content["time"] == TIME
+    assert content["meta"] == {
         "correlationId": "c",
         "causationId": "1-2",
         "projection": "followship.followers",
@@ -204,11 +207,22 @@ def test_an_event_too_many_projections_away_is_parked() -> None:
     assert {each.error_type for each in poison} == {"HopLimitError"}
 
 
-def test_sizes_are_those_on_the_wire() -> None:
-    """Text beyond ASCII is escaped by the SDK, and counted so."""
-    (write, *_), _ = outcome(EXAMPLE, followed(1, 2, meta={"correlationId": "ü"}))
+def test_text_is_stored_as_it_is() -> None:
+    """In UTF-8, in every field."""
+    (write, *_), _ = outcome(ORACLE, asked("say", meta={"correlationId": 'ü"\\'}))
 
-    assert write.size > len(str(write.document["meta"]))
-    assert (
-        outcome(EXAMPLE, followed(1, 2, meta={"correlationId": "u"}))[0][0].size == write.size - 5
-    )
+    content = json.loads(write.body)
+
+    assert content["meta"]["correlationId"] == 'ü"\\'
+    assert "ü".encode() in write.body
+
+
+def test_the_text_is_that_of_the_document() -> None:
+    """As a command's event would be stored."""
+    event = Told(to="a", text='ü"\\\n NaN Infinity', number=0.5)
+    origin = Origin(correlation_id="c", causation_id="i", projection="p", hops=1)
+    encoder = Encoder(TIME, origin)
+
+    body = encoder.encode(event, event.model_dump_json(), event_id="e", stream="answer-a")
+
+    assert json.loads(body) == document(event, event_id="e", time=TIME, origin=origin)

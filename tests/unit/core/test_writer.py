@@ -1,30 +1,35 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import AsyncMock, create_autospec
 
 import pytest
 from azure.core.exceptions import ServiceResponseError
+from azure.core.pipeline.transport import HttpRequest
 from azure.cosmos.aio import ContainerProxy
 
-from core.batching import Batch, plan
+from core.delivery import Delivery
 from core.errors import BudgetSpentError, ConfigurationError, RefusedByCosmosError
 from core.outputs import Write
-from core.partitions import PartitionMap
+from core.partitions import Partition, PartitionMap
 from core.retrying import Effort
-from core.writer import Writer
+from core.writer import Bulk, Writer
 from tests.support import Blame, FakeTime, MemoryContainer, batch_refusal, refusal, stream
 
 
 def write(user: int, number: int) -> Write:
     name = stream(user)
-    content = {"id": str(number), "streamId": name}
-    return Write(stream_id=name, id=str(number), document=content, size=50, source=Blame())
+    body = json.dumps({"id": str(number), "streamId": name}).encode()
+    return Write(stream_id=name, id=str(number), body=body, source=Blame())
 
 
 def writer(container: Any, clock: FakeTime, slots: int = 32) -> Writer:
+    """A writer that writes stream by stream; for the other form see test_lanes."""
     return Writer(
+        bulk=Bulk(on=False),
         container=container,
         partitions=PartitionMap(container, clock.retrier()),
         retrier=clock.retrier(),
@@ -35,15 +40,17 @@ def writer(container: Any, clock: FakeTime, slots: int = 32) -> Writer:
 async def run(container: Any, writes: list[Write], clock: FakeTime, **options: Any) -> Effort:
     """Write and return what it took; `durable` and `refused` collect what became of them."""
     effort = Effort()
-    durable: list[Batch] = options.pop("durable", [])
+    durable: list[str] = options.pop("durable", [])
     refused: list[Write] = options.pop("refused", [])
     budget = clock.budget(options.pop("seconds", 60.0))
     await writer(container, clock, **options).write(
-        plan(writes),
-        budget=budget,
-        effort=effort,
-        on_durable=durable.append,
-        on_refused=lambda write, _: refused.append(write),
+        writes,
+        Delivery(
+            budget=budget,
+            effort=effort,
+            on_durable=lambda found: durable.extend(each.id for each in found),
+            on_refused=lambda write, _: refused.append(write),
+        ),
     )
     return effort
 
@@ -62,12 +69,18 @@ async def test_a_batch_is_one_call_of_the_sdk() -> None:
 
     await run(container, [write(1, 1), write(1, 2)], FakeTime())
 
-    operations, key = container.execute_item_batch.await_args.args
+    _, key = container.execute_item_batch.await_args.args
+    request = HttpRequest("POST", "", headers={"x-ms-documentdb-partitionkey": "[]"})
+    hook = container.execute_item_batch.await_args.kwargs["raw_request_hook"]
+    hook(SimpleNamespace(http_request=request))
     assert key == stream(1)
-    assert [(kind, args[0]["id"]) for kind, args in operations] == [
-        ("upsert", "1"),
-        ("upsert", "2"),
+    body = str(request.data, "utf-8")  # type: ignore[arg-type] # bytes
+    assert json.loads(body) == [
+        {"operationType": "Upsert", "resourceBody": {"id": "1", "streamId": stream(1)}},
+        {"operationType": "Upsert", "resourceBody": {"id": "2", "streamId": stream(1)}},
     ]
+    assert request.headers["Content-Length"] == str(len(body))
+    assert "x-ms-documentdb-partitionkey" in request.headers
 
 
 @pytest.mark.parametrize(
@@ -150,7 +163,7 @@ async def test_a_batch_that_waits_holds_no_slot() -> None:
 
 async def test_one_failing_stream_does_not_stop_the_others() -> None:
     """What was acknowledged is told, so that it is not sent again."""
-    durable: list[Batch] = []
+    durable: list[str] = []
 
     async def before(name: str) -> None:
         if name == stream(1):
@@ -159,9 +172,9 @@ async def test_one_failing_stream_does_not_stop_the_others() -> None:
     container = MemoryContainer(before=before)
 
     with pytest.raises(BudgetSpentError):
-        await run(container, [write(1, 1), write(2, 1)], FakeTime(), durable=durable, seconds=1.0)
+        await run(container, [write(1, 1), write(2, 2)], FakeTime(), durable=durable, seconds=1.0)
 
-    assert [batch.stream_id for batch in durable] == [stream(2)]
+    assert durable == ["2"]
 
 
 async def test_configuration_is_told_before_a_spent_budget() -> None:
@@ -201,7 +214,9 @@ async def test_partitions_are_told_by_the_start_of_their_range() -> None:
     clock = FakeTime()
     partitions = PartitionMap(MemoryContainer(partitions=4), clock.retrier())  # type: ignore[arg-type] # stands in
 
-    found = [await partitions.locate(stream(number), clock.budget()) for number in (0, 63, 64, 200)]
+    found = [
+        (await partitions.locate(stream(number), clock.budget())).low for number in (0, 63, 64, 200)
+    ]
 
     assert found == ["", "", "40", "C0"]
 
@@ -214,14 +229,14 @@ async def test_with_one_partition_no_place_is_computed() -> None:
     clock = FakeTime()
     partitions = PartitionMap(container, clock.retrier())  # type: ignore[arg-type] # stands in
 
-    assert await partitions.locate(stream(1), clock.budget()) == ""
+    assert await partitions.locate(stream(1), clock.budget()) == Partition("", "0")
     container.feed_range_from_partition_key.assert_not_awaited()
 
 
 async def test_of_a_refused_batch_only_what_is_to_blame_is_left_out() -> None:
     """The others are written one by one, in their order."""
     refused: list[Write] = []
-    durable: list[Batch] = []
+    durable: list[str] = []
     container = sdk_container(
         batch_refusal(400, at=1, of=3), [], batch_refusal(413, at=0, of=1), []
     )
@@ -230,7 +245,7 @@ async def test_of_a_refused_batch_only_what_is_to_blame_is_left_out() -> None:
     await run(container, writes, FakeTime(), refused=refused, durable=durable)
 
     assert [each.id for each in refused] == ["2"]
-    assert [each.id for batch in durable for each in batch.writes] == ["1", "3"]
+    assert durable == ["1", "3"]
 
 
 @pytest.mark.parametrize("status", [405, 415])
@@ -255,7 +270,7 @@ async def test_where_a_stream_lies_is_asked_again_when_the_answer_fails() -> Non
             raise failures.pop()
         return await place(name)
 
-    async def read_later(**options: object) -> Any:
+    async def read_later(**options: Any) -> Any:
         if len(failures) == 3:
             raise failures.pop()
         async for each in read(**options):

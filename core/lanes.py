@@ -1,0 +1,162 @@
+"""Writes of many streams on their way to one physical partition, in requests of the bulk form."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from core.batching import fitting
+from core.bulk import Result, send_bulk
+from core.cosmos import refusal
+from core.errors import CosmosError, RefusedByCosmosError, ThrottledError, TransientError
+from core.retrying import raise_most_telling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from azure.cosmos.aio import ContainerProxy
+
+    from core.delivery import Delivery
+    from core.outputs import Write
+    from core.partitions import Partition
+    from core.retrying import Retrier
+
+    Stream = deque[Write]
+
+_AT_ONCE = 4
+"""Requests of one call on their way to one partition."""
+
+_GONE = 410
+_WRITTEN = (200, 201)
+_FIRST_ERROR = 400
+
+
+class Lane:
+    """The loose writes of one call for one physical partition.
+
+    A stream has one write on its way at most, so that its order is kept whatever fails.
+
+    Args:
+        container: The events container.
+        partition: Whose id is known.
+        retrier: Tries again.
+        slots: The limit on requests in flight.
+        delivery: The call.
+
+    Attributes:
+        moved: Streams that do not lie in the partition any more.
+    """
+
+    def __init__(
+        self,
+        container: ContainerProxy,
+        partition: Partition,
+        retrier: Retrier,
+        slots: asyncio.Semaphore,
+        delivery: Delivery,
+    ) -> None:
+        self._container = container
+        self._partition = partition
+        self._retrier = retrier
+        self._slots = slots
+        self._delivery = delivery
+        self._ready: deque[Stream] = deque()
+        self._changed = asyncio.Event()
+        self.moved: list[Stream] = []
+
+    async def write(self, streams: Iterable[Stream]) -> None:
+        """Return when every stream is written, or known to have moved.
+
+        Raises:
+            BudgetSpentError: Time ran out.
+            CosmosError: Retrying cannot help; RefusedByCosmosError where the service does not
+                know the bulk form.
+        """
+        self._ready.extend(streams)
+        under_way: set[asyncio.Task[None]] = set()
+        failed: list[BaseException] = []
+        try:
+            while under_way or (self._ready and not failed):
+                self._changed.clear()
+                while self._ready and not failed and len(under_way) < _AT_ONCE:
+                    under_way.add(self._begin())
+                await self._changed.wait()
+                done = {each for each in under_way if each.done()}
+                under_way -= done
+                failed += [error for each in done if (error := each.exception())]
+        finally:
+            for each in under_way:
+                each.cancel()
+        raise_most_telling(failed)
+
+    def _begin(self) -> asyncio.Task[None]:
+        group = [self._ready.popleft() for _ in range(fitting(self._ready))]
+        task = asyncio.create_task(self._send(group), name=f"lane {self._partition.id}")
+        task.add_done_callback(lambda _: self._changed.set())
+        return task
+
+    async def _send(self, waiting: list[Stream]) -> None:
+        """Write the first of each."""
+        await self._retrier.run(
+            lambda: self._attempt(waiting),
+            partition=self._partition.low,
+            budget=self._delivery.budget,
+            effort=self._delivery.effort,
+        )
+
+    async def _attempt(self, waiting: list[Stream]) -> None:
+        """Send what is waiting; only what has to be tried again is waiting afterwards."""
+        try:
+            async with self._slots:
+                results = await send_bulk(
+                    self._container,
+                    self._partition.id or "",
+                    [stream[0] for stream in waiting],
+                    self._delivery.charge,
+                )
+        except TransientError as error:
+            if error.status != _GONE:
+                raise
+            results = [Result(status=_GONE) for _ in waiting]
+        errors = self._settle(waiting, results)
+        if errors:
+            raise max(errors, key=_weight)
+
+    def _settle(self, waiting: list[Stream], results: Sequence[Result]) -> list[CosmosError]:
+        """Take note of the results; the errors for which there will be another attempt, or none."""
+        durable: list[Write] = []
+        refused: list[tuple[Write, RefusedByCosmosError]] = []
+        again: list[Stream] = []
+        errors: list[CosmosError] = []
+        for stream, result in zip(waiting, results, strict=True):
+            if result.status in _WRITTEN:
+                durable.append(stream.popleft())
+            elif result.status == _GONE:
+                self.moved.append(stream)
+            elif isinstance(error := self._error(result), RefusedByCosmosError):
+                refused.append((stream.popleft(), error))
+            else:
+                again.append(stream)
+                errors.append(error)
+        kept = {id(stream) for stream in (*again, *self.moved)}
+        self._ready.extend(each for each in waiting if each and id(each) not in kept)
+        self._changed.set()
+        waiting[:] = again
+        self._delivery.on_durable(durable)
+        for write, error in refused:
+            self._delivery.blame(write, error)
+        return errors
+
+    def _error(self, result: Result) -> CosmosError:
+        doing = f"writing events into physical partition {self._partition.id}"
+        if result.status < _FIRST_ERROR:
+            return TransientError(f"While {doing}: status {result.status} is unknown.")
+        return refusal(doing, result.status, result.sub_status, result.retry_after)
+
+
+def _weight(error: CosmosError) -> tuple[int, float]:
+    """What cannot be retried first, then the longest wait."""
+    if isinstance(error, ThrottledError):
+        return 1, error.retry_after or 0.0
+    return (0, 0.0) if isinstance(error, TransientError) else (2, 0.0)
