@@ -7,8 +7,9 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import mmh3
+
 from core.cosmos import answered, listed
-from core.errors import ThrottledError, TransientError
 from core.retrying import Effort
 
 if TYPE_CHECKING:
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
 
 ResultT = TypeVar("ResultT")
 
+_HASH_BITS = (1 << 126) - 1
 _METADATA = "metadata"
 _OK = 200
 _REFRESH_SECONDS = 5.0
 _REMEMBERED = 100_000
-"""Streams whose place in the key space is remembered; computing one takes about 0.1 ms."""
+"""Streams whose place the SDK was asked for that are remembered."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class PartitionMap:
         self._partitions: list[Partition] = []
         self._ids: dict[tuple[str, str], str] = {}
         self._places: dict[str, str] = {}
+        self._agrees = False
 
     async def locate(self, stream_id: str, budget: Budget) -> Partition:
         """The physical partition of the stream.
@@ -66,12 +69,10 @@ class PartitionMap:
             await self.renew(budget)
         if len(self._starts) == 1:
             return self._partitions[0]
-        place = self._places.get(stream_id)
-        if place is None:
-            try:  # it is arithmetic, but for what the SDK may have to read for it
-                place = await self._place(stream_id)
-            except (ThrottledError, TransientError):
-                place = await self._run(lambda: self._place(stream_id), budget)
+        if self._agrees:
+            place = effective_key(stream_id)
+        else:
+            place = self._places.get(stream_id) or await self._ask(stream_id, budget)
         return self._partitions[max(bisect_right(self._starts, place) - 1, 0)]
 
     async def renew(self, budget: Budget) -> None:
@@ -107,14 +108,33 @@ class PartitionMap:
             operation, partition=_METADATA, budget=budget, effort=Effort()
         )
 
-    async def _place(self, stream_id: str) -> str:
-        feed_range = await answered(
-            f"locating stream {stream_id}", self._container.feed_range_from_partition_key(stream_id)
-        )
+    async def _ask(self, stream_id: str, budget: Budget) -> str:
+        """The SDK's answer, which tells whether ours is the same; it takes a twentieth of the time.
+
+        It is another one where the container's keys are hashed in the way of before 2019.
+        """
+
+        async def place() -> str:
+            doing = f"locating stream {stream_id}"
+            found = await answered(doing, self._container.feed_range_from_partition_key(stream_id))
+            return str(found["Range"]["min"])
+
+        found = await self._run(place, budget)
         if len(self._places) >= _REMEMBERED:
             self._places.clear()
-        self._places[stream_id] = str(feed_range["Range"]["min"])
-        return self._places[stream_id]
+        self._places[stream_id] = found
+        self._agrees = effective_key(stream_id) == found
+        return found
+
+
+def effective_key(stream_id: str) -> str:
+    """The effective partition key of a stream: the hash by which streams are spread (version 2).
+
+    MurmurHash3 (128 bits, x64) over the value's type and content, the two highest bits cleared;
+    as the SDKs compute it.
+    """
+    hashed = mmh3.hash128(b"\x08" + stream_id.encode() + b"\xff", 0, x64arch=True)
+    return f"{hashed & _HASH_BITS:032X}"
 
 
 def range_ids(response: Any) -> dict[tuple[str, str], str]:  # noqa: ANN401 - as above

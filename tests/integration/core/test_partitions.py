@@ -1,0 +1,43 @@
+"""Where streams lie, as the real SDK tells it."""
+
+from __future__ import annotations
+
+from azure.cosmos.aio import DatabaseProxy
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.budget import Budget
+from core.gates import Gates
+from core.partitions import PartitionMap, effective_key
+from core.retrying import Retrier
+from tests.support import stream
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(name=st.text(max_size=80))
+async def test_our_hash_is_that_of_the_sdk(database: DatabaseProxy, name: str) -> None:
+    """For any text."""
+    container = database.get_container_client("events")
+
+    found = await container.feed_range_from_partition_key(name)
+
+    assert effective_key(name) == found["Range"]["min"]
+
+
+async def test_the_sdk_is_asked_once(database: DatabaseProxy) -> None:
+    """What it says tells that our own hash will do."""
+    container = database.get_container_client("events")
+    partitions = PartitionMap(container, Retrier(gates=Gates()))
+    asked: list[str] = []
+    ask = container.feed_range_from_partition_key
+
+    async def count(name: str) -> object:
+        asked.append(name)
+        return await ask(name)
+
+    container.feed_range_from_partition_key = count  # type: ignore[method-assign,assignment] # the case
+    found = [await partitions.locate(stream(number), Budget.of(20)) for number in range(200)]
+
+    assert len(asked) == 1
+    assert {each.id for each in found} == {"0", "1", "2", "3"}
+    assert len({(each.low, each.id) for each in found}) == 4
