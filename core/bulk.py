@@ -48,11 +48,12 @@ async def send_atomic(
     """Upsert documents of one stream, all or none.
 
     Raises:
-        CosmosError: It failed.
+        CosmosError: It failed, or the answer is none to these operations (TransientError).
     """
     body = b",".join(b'{"operationType":"Upsert","resourceBody":%b}' % each.body for each in writes)
-    await answered(
-        f"writing {len(writes)} events into stream {stream_id}",
+    doing = f"writing {len(writes)} events into stream {stream_id}"
+    results = await answered(
+        doing,
         container.execute_item_batch(
             _PLACEHOLDER,
             stream_id,
@@ -60,6 +61,7 @@ async def send_atomic(
             response_hook=lambda headers, _: on_charge(charge_of(headers)),
         ),
     )
+    _check_count(doing, results, writes)
 
 
 async def send_bulk(
@@ -94,9 +96,14 @@ async def send_bulk(
         results = [_read(each) for each in await answered(doing, _results(request, on_charge))]
     except (KeyError, TypeError, ValueError) as error:
         raise TransientError(f"While {doing}: the answer cannot be read ({error!r}).") from error
+    _check_count(doing, results, writes)
+    return results
+
+
+def _check_count(doing: str, results: Sequence[object], writes: Sequence[Write]) -> None:
+    """What was not acknowledged one by one must not count as written."""
     if len(results) != len(writes):
         raise TransientError(f"While {doing}: {len(results)} results came back.")
-    return results
 
 
 async def _results(

@@ -88,6 +88,7 @@ class Lane:
         finally:
             for each in under_way:
                 each.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
         raise_most_telling(failed)
 
     def _begin(self) -> asyncio.Task[None]:
@@ -130,23 +131,28 @@ class Lane:
         again: list[Stream] = []
         errors: list[CosmosError] = []
         for stream, result in zip(waiting, results, strict=True):
-            if result.status in _WRITTEN:
-                durable.append(stream.popleft())
-            elif result.status == _GONE:
+            if result.status == _GONE:
                 self.moved.append(stream)
+            elif result.status in _WRITTEN:
+                durable.append(self._pop(stream))
             elif isinstance(error := self._error(result), RefusedByCosmosError):
-                refused.append((stream.popleft(), error))
+                refused.append((self._pop(stream), error))
             else:
                 again.append(stream)
                 errors.append(error)
-        kept = {id(stream) for stream in (*again, *self.moved)}
-        self._ready.extend(each for each in waiting if each and id(each) not in kept)
-        self._changed.set()
         waiting[:] = again
+        self._changed.set()
         self._delivery.on_durable(durable)
         for write, error in refused:
             self._delivery.blame(write, error)
         return errors
+
+    def _pop(self, stream: Stream) -> Write:
+        """The stream's first write, which is dealt with; the next one may be sent."""
+        write = stream.popleft()
+        if stream:
+            self._ready.append(stream)
+        return write
 
     def _error(self, result: Result) -> CosmosError:
         doing = f"writing events into physical partition {self._partition.id}"

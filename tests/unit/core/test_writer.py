@@ -55,6 +55,9 @@ async def run(container: Any, writes: list[Write], clock: FakeTime, **options: A
     return effort
 
 
+DONE = [{"statusCode": 201}]
+
+
 def sdk_container(*answers: Any) -> Any:
     """The SDK's container client, mocked: each answer is returned or raised in turn."""
     container = create_autospec(ContainerProxy, instance=True)
@@ -65,7 +68,7 @@ def sdk_container(*answers: Any) -> Any:
 
 async def test_a_batch_is_one_call_of_the_sdk() -> None:
     """All operations are upserts into one logical partition."""
-    container = sdk_container([])
+    container = sdk_container(DONE * 2)
 
     await run(container, [write(1, 1), write(1, 2)], FakeTime())
 
@@ -100,7 +103,7 @@ async def test_a_batch_is_one_call_of_the_sdk() -> None:
 async def test_what_passes_by_itself_is_tried_again(failure: Exception, waited: float) -> None:
     """The same batch, after the wait that the failure calls for."""
     clock = FakeTime()
-    container = sdk_container(failure, [])
+    container = sdk_container(failure, DONE)
 
     effort = await run(container, [write(1, 1)], clock)
 
@@ -238,7 +241,7 @@ async def test_of_a_refused_batch_only_what_is_to_blame_is_left_out() -> None:
     refused: list[Write] = []
     durable: list[str] = []
     container = sdk_container(
-        batch_refusal(400, at=1, of=3), [], batch_refusal(413, at=0, of=1), []
+        batch_refusal(400, at=1, of=3), DONE, batch_refusal(413, at=0, of=1), DONE
     )
     writes = [write(1, 1), write(1, 2), write(1, 3)]
 
@@ -283,3 +286,14 @@ async def test_where_a_stream_lies_is_asked_again_when_the_answer_fails() -> Non
 
     assert failures == []
     assert len(container.documents) == 1
+
+
+@pytest.mark.parametrize("answer", [[], DONE * 2])
+async def test_an_answer_to_something_else_counts_as_none(answer: list[Any]) -> None:
+    """One result for each document; otherwise the batch is sent again."""
+    durable: list[str] = []
+    container = sdk_container(answer, DONE)
+
+    effort = await run(container, [write(1, 1)], FakeTime(), durable=durable)
+
+    assert (durable, effort.requests) == (["1"], 2)
