@@ -5,6 +5,7 @@ import typer
 from benchmarks.fanout import fanout
 from benchmarks.poison import poison
 from benchmarks.redelivery import redelivery
+from benchmarks.writing import writing
 
 app = typer.Typer(
     help="What is measured, each command against the embedded Cosmos DB.",
@@ -15,6 +16,7 @@ app = typer.Typer(
 app.command()(fanout)
 app.command()(poison)
 app.command()(redelivery)
+app.command()(writing)
 
 if __name__ == "__main__":
     app(prog_name="python -m benchmarks")

@@ -5,23 +5,31 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from local.demo.follows import Follow
 from local.trial.projections.followship import UNLUCKY
 
 TIME = "2026-01-02T03:04:05.000006Z"
 
 
-def followed(number: int, users: int, *, poison: bool = False) -> dict[str, Any]:
-    """The `number`th follow among so many users; poison is of somebody unlucky."""
-    follower = UUID(int=number % users, version=4)
-    target = (
-        UUID(f"{UNLUCKY}{number:024x}") if poison else UUID(int=(number * 7 + 1) % users, version=4)
-    )
+def followed(number: int, follow: Follow) -> dict[str, Any]:
+    """The event of a follow; the number makes its id."""
     return _event(
         f"follow-{number}",
-        f"followship-{follower}",
+        f"followship-{follow.follower}",
         "Followed",
-        {"user_id": str(follower), "to_follow": str(target)},
+        {"user_id": str(follow.follower), "to_follow": str(follow.followed)},
     )
+
+
+def among(number: int, users: int) -> Follow:
+    """The `number`th follow among so many users."""
+    follower, target = number % users, (number * 7 + 1) % users
+    return Follow(UUID(int=follower, version=4), UUID(int=target, version=4))
+
+
+def unlucky(number: int) -> Follow:
+    """A follow that the trial app cannot project."""
+    return Follow(UUID(int=number, version=4), UUID(f"{UNLUCKY}{number:024x}"))
 
 
 def announced(station: str, listeners: int, times: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmarks.cosmos import account
-from benchmarks.events import followed
+from benchmarks.events import among, followed, unlucky
 from benchmarks.output import JsonOption, show
 from core.application import Application
 from local.trial import projections
@@ -69,10 +69,9 @@ async def _run(application: Application, nth: int, batches: int, *, poisoned: bo
     begun = time.perf_counter()
     for batch in range(batches):
         first = (nth * batches + batch) * _SIZE
-        bad = first if poisoned and batch % _EVERY == 0 else None
-        documents = [
-            followed(each, 1_000, poison=each == bad) for each in range(first, first + _SIZE)
-        ]
-        outcome = await application.project("followship", documents)
+        healthy = [followed(each, among(each, 1_000)) for each in range(first + 1, first + _SIZE)]
+        poison = poisoned and batch % _EVERY == 0
+        bad = followed(first, unlucky(first) if poison else among(first, 1_000))
+        outcome = await application.project("followship", [bad, *healthy])
         done += outcome.derived
     return done / (time.perf_counter() - begun)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmarks.cosmos import account
-from benchmarks.events import announced, followed
+from benchmarks.events import among, announced, followed
 from benchmarks.output import JsonOption, show
 from core.application import Application
 from core.errors import BudgetSpentError
@@ -35,7 +35,7 @@ def redelivery(
 
 async def _measure(fan_out: int, json_file: Path | None) -> None:
     logging.disable(logging.WARNING)
-    small = [followed(number, 5_000) for number in range(2_000)]
+    small = [followed(number, among(number, 5_000)) for number in range(2_000)]
     large = [announced("a", fan_out // 100, 100)]
     runs = [
         await _run(f"{what}, {where}", module, batch, budget, other=where == "another process")

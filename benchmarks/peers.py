@@ -1,0 +1,220 @@
+"""Ways of writing the same documents: ours, and what people would use instead."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import subprocess
+import tempfile
+import time
+from collections import deque
+from dataclasses import dataclass
+from email.utils import formatdate
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import aiohttp
+
+from core.budget import Budget
+from core.delivery import Delivery
+from core.gates import Gates
+from core.partitions import PartitionMap
+from core.retrying import Effort, Retrier
+from core.writer import Bulk, Writer
+from local.cosmos import WELL_KNOWN_KEY
+from local.cosmos.auth import signature
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from azure.cosmos.aio import ContainerProxy
+
+    from core.outputs import Write
+
+JAVASCRIPT = Path(__file__).parent / "javascript"
+_HOUR = 3_600.0
+_AT_ONCE = 16
+"""Requests that the plain client has on their way: as many as ours, over four partitions."""
+
+_SIGNED = ("authorization", "x-ms-date", "x-ms-cosmos-intended-collection-rid")
+
+
+@dataclass(frozen=True)
+class Target:
+    """A fresh container.
+
+    Attributes:
+        endpoint: Of the account.
+        database: Its name.
+        container: As the engine opens it.
+        plain: The same, as the SDK opens it if it is told nothing.
+        spare: Another fresh one, to try things in.
+    """
+
+    endpoint: str
+    database: str
+    container: ContainerProxy
+    plain: ContainerProxy
+    spare: ContainerProxy
+
+    @property
+    def name(self) -> str:
+        """Of the container."""
+        return str(self.container.id)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds on the clock and of the writing process's processor."""
+
+    seconds: float
+    processor: float
+
+
+async def ours(target: Target, writes: Sequence[Write]) -> Spent:
+    """The engine's writer."""
+    return await _timed(_write(target.container, writes, bulk=True))
+
+
+async def ours_by_stream(target: Target, writes: Sequence[Write]) -> Spent:
+    """The engine's writer with COSMOS_BULK=off."""
+    return await _timed(_write(target.container, writes, bulk=False))
+
+
+async def one_by_one(target: Target, writes: Sequence[Write]) -> Spent:
+    """`upsert_item`, each awaited before the next."""
+    documents = [json.loads(each.body) for each in writes]
+
+    async def work() -> None:
+        for document in documents:
+            await target.plain.upsert_item(document)
+
+    return await _timed(work())
+
+
+async def gathered(target: Target, writes: Sequence[Write]) -> Spent:
+    """`upsert_item`, 50 at once."""
+    waiting = iter([json.loads(each.body) for each in writes])
+
+    async def work() -> None:
+        for document in waiting:
+            await target.plain.upsert_item(document)
+
+    async def all_of_it() -> None:
+        await asyncio.gather(*(work() for _ in range(50)))
+
+    return await _timed(all_of_it())
+
+
+async def javascript(target: Target, writes: Sequence[Write]) -> Spent:
+    """`executeBulkOperations` of the JavaScript SDK, in Node.js."""
+    with tempfile.NamedTemporaryFile("wb", suffix=".json") as file:
+        file.write(b"[%b]" % b",".join(each.body for each in writes))
+        file.flush()
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [
+                *("node", "bulk.mjs", target.endpoint, WELL_KNOWN_KEY),
+                *(target.database, target.name, file.name),
+            ],
+            cwd=JAVASCRIPT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    return Spent(**json.loads(done.stdout))
+
+
+async def wire(target: Target, writes: Sequence[Write]) -> Spent:
+    """Plain aiohttp posting the requests that ours sends, serialised before the clock starts."""
+    recording = _Recording(target.spare)
+    await _write(recording, writes, bulk=True)
+    path = f"dbs/{target.database}/colls/{target.name}/docs"
+    waiting = deque((_signed(path, headers), body) for headers, body in recording.requests)
+    url = f"{target.endpoint}{path}"
+
+    async def work(session: aiohttp.ClientSession) -> None:
+        while waiting:
+            headers, body = waiting.popleft()
+            async with session.post(url, headers=headers, data=body) as response:
+                response.raise_for_status()
+                await response.json(content_type=None)
+
+    async def all_of_it() -> None:
+        async with aiohttp.ClientSession() as session:
+            await asyncio.gather(*(work(session) for _ in range(_AT_ONCE)))
+
+    return await _timed(all_of_it())
+
+
+PEERS: dict[str, Callable[[Target, Sequence[Write]], Awaitable[Spent]]] = {
+    "ours": ours,
+    "ours, COSMOS_BULK=off": ours_by_stream,
+    "upsert_item one by one": one_by_one,
+    "upsert_item, gather of 50": gathered,
+    "JavaScript bulk": javascript,
+    "plain aiohttp (the wire)": wire,
+}
+
+
+class _Recording:
+    """Our requests, kept as they go out."""
+
+    def __init__(self, container: ContainerProxy) -> None:
+        self._container = container
+        self.requests: list[tuple[dict[str, str], bytes]] = []
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the container has
+        return getattr(self._container, name)
+
+    async def execute_item_batch(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as above
+        hook = options.pop("raw_request_hook")
+
+        def keep(request: Any) -> None:  # noqa: ANN401 - azure-core's
+            hook(request)
+            sent = request.http_request
+            self.requests.append((dict(sent.headers), sent.data))
+
+        return await self._container.execute_item_batch(
+            *arguments, raw_request_hook=keep, **options
+        )
+
+
+async def _write(container: Any, writes: Sequence[Write], *, bulk: bool) -> None:  # noqa: ANN401 - may be a recording
+    retrier = Retrier(gates=Gates())
+    writer = Writer(
+        container=container,
+        partitions=PartitionMap(container, retrier),
+        retrier=retrier,
+        bulk=Bulk(on=bulk),
+    )
+    delivery = Delivery(
+        budget=Budget.of(_HOUR),
+        effort=Effort(),
+        on_durable=lambda _: None,
+        on_refused=lambda _, error: _fail(error),
+    )
+    await writer.write(writes, delivery)
+
+
+def _fail(error: Exception) -> None:
+    raise error
+
+
+def _signed(path: str, headers: dict[str, str]) -> dict[str, str]:
+    date = formatdate(usegmt=True)
+    sign = signature(base64.b64decode(WELL_KNOWN_KEY), "POST", f"/{path}", date)
+    kept = {name: each for name, each in headers.items() if name.lower() not in _SIGNED}
+    return {
+        **kept,
+        "x-ms-date": date,
+        "authorization": quote(f"type=master&ver=1.0&sig={sign}", safe=""),
+    }
+
+
+async def _timed(work: Awaitable[None]) -> Spent:
+    begun, processor = time.perf_counter(), time.process_time()
+    await work
+    return Spent(time.perf_counter() - begun, time.process_time() - processor)

@@ -1,0 +1,118 @@
+"""`python -m benchmarks writing`: our writer beside what people would use instead."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+from statistics import median
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from azure.cosmos import PartitionKey
+from azure.cosmos.aio import CosmosClient
+
+from benchmarks.cosmos import account
+from benchmarks.output import JsonOption, show
+from benchmarks.peers import JAVASCRIPT, PEERS, Spent, Target
+from benchmarks.workloads import WORKLOADS
+from core.containers import containers
+from core.settings import Settings
+from local.cosmos import WELL_KNOWN_KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from azure.cosmos.aio import ContainerProxy, DatabaseProxy
+
+    from core.outputs import Write
+
+_SLOW = {"upsert_item one by one", "upsert_item, gather of 50", "ours, COSMOS_BULK=off"}
+
+
+def writing(
+    documents: Annotated[int, typer.Option(min=1_000, help="Documents in a run.")] = 20_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Runs of each, in turn.")] = 5,
+    json_file: JsonOption = None,
+) -> None:
+    """Write the same derived events in six ways, in turn, into fresh containers.
+
+    The slow ways get a tenth of the documents; all figures are for one document.
+    """
+    _install()
+    runs = asyncio.run(_measure(documents, rounds))
+    for name, spent in runs.items():
+        show(f"{name}: {documents:,} documents, {rounds} rounds, medians", _rows(spent), None)
+    if json_file is not None:
+        figures = {name: _rows(spent) for name, spent in runs.items()}
+        json_file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+
+
+async def _measure(documents: int, rounds: int) -> dict[str, dict[str, list[Spent]]]:
+    """What each way spent on one document, by workload and way."""
+    found: dict[str, dict[str, list[Spent]]] = {}
+    for name, workload in WORKLOADS.items():
+        writes = workload(documents)
+        found[name] = {peer: [] for peer in PEERS}
+        async with account() as (environ, database):
+            for _ in range(rounds):
+                for peer, spent in found[name].items():
+                    few = writes[: len(writes) // 10] if peer in _SLOW else writes
+                    spent.append(await _once(peer, Settings.read(environ), database, few))
+    return found
+
+
+async def _once(
+    peer: str, settings: Settings, database: DatabaseProxy, writes: Sequence[Write]
+) -> Spent:
+    endpoint = settings.require_connection().endpoint
+    container = await _fresh(database, settings, "target")
+    spare = await _fresh(database, settings, "spare")
+    async with CosmosClient(endpoint, WELL_KNOWN_KEY) as sdk:
+        plain = sdk.get_database_client(settings.database).get_container_client("target")
+        await plain.read()
+        target = Target(endpoint, settings.database, container, plain, spare)
+        spent = await PEERS[peer](target, writes)
+    for each in (container, spare):
+        await database.delete_container(each)
+    return Spent(spent.seconds / len(writes), spent.processor / len(writes))
+
+
+async def _fresh(database: DatabaseProxy, settings: Settings, name: str) -> ContainerProxy:
+    definition = containers(settings)[0]
+    found: ContainerProxy = await database.create_container(
+        name, PartitionKey(definition.partition_key), indexing_policy=definition.indexing_policy
+    )
+    await found.read()
+    return found
+
+
+def _rows(spent: dict[str, list[Spent]]) -> list[dict[str, Any]]:
+    """A figure for each way; ratios to ours, of medians."""
+    mine = [each.seconds for each in spent["ours"]]
+    processor = [each.processor for each in spent["ours"]]
+    return [
+        {
+            "run": name,
+            "documents_a_second": round(1 / median(each.seconds for each in found)),
+            "least": round(1 / max(each.seconds for each in found)),
+            "most": round(1 / min(each.seconds for each in found)),
+            "processor_us_a_document": round(median(each.processor for each in found) * 1e6, 1),
+            "ours_is_faster": round(median(each.seconds for each in found) / median(mine), 2),
+            "ours_spends_less": round(
+                median(each.processor for each in found) / median(processor), 2
+            ),
+        }
+        for name, found in spent.items()
+    ]
+
+
+def _install() -> None:
+    """The JavaScript SDK, for comparison only."""
+    if not (JAVASCRIPT / "node_modules").exists():
+        subprocess.run(  # noqa: S603 - a fixed command
+            [shutil.which("npm") or "npm", "ci", "--silent", "--no-audit"],
+            cwd=JAVASCRIPT,
+            check=True,
+        )
