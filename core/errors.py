@@ -14,7 +14,9 @@ EngineError
 │   ├── InvalidEventError      the document is no valid event
 │   ├── ProjectionFailedError  the projection raised
 │   ├── InvalidOutputError     the projection emitted what it may not
-│   └── HopLimitError          too many projections lie behind the event
+│   ├── HopLimitError          too many projections lie behind the event
+│   └── HeldUpError            an earlier event of its stream is parked
+├── BlockedError               an event stops its line
 ├── CosmosError                Cosmos DB answered, or failed to
 │   ├── ThrottledError         wait as told, then again
 │   ├── TransientError         again with backoff
@@ -22,6 +24,7 @@ EngineError
 │   ├── ConflictError          a document with this id is there already
 │   ├── NotFoundError          the document is not there
 │   └── RefusedByCosmosError   the request itself was not acceptable
+├── LeaseError                 a lease or an answer of the feed is not as documented
 └── BudgetSpentError           the invocation's time ran out before the work did
 """
 
