@@ -25,6 +25,14 @@ ResultT = TypeVar("ResultT")
 DATABASE = "projections"
 FUNCTION_KEY = "demo"
 
+_NAMES = {
+    "CosmosDatabase": DATABASE,
+    "EventsContainer": "events",
+    "LeasesContainer": "leases",
+    "DeadLettersContainer": "deadletters",
+}
+"""Whatever the settings of this machine call them."""
+
 _WATCH_SECONDS = 0.1
 _LEASE_EXPIRATION = 5.0
 """Seconds after which the leases of a killed host are taken over; Azure's are 60."""
@@ -85,7 +93,7 @@ class Stage:
             ),
             probe=f"http://127.0.0.1:{port}/api/health",
             log=setup.folder / f"host-{nth}.log",
-            environ={**setup.environ, "CosmosDatabase": DATABASE},
+            environ={**setup.environ, **_NAMES},
         )
 
     async def __aenter__(self) -> Self:

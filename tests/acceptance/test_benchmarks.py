@@ -1,0 +1,55 @@
+"""The benchmarks run, and what they print is made of what happened."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.workloads import WORKLOADS
+
+ROOT = Path(__file__).parents[2]
+
+
+def measured(folder: Path, *arguments: str) -> list[dict[str, Any]]:
+    figures = folder / "figures.json"
+    done = subprocess.run(  # noqa: S603 - our own commands
+        [sys.executable, "-m", "benchmarks", *arguments, "--json", str(figures)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found: list[dict[str, Any]] = json.loads(figures.read_text(encoding="utf-8"))
+    return found
+
+
+def test_poison_is_measured_beside_its_absence(tmp_path: Path) -> None:
+    """Two runs, the healthy one first."""
+    without, poisoned = measured(tmp_path, "poison", "--rounds", "1", "--batches", "10")
+
+    assert without["of_healthy"] == 1.0
+    assert poisoned["events_a_second"] > 0
+
+
+@pytest.mark.timeout(120)
+def test_a_fan_out_is_checked_whole(tmp_path: Path) -> None:
+    """Every derived event, in each run."""
+    runs = measured(tmp_path, "fanout", "--events", "2000", "--times", "10", "--kills", "0")
+
+    assert [each["exact"] for each in runs] == [True, True, True]
+    assert all(each["host_memory_mb"] > 0 for each in runs)
+
+
+@pytest.mark.parametrize(("name", "streams"), [("spread", 1_000), ("hot", 1), ("real", 253)])
+def test_workloads_are_what_they_are_called(name: str, streams: int) -> None:
+    """By how many streams they are spread over."""
+    writes = WORKLOADS[name](1_000)
+
+    assert len({each.stream_id for each in writes}) == streams
+    assert len({each.id for each in writes}) == len(writes) >= 999
