@@ -35,12 +35,12 @@ def redelivery(
 
 async def _measure(fan_out: int, json_file: Path | None) -> None:
     logging.disable(logging.WARNING)
-    small = [followed(number, among(number, 5_000)) for number in range(2_000)]
+    small = [followed(number, among(number, 5_000)) for number in range(20_000)]
     large = [announced("a", fan_out // 100, 100)]
     runs = [
         await _run(f"{what}, {where}", module, batch, budget, other=where == "another process")
         for what, module, batch, budget in (
-            ("2,000 events", "followship", small, 1.0),
+            ("20,000 events", "followship", small, 1.0),
             (f"one to {fan_out:,}", "announcements", large, 5.0),
         )
         for where in ("same process", "another process")
