@@ -11,7 +11,7 @@ from core.cosmos import opened_client
 from core.provisioning import provision
 from core.settings import Settings
 from local.cosmos import WELL_KNOWN_KEY
-from local.demo.processes import Process, free_port
+from local.stage.processes import Process, free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from local.demo.follows import Follow
+from local.stage.follows import Follow
 from local.trial.projections.followship import UNLUCKY
 
 TIME = "2026-01-02T03:04:05.000006Z"

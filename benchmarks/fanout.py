@@ -16,15 +16,15 @@ import local.trial
 from benchmarks.events import announced
 from benchmarks.output import JsonOption, show
 from local.cosmos import WELL_KNOWN_KEY
-from local.demo.client import Client
-from local.demo.play import catch_up
-from local.demo.progress import Progress
-from local.demo.stage import DATABASE, FUNCTION_KEY, Setup, Stage
+from local.stage.client import Client
+from local.stage.lag import catch_up
+from local.stage.progress import Progress
+from local.stage.stage import DATABASE, FUNCTION_KEY, Setup, Stage
 
 if TYPE_CHECKING:
     from azure.cosmos.aio import ContainerProxy
 
-    from local.demo.progress import Advance
+    from local.stage.progress import Advance
 
 _UNINTERRUPTED = 86_400.0
 _APP = Path(local.trial.__file__).parent

@@ -10,8 +10,7 @@ from core.derivation import derive
 from core.fanouts import FanOut
 from core.outputs import Write
 from core.registry import Registry
-from local.demo.command import POLBLOGS
-from local.demo.follows import Follow, read_follows
+from local.stage.follows import POLBLOGS, Follow, read_follows
 from local.trial import projections
 
 if TYPE_CHECKING:

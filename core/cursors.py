@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.cosmos import listed
 from core.errors import NotFoundError
 from core.ids import CURSOR_PREFIX, cursor_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from azure.cosmos.aio import ContainerProxy
 
     from core.budget import Budget
     from core.fanouts import FanOut
     from core.retrying import Retrier
+
+ResultT = TypeVar("ResultT")
 
 _PARTITION = "leases"
 _KEPT_SECONDS = 30 * 24 * 3600
@@ -96,17 +98,12 @@ class Cursors:
             CosmosError: Retrying cannot help.
         """
         cursor = Cursor.of(fan_out)
-        try:
-            found = await self.retrier.request(
-                f"reading the cursor of event {cursor.event_id}",
-                lambda: self.container.read_item(cursor.id, cursor.id),
-                partition=_PARTITION,
-                budget=budget,
-                absent=NotFoundError,
-            )
-        except NotFoundError:
-            return None
-        return _read(found)
+        found = await self._unless_absent(
+            f"reading the cursor of event {cursor.event_id}",
+            lambda: self.container.read_item(cursor.id, cursor.id),
+            budget,
+        )
+        return None if found is None else _read(found)
 
     async def save(self, fan_out: FanOut, budget: Budget) -> None:
         """Note that everything that was drawn so far is durable.
@@ -132,16 +129,21 @@ class Cursors:
             CosmosError: Retrying cannot help.
         """
         cursor = Cursor.of(fan_out)
+        await self._unless_absent(
+            f"removing the cursor of event {cursor.event_id}",
+            lambda: self.container.delete_item(cursor.id, cursor.id),
+            budget,
+        )
+
+    async def _unless_absent(
+        self, doing: str, send: Callable[[], Awaitable[ResultT]], budget: Budget
+    ) -> ResultT | None:
         try:
-            await self.retrier.request(
-                f"removing the cursor of event {cursor.event_id}",
-                lambda: self.container.delete_item(cursor.id, cursor.id),
-                partition=_PARTITION,
-                budget=budget,
-                absent=NotFoundError,
+            return await self.retrier.request(
+                doing, send, partition=_PARTITION, budget=budget, absent=NotFoundError
             )
         except NotFoundError:
-            return
+            return None
 
 
 def _read(document: Mapping[str, Any]) -> Cursor:

@@ -198,6 +198,7 @@ def test_one_module_tries_again() -> None:
         ("local/host", ("core", "projections", "admin", "local.cosmos")),
         ("admin", ("local", "benchmarks", "tests")),
         ("local", ("benchmarks", "tests")),
+        ("local/stage", ("local.demo", "local.chaos")),
     ],
 )
 def test_packages_do_not_know_each_other(importer: str, forbidden: tuple[str, ...]) -> None:

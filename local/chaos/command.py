@@ -13,13 +13,12 @@ import typer
 from rich.console import Console
 
 from local.chaos.play import Script, play
-from local.demo.client import ApplicationError
-from local.demo.command import POLBLOGS
-from local.demo.follows import FollowFileError, read_follows
-from local.demo.processes import ProcessError
-from local.demo.progress import Progress
-from local.demo.stage import Setup, Stage
 from local.signals import cancel_on_signals
+from local.stage.client import ApplicationError
+from local.stage.follows import POLBLOGS, FollowFileError, read_follows
+from local.stage.processes import ProcessError
+from local.stage.progress import Progress
+from local.stage.stage import Setup, Stage
 
 if TYPE_CHECKING:
     from local.chaos.report import Report

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from local.chaos.schedule import Act
-    from local.demo.stage import Stage
+    from local.stage.stage import Stage
 
 ResultT = TypeVar("ResultT")
 

@@ -20,19 +20,19 @@ from local.chaos.havoc import Havoc
 from local.chaos.report import Report
 from local.chaos.schedule import planted, schedule
 from local.cosmos import WELL_KNOWN_KEY
-from local.demo.client import Client
-from local.demo.follows import Follow
-from local.demo.play import catch_up
-from local.demo.processes import peak_memory
-from local.demo.stage import DATABASE, FUNCTION_KEY
-from local.demo.verdict import Expected
+from local.stage.client import Client
+from local.stage.follows import Follow
+from local.stage.lag import catch_up
+from local.stage.processes import peak_memory
+from local.stage.stage import DATABASE, FUNCTION_KEY
+from local.stage.verdict import Expected
 from local.trial.projections.followship import UNLUCKY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from local.demo.progress import Progress
-    from local.demo.stage import Stage
+    from local.stage.progress import Progress
+    from local.stage.stage import Stage
 
 _CONCURRENCY = 32
 _POISON = 40

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from local.demo.report import figures
+from local.stage.figures import figures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

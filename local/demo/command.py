@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from local.demo.client import ApplicationError
-from local.demo.follows import Follow, FollowFileError, read_follows
 from local.demo.play import Mishaps, play
-from local.demo.processes import ProcessError
-from local.demo.progress import Progress
-from local.demo.stage import Setup, Stage
 from local.signals import cancel_on_signals
+from local.stage.client import ApplicationError
+from local.stage.follows import POLBLOGS, Follow, FollowFileError, read_follows
+from local.stage.processes import ProcessError
+from local.stage.progress import Progress
+from local.stage.stage import Setup, Stage
 
 if TYPE_CHECKING:
     from local.demo.report import Report
-
-POLBLOGS = Path(__file__).parent.parent / "data" / "polblogs.tsv.gz"
 
 
 def demo(  # noqa: PLR0917 - one parameter for each option

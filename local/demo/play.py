@@ -8,21 +8,20 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from local.demo.client import ApplicationError, Client
-from local.demo.processes import peak_memory
 from local.demo.report import Report
-from local.demo.stage import FUNCTION_KEY, Stage
-from local.demo.verdict import Expected
+from local.stage.client import Client
+from local.stage.lag import catch_up, checkpoints_of
+from local.stage.processes import peak_memory
+from local.stage.stage import FUNCTION_KEY, Stage
+from local.stage.verdict import Expected
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from local.demo.follows import Follow
-    from local.demo.progress import Progress
+    from local.stage.follows import Follow
+    from local.stage.progress import Progress
 
 _CONCURRENCY = 32
-_POLL_SECONDS = 0.25
-_PATIENCE = 120.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,43 +98,6 @@ async def _replay(
 
         await client.follow_all(follows, note)
         await asyncio.gather(*happening)
-
-
-async def catch_up(client: Client, progress: Progress) -> list[dict[str, Any]]:
-    """Wait until all leases are caught up and stay so from one look to the next.
-
-    One look is not enough: what one lease's last batch derived may lie in the partition of
-    another lease that was looked at before.
-
-    Raises:
-        ApplicationError: No checkpoint has moved for two minutes.
-    """
-    before: dict[str, str | None] | None = None
-    seen: dict[str, str | None] = {}
-    moved = time.monotonic()
-    with progress.spinner("Waiting for the projections") as show:
-        while True:
-            projections = await client.projections()
-            checkpoints = checkpoints_of(projections)
-            caught_up = all(each["caught_up"] for each in projections)
-            if caught_up and checkpoints == before:
-                return projections
-            before = checkpoints if caught_up else None
-            if checkpoints != seen:
-                seen, moved = checkpoints, time.monotonic()
-            if time.monotonic() - moved > _PATIENCE:
-                raise ApplicationError(f"The projections do not catch up: {projections}.")
-            show(sum(each["lag_transactions"] or 0 for each in projections))
-            await asyncio.sleep(_POLL_SECONDS)
-
-
-def checkpoints_of(projections: Sequence[dict[str, Any]]) -> dict[str, str | None]:
-    """The checkpoint of every lease."""
-    return {
-        lease["id"]: lease["checkpoint"]
-        for projection in projections
-        for lease in projection["leases"]
-    }
 
 
 async def _report(

@@ -17,7 +17,7 @@ from urllib.error import HTTPError
 import pytest
 
 from local.cosmos import WELL_KNOWN_KEY
-from local.demo.processes import free_port
+from local.stage.processes import free_port
 from tests.support import attempts
 
 ROOT = Path(__file__).parents[2]

@@ -26,7 +26,7 @@ import projections
 from core.openapi import describe
 from core.registry import Registry
 from local.cosmos import WELL_KNOWN_KEY
-from local.demo.processes import free_port
+from local.stage.processes import free_port
 from tests.support import attempts
 
 ROOT = Path(__file__).parents[2]

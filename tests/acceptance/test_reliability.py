@@ -25,8 +25,8 @@ from core.triggers import register_triggers
 from local import trial
 from local.chaos.schedule import planted, schedule
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos
-from local.demo.stage import FUNCTION_KEY, Setup, Stage
 from local.host import HostOptions, TriggerHost
+from local.stage.stage import FUNCTION_KEY, Setup, Stage
 from local.trial import projections as trial_projections
 from tests.support import TIME, followed, stream, until, user
 

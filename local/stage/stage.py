@@ -12,8 +12,8 @@ import aiohttp
 from azure.cosmos.aio import CosmosClient
 
 from local.cosmos import WELL_KNOWN_KEY
-from local.demo.processes import Process, ProcessError, free_port
-from local.demo.verdict import Stored
+from local.stage.processes import Process, ProcessError, free_port
+from local.stage.verdict import Stored
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping

@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 
-from local.demo.follows import Follow
-from local.demo.verdict import Expected, Stored
+from local.stage.follows import Follow
+from local.stage.verdict import Expected, Stored
 
 A, B, C = (UUID(int=number) for number in (1, 2, 3))
 FOLLOWS = [Follow(A, B), Follow(A, B), Follow(C, B), Follow(C, C)]

@@ -1,4 +1,4 @@
-"""The demo as a client of the application: over HTTP, as any other."""
+"""A client of the application: over HTTP, as any other."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from local.demo.follows import Follow
+    from local.stage.follows import Follow
 
 _PATIENCE = 120.0
 """Seconds that one request is tried again while a host is away or the account is throttled."""

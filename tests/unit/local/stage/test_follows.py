@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from local.demo.follows import Follow, FollowFileError, read_follows, user_id
+from local.stage.follows import Follow, FollowFileError, read_follows, user_id
 
 A = UUID("11111111-1111-4111-8111-111111111111")
 B = UUID("22222222-2222-4222-8222-222222222222")

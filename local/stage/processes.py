@@ -1,4 +1,4 @@
-"""The demo's processes: each started for real, waited for until ready, and stopped cleanly."""
+"""Processes: each started for real, waited for until ready, and stopped cleanly."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Process:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C is for the demo, which stops its processes itself
+                start_new_session=True,  # Ctrl-C is for us, who stop it ourselves
             )
         try:
             await asyncio.wait_for(self._until_ready(), _READY_SECONDS)

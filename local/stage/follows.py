@@ -6,12 +6,15 @@ import csv
 import gzip
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
+
+POLBLOGS = Path(__file__).parent.parent / "data" / "polblogs.tsv.gz"
+"""The graph that comes with the project."""
 
 _USERS = UUID("0c7f9f0a-5d0c-5c55-9a55-7f2f4a1c9b10")
 _GZIP = b"\x1f\x8b"

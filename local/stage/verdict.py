@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from uuid import UUID
 
-    from local.demo.follows import Follow
+    from local.stage.follows import Follow
 
 Pair = tuple[str, str]
 
@@ -57,7 +57,7 @@ class Stored:
     was_followed: Counter[Pair] = field(default_factory=Counter)
 
     def add(self, document: Mapping[str, Any]) -> None:
-        """Count one event document."""
+        """Count one event document; chaos plants some of an older form, which say `target`."""
         data = document["data"]
         if document["type"] == "Followed":
             self.followed[data["user_id"], data.get("to_follow") or data["target"]] += 1

@@ -1,0 +1,1 @@
+"""What demo, chaos and benchmarks play on: processes, a client, graphs, and the comparison."""
