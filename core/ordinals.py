@@ -10,7 +10,7 @@ _KEY_BYTES, _COUNT_BYTES = 8, 4
 
 
 class Ordinals:
-    """Counts by type and stream in 25 bytes or less for each, so that a million take little.
+    """Counts by type and stream in 18 to 36 bytes for each, so that a million take little.
 
     A dictionary would take two hundred. It is a hash table with open addressing (Knuth, The Art
     of Computer Programming, volume 3, section 6.4); its keys are 64 bits of a BLAKE2 digest that
