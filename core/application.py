@@ -13,7 +13,7 @@ from core.commands import read_command
 from core.cosmos import answered
 from core.engine import Engine
 from core.entities import fold
-from core.errors import InvalidEventError, UnknownNameError
+from core.errors import InvalidEventError, SettingError, UnknownNameError
 from core.events import Envelope, read_event
 from core.names import stream_id
 from core.registry import Registry
@@ -64,10 +64,13 @@ class Application:
         """The settings.
 
         Raises:
-            SettingError: One cannot be read.
+            SettingError: One cannot be read, or is about a projection that does not exist.
         """
         if self._settings is None:
-            self._settings = Settings.read(self._environ)
+            settings = Settings.read(self._environ)
+            for name in settings.ceilings.keys() - self.registry.projections:
+                raise SettingError("RequestUnitCeilings", f"there is no projection {name!r}.")
+            self._settings = settings
         return self._settings
 
     @property

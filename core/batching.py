@@ -1,4 +1,4 @@
-"""How writes are packed: transactional batches, one logical partition each."""
+"""How writes are packed: those of one stream together, or the next ones of many streams."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from core.outputs import Write
 
 MAX_OPERATIONS = 100
-"""Operations in a transactional batch (Azure Cosmos DB service quotas)."""
+"""Operations in one request of either form (Azure Cosmos DB service quotas)."""
 
 MAX_BYTES = 2 * 1024 * 1024 - 8 * 1024
 """Bytes of a batch's operations: the service's 2 MB for a request, less room for the frame."""
@@ -26,25 +26,15 @@ LOOSE = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Batch:
-    """Writes into one stream that succeed or fail together, in order."""
-
-    stream_id: str
-    writes: tuple[Write, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How writes are to be sent; streams in the order of their appearance.
+    """The writes of each stream in their order; streams in the order of their appearance.
 
     Attributes:
-        batched: For each stream that has many, transactional batches to be sent one after the
-            other. Each has at most 100 operations and stays under 2 MB.
-        loose: The writes of each of the other streams, to be sent one after the other, but
-            together with those of other streams.
+        batched: Of streams that have many: transactional batches, one after the other.
+        loose: Of the others: one after the other, but together with those of other streams.
     """
 
-    batched: list[list[Batch]]
+    batched: list[deque[Write]]
     loose: list[deque[Write]]
 
 
@@ -57,36 +47,24 @@ def plan(writes: Iterable[Write], *, bulk: bool) -> Plan:
     for write in writes:
         streams.setdefault(write.stream_id, {}).setdefault(write.id, write)
     least = LOOSE if bulk else 0
+    queues = [deque(each.values()) for each in streams.values()]
     return Plan(
-        batched=[
-            list(_batches(stream, each.values()))
-            for stream, each in streams.items()
-            if len(each) >= least
-        ],
-        loose=[deque(each.values()) for each in streams.values() if len(each) < least],
+        batched=[each for each in queues if len(each) >= least],
+        loose=[each for each in queues if len(each) < least],
     )
 
 
-def fitting(streams: Iterable[deque[Write]]) -> int:
-    """Of how many streams the next writes fit into one request of the bulk form; at least one."""
+def fitting(writes: Iterable[Write], most: int = MAX_OPERATIONS) -> int:
+    """How many of the writes fit into one request, in their order; at least one.
+
+    Args:
+        writes: One or more.
+        most: Operations; a request takes up to 100 and stays under 2 MB.
+    """
     size = count = 0
-    for stream in islice(streams, MAX_OPERATIONS):
-        size += len(stream[0].body) + len(stream[0].stream_id) + OPERATION_BYTES
+    for write in islice(writes, min(most, MAX_OPERATIONS)):
+        size += len(write.body) + len(write.stream_id) + OPERATION_BYTES
         if count and size > MAX_BYTES:
             break
         count += 1
     return count
-
-
-def _batches(stream_id: str, writes: Iterable[Write]) -> Iterator[Batch]:
-    chunk: list[Write] = []
-    size = 0
-    for write in writes:
-        cost = len(write.body) + OPERATION_BYTES
-        if chunk and (len(chunk) == MAX_OPERATIONS or size + cost > MAX_BYTES):
-            yield Batch(stream_id=stream_id, writes=tuple(chunk))
-            chunk, size = [], 0
-        chunk.append(write)
-        size += cost
-    if chunk:
-        yield Batch(stream_id=stream_id, writes=tuple(chunk))

@@ -33,10 +33,6 @@ class Delivery:
     on_durable: Callable[[Sequence[Write]], None]
     on_refused: Callable[[Write, RefusedByCosmosError], None]
 
-    def charge(self, request_units: float) -> None:
-        """Note what a request cost."""
-        self.effort.charge += request_units
-
     def blame(self, write: Write, error: RefusedByCosmosError) -> None:
         """Tell of a write that was refused by itself.
 

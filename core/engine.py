@@ -11,7 +11,7 @@ from core.cursors import Cursors
 from core.deadletters import DeadLetters
 from core.errors import BudgetSpentError
 from core.feed import Feed
-from core.gates import Gates
+from core.gates import Ceilings, Gates
 from core.partitions import PartitionMap
 from core.pipeline import Pipeline
 from core.retrying import Effort, Retrier
@@ -78,6 +78,7 @@ class Engine:
                 retrier=retrier,
                 slots=asyncio.Semaphore(settings.concurrency),
                 bulk=Bulk(on=settings.bulk),
+                ceilings=Ceilings(settings.ceilings),
             ),
             cursors=Cursors(container=leases, retrier=retrier),
         )
@@ -99,7 +100,9 @@ class Engine:
             BudgetSpentError: Time ran out.
             CosmosError: Retrying cannot help.
         """
-        work = self.retrier.run(operation, partition="reads", budget=budget, effort=Effort())
+        work = self.retrier.run(
+            lambda _: operation(), partition="reads", budget=budget, effort=Effort()
+        )
         try:
             return await asyncio.wait_for(work, budget.remaining())
         except asyncio.TimeoutError:

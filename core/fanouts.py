@@ -81,6 +81,11 @@ class FanOut:
         return self._poison(error)
 
     @property
+    def name(self) -> str:
+        """Of the projection."""
+        return self.projection.name
+
+    @property
     def fingerprint(self) -> str:
         """Of all that was drawn so far: types, streams and fields, in their order."""
         return self._trace.hexdigest()

@@ -10,7 +10,7 @@ from core.batching import fitting
 from core.bulk import Result, send_bulk
 from core.cosmos import refusal
 from core.errors import CosmosError, RefusedByCosmosError, ThrottledError, TransientError
-from core.retrying import raise_most_telling
+from core.retrying import Load, raise_most_telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from azure.cosmos.aio import ContainerProxy
 
     from core.delivery import Delivery
+    from core.gates import Gate
     from core.outputs import Write
     from core.partitions import Partition
-    from core.retrying import Retrier
+    from core.retrying import Passage, Retrier
 
     Stream = deque[Write]
 
@@ -65,8 +66,12 @@ class Lane:
         self._changed = asyncio.Event()
         self.moved: list[Stream] = []
 
-    async def write(self, streams: Iterable[Stream]) -> None:
+    async def write(self, streams: Iterable[Stream], ceilings: tuple[Gate, ...] = ()) -> None:
         """Return when every stream is written, or known to have moved.
+
+        Args:
+            streams: What they hold is sent one after the other.
+            ceilings: What all of it has to go through.
 
         Raises:
             BudgetSpentError: Time ran out.
@@ -80,7 +85,7 @@ class Lane:
             while under_way or (self._ready and not failed):
                 self._changed.clear()
                 while self._ready and not failed and len(under_way) < _AT_ONCE:
-                    under_way.add(self._begin())
+                    under_way.add(self._begin(ceilings))
                 await self._changed.wait()
                 done = {each for each in under_way if each.done()}
                 under_way -= done
@@ -91,46 +96,53 @@ class Lane:
             await asyncio.gather(*under_way, return_exceptions=True)
         raise_most_telling(failed)
 
-    def _begin(self) -> asyncio.Task[None]:
-        group = [self._ready.popleft() for _ in range(fitting(self._ready))]
-        task = asyncio.create_task(self._send(group), name=f"lane {self._partition.id}")
+    def _begin(self, ceilings: tuple[Gate, ...]) -> asyncio.Task[None]:
+        group = [self._ready.popleft() for _ in range(fitting(each[0] for each in self._ready))]
+        task = asyncio.create_task(self._send(group, ceilings), name=f"lane {self._partition.id}")
         task.add_done_callback(lambda _: self._changed.set())
         return task
 
-    async def _send(self, waiting: list[Stream]) -> None:
+    async def _send(self, waiting: list[Stream], ceilings: tuple[Gate, ...]) -> None:
         """Write the first of each."""
-        await self._retrier.run(
-            lambda: self._attempt(waiting),
-            partition=self._partition.low,
-            budget=self._delivery.budget,
-            effort=self._delivery.effort,
-        )
+        load = Load(waiting=lambda: len(waiting), ceilings=ceilings)
+        while waiting:
+            await self._retrier.run(
+                lambda passage: self._attempt(waiting, passage),
+                partition=self._partition.low,
+                budget=self._delivery.budget,
+                effort=self._delivery.effort,
+                load=load,
+            )
 
-    async def _attempt(self, waiting: list[Stream]) -> None:
-        """Send what is waiting; only what has to be tried again is waiting afterwards."""
+    async def _attempt(self, waiting: list[Stream], passage: Passage) -> None:
+        """Send what may be sent; what has to be tried again, or was not sent, is waiting still."""
+        sent, kept = waiting[: passage.operations], waiting[passage.operations :]
         try:
             async with self._slots:
                 results = await send_bulk(
                     self._container,
                     self._partition.id or "",
-                    [stream[0] for stream in waiting],
-                    self._delivery.charge,
+                    [stream[0] for stream in sent],
+                    passage.charge,
                 )
         except TransientError as error:
             if error.status != _GONE:
                 raise
-            results = [Result(status=_GONE) for _ in waiting]
-        errors = self._settle(waiting, results)
+            results = [Result(status=_GONE) for _ in sent]
+        again, errors = self._settle(sent, results)
+        waiting[:] = again + kept
         if errors:
             raise max(errors, key=_weight)
 
-    def _settle(self, waiting: list[Stream], results: Sequence[Result]) -> list[CosmosError]:
-        """Take note of the results; the errors for which there will be another attempt, or none."""
+    def _settle(
+        self, sent: list[Stream], results: Sequence[Result]
+    ) -> tuple[list[Stream], list[CosmosError]]:
+        """Take note of the results; what to try again, and why."""
         durable: list[Write] = []
         refused: list[tuple[Write, RefusedByCosmosError]] = []
         again: list[Stream] = []
         errors: list[CosmosError] = []
-        for stream, result in zip(waiting, results, strict=True):
+        for stream, result in zip(sent, results, strict=True):
             if result.status == _GONE:
                 self.moved.append(stream)
             elif result.status in _WRITTEN:
@@ -140,12 +152,11 @@ class Lane:
             else:
                 again.append(stream)
                 errors.append(error)
-        waiting[:] = again
         self._changed.set()
         self._delivery.on_durable(durable)
         for write, error in refused:
             self._delivery.blame(write, error)
-        return errors
+        return again, errors
 
     def _pop(self, stream: Stream) -> Write:
         """The stream's first write, which is dealt with; the next one may be sent."""

@@ -34,6 +34,10 @@ class Source(Protocol):
 
     failed: bool
 
+    @property
+    def name(self) -> str:
+        """Of the projection."""
+
     def fail(self, error: PoisonError) -> Poison:
         """What becomes of the source event when not all that follows from it can be stored."""
 

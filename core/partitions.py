@@ -105,7 +105,7 @@ class PartitionMap:
 
     async def _run(self, operation: Callable[[], Awaitable[ResultT]], budget: Budget) -> ResultT:
         return await self._retrier.run(
-            operation, partition=_METADATA, budget=budget, effort=Effort()
+            lambda _: operation(), partition=_METADATA, budget=budget, effort=Effort()
         )
 
     async def _ask(self, stream_id: str, budget: Budget) -> str:

@@ -104,6 +104,13 @@ class Registry:
         registry._check()
         return registry
 
+    @property
+    def projections(self) -> Mapping[str, Projection]:
+        """The projections of all modules."""
+        return _by_name(
+            [(each.name, each) for module in self.modules.values() for each in module.projections]
+        )
+
     def module(self, name: str) -> ProjectionModule:
         """The projection module of this name.
 
@@ -129,9 +136,7 @@ class Registry:
         return _look_up(self.entities, name, "entity")
 
     def _check(self) -> None:
-        projections = [each for module in self.modules.values() for each in module.projections]
-        _by_name([(each.name, each) for each in projections])
-        check_acyclic(projections)
+        check_acyclic(self.projections.values())
         for entity in self.entities.values():
             reducers(entity)
 

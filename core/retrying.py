@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
-from core.backoff import backoff
+from core.backoff import FIRST_WAIT, backoff
 from core.cosmos import answered
 from core.errors import (
     BudgetSpentError,
@@ -20,12 +21,14 @@ from core.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from core.budget import Budget
-    from core.gates import Gate, Gates
+    from core.gates import Gate, Gates, Ticket
 
 ResultT = TypeVar("ResultT")
+
+_TOO_MANY_REQUESTS = 429
 
 
 @dataclass(kw_only=True)
@@ -35,7 +38,7 @@ class Effort:
     Attributes:
         requests: Requests sent, failed ones included.
         throttled: Answers that said to wait.
-        waited: Seconds that were waited because of them, over all writers.
+        waited: Seconds that were waited for a partition's pace or as told, over all writers.
         charge: Request units.
     """
 
@@ -46,11 +49,72 @@ class Effort:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Load:
+    """What has to be written and nobody waits for: it goes as the pace of the partition allows.
+
+    Attributes:
+        waiting: How many operations there still are.
+        ceilings: Gates that it goes through before that of the partition.
+    """
+
+    waiting: Callable[[], int]
+    ceilings: tuple[Gate, ...] = ()
+
+
+class Passage:
+    """A request on its way.
+
+    Args:
+        tickets: Of the gates it went through; the last one is that of its partition.
+        effort: Where charges are summed up.
+
+    Attributes:
+        operations: How many it may hold.
+    """
+
+    def __init__(self, tickets: list[Ticket], effort: Effort) -> None:
+        self.operations = tickets[-1].operations
+        self._tickets = tickets
+        self._effort = effort
+        self._charge = 0.0
+        effort.requests += 1
+        effort.waited += sum(each.wait for each in tickets)
+
+    def charge(self, request_units: float) -> None:
+        """Note what it cost."""
+        self._charge += request_units
+        self._effort.charge += request_units
+
+    @contextmanager
+    def on_its_way(self) -> Iterator[None]:
+        """Tell the gates how it ends."""
+        ticket = self._tickets[-1]
+        try:
+            yield
+        except ThrottledError as error:
+            self._settle(untold=0.0)
+            if error.status == _TOO_MANY_REQUESTS:
+                hint = FIRST_WAIT if error.retry_after is None else error.retry_after
+                ticket.gate.refuse(ticket, hint)
+            raise
+        except BaseException:  # it may have been applied all the same
+            self._settle(untold=ticket.reserved)
+            raise
+        if self._charge:
+            ticket.gate.learn(self.operations, self._charge)
+        self._settle(untold=ticket.reserved)
+
+    def _settle(self, untold: float) -> None:
+        for each in self._tickets:
+            each.gate.settle(each, self._charge or untold)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Retrier:
     """Runs an operation until it succeeds, fails for good, or the budget is spent.
 
     Attributes:
-        gates: Closed by a 429 for all operations on the same physical partition.
+        gates: The ways to the physical partitions.
         sleep: Replaced in tests, so that none of them waits.
         jitter: A random number in [0, 1).
     """
@@ -61,15 +125,23 @@ class Retrier:
 
     async def run(
         self,
-        operation: Callable[[], Awaitable[ResultT]],
+        operation: Callable[[Passage], Awaitable[ResultT]],
         *,
         partition: str,
         budget: Budget,
         effort: Effort,
+        load: Load | None = None,
     ) -> ResultT:
         """The operation's result.
 
         The operation must be safe to repeat: an attempt without an answer may have been applied.
+
+        Args:
+            operation: Sends one request.
+            partition: Whose gate it passes.
+            budget: Time that it may take.
+            effort: What it took.
+            load: What it is part of; None for a request that somebody waits for.
 
         Raises:
             BudgetSpentError: An attempt, the first one included, would come after the budget's end.
@@ -78,17 +150,13 @@ class Retrier:
         gate = self.gates.of(partition)
 
         async def attempt() -> ResultT:
-            await self._pass(gate, budget)
-            effort.requests += 1
-            with gate.request():
-                return await operation()
-
-        def wait(state: RetryCallState) -> float:
-            return self._wait_after(state, gate, effort)
+            passage = Passage(await self._pass(gate, load, budget), effort)
+            with passage.on_its_way():
+                return await operation(passage)
 
         retrying = AsyncRetrying(
             retry=retry_if_exception_type((ThrottledError, TransientError)),
-            wait=wait,
+            wait=lambda state: self._wait_after(state, effort),
             stop=lambda state: state.upcoming_sleep >= budget.remaining(),
             sleep=self.sleep,
             reraise=True,
@@ -98,15 +166,38 @@ class Retrier:
         except (ThrottledError, TransientError) as error:
             raise BudgetSpentError(f"The invocation's time is up. {error}") from error
 
-    async def _pass(self, gate: Gate, budget: Budget) -> None:
+    async def _pass(self, gate: Gate, load: Load | None, budget: Budget) -> list[Ticket]:
+        """Go through the gates; a load has one place in each one's order at a time."""
+        if load is None:
+            return [await self._take_turn(gate, lambda: 1, budget)]
+        gates = (*load.ceilings, gate)
+        tickets: list[Ticket] = []
+
+        def most() -> int:
+            return min(load.waiting(), *(each.operations for each in gates))
+
         try:
-            _check(budget)
-            while (wait := gate.wait()) > 0 or not gate.has_room:
-                _check(budget, wait)
-                await (self.sleep(wait) if wait > 0 else gate.room())
+            for each in gates:
+                async with each.turn:
+                    tickets.append(await self._take_turn(each, most, budget))
         except BaseException:
-            gate.wake()  # whoever is next must not wait for one that gave up
+            for ticket in tickets:
+                ticket.give_back()
             raise
+        return tickets
+
+    async def _take_turn(self, gate: Gate, most: Callable[[], int], budget: Budget) -> Ticket:
+        while True:
+            ticket = gate.take(most())
+            try:
+                _check(budget, ticket.wait)
+                if ticket.wait:
+                    await self.sleep(ticket.wait)
+            except BaseException:
+                ticket.give_back()
+                raise
+            if not ticket.is_stale:
+                return ticket
 
     async def request(
         self,
@@ -131,17 +222,16 @@ class Retrier:
             CosmosError: Retrying cannot help.
         """
 
-        async def attempt() -> ResultT:
+        async def attempt(_: Passage) -> ResultT:
             return await answered(doing, send(), absent=absent)
 
         return await self.run(attempt, partition=partition, budget=budget, effort=Effort())
 
-    def _wait_after(self, state: RetryCallState, gate: Gate, effort: Effort) -> float:
+    def _wait_after(self, state: RetryCallState, effort: Effort) -> float:
         error = state.outcome.exception() if state.outcome else None
         hint = error.retry_after if isinstance(error, ThrottledError) else None
         seconds = backoff(state.attempt_number, hint=hint, jitter=self.jitter())
         if isinstance(error, ThrottledError):
-            gate.close(seconds)
             effort.throttled += 1
             effort.waited += seconds
         return seconds

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from core.errors import SettingError
 
@@ -13,6 +13,18 @@ if TYPE_CHECKING:
 
 CONNECTION = "CosmosConnection"
 """Name of the connection, for the bindings and for the app's own client alike."""
+
+
+def _pairs(text: object) -> object:
+    """`a.b=400; a.c=100` as a mapping."""
+    if not isinstance(text, str):
+        return text
+    parts = (part.partition("=") for part in text.split(";") if part.strip())
+    return {name.strip(): value.strip() for name, _, value in parts}
+
+
+Ceilings = Annotated[dict[str, Annotated[float, Field(gt=0)]], BeforeValidator(_pairs)]
+"""Request units a second by projection."""
 
 
 class Settings(BaseModel):
@@ -40,6 +52,7 @@ class Settings(BaseModel):
     concurrency: int = Field(default=32, ge=1, le=1_000, alias="WriteConcurrency")
     bulk: bool = Field(default=True, alias="COSMOS_BULK")
     max_hops: int = Field(default=16, ge=1, le=1_000, alias="MaxHops")
+    ceilings: Ceilings = Field(default={}, alias="RequestUnitCeilings")
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Settings:

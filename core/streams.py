@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from core.coalescing import Coalescer
-from core.cosmos import answered, listed
+from core.cosmos import answered, charge_of, listed
 from core.errors import ConflictError, KeyReusedError, NotFoundError
-from core.retrying import Effort, Retrier
+from core.retrying import Effort, Passage, Retrier
 
 if TYPE_CHECKING:
     from azure.cosmos.aio import ContainerProxy
@@ -60,8 +60,12 @@ class Streams:
             CosmosError: Retrying cannot help.
         """
 
-        async def query() -> list[Document]:
-            items = self._container.query_items("SELECT * FROM c", partition_key=stream_id)
+        async def query(passage: Passage) -> list[Document]:
+            items = self._container.query_items(
+                "SELECT * FROM c",
+                partition_key=stream_id,
+                response_hook=lambda headers, _: passage.charge(charge_of(headers)),
+            )
             return await listed(f"reading stream {stream_id}", items)
 
         partition = await self._partitions.locate(stream_id, budget)
@@ -77,8 +81,12 @@ class Streams:
             CosmosError: Retrying cannot help.
         """
 
-        async def read() -> Document:
-            item = self._container.read_item(event_id, stream_id)
+        async def read(passage: Passage) -> Document:
+            item = self._container.read_item(
+                event_id,
+                stream_id,
+                response_hook=lambda headers, _: passage.charge(charge_of(headers)),
+            )
             return dict(await answered(f"reading event {event_id}", item, absent=NotFoundError))
 
         partition = await self._partitions.locate(stream_id, budget)
@@ -92,11 +100,13 @@ class Streams:
     async def _create(self, stream_id: str, documents: list[Document], budget: Budget) -> None:
         partition = await self._partitions.locate(stream_id, budget)
 
-        async def create() -> None:
+        async def create(passage: Passage) -> None:
             await answered(
                 f"appending {len(documents)} events to stream {stream_id}",
                 self._container.execute_item_batch(
-                    [("create", (document,)) for document in documents], stream_id
+                    [("create", (document,)) for document in documents],
+                    stream_id,
+                    response_hook=lambda headers, _: passage.charge(charge_of(headers)),
                 ),
             )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import azure.functions as func  # noqa: TC002 - the worker reads the annotations
 
 from core.leases import lease_prefix
-from core.settings import CONNECTION, Settings
+from core.settings import CONNECTION
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -24,7 +24,7 @@ def register_triggers(
     checkpoints past a failed batch, and its events are lost. `start_from_beginning`: without it
     changes made before the first checkpoint are lost.
     """
-    settings = Settings.read(environ)
+    settings = application.settings
     for module in application.registry.modules:
         trigger = app.cosmos_db_trigger(
             arg_name="documents",

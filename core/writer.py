@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from core.batching import Batch, plan
+from core.batching import fitting, plan
 from core.bulk import send_atomic
 from core.errors import RefusedByCosmosError, TransientError
+from core.gates import Ceilings
 from core.lanes import Lane
-from core.retrying import Retrier, finish_all
+from core.retrying import Load, Retrier, finish_all
 
 if TYPE_CHECKING:
     from collections import deque
@@ -20,8 +22,12 @@ if TYPE_CHECKING:
     from azure.cosmos.aio import ContainerProxy
 
     from core.delivery import Delivery
+    from core.gates import Gate
     from core.outputs import Write
     from core.partitions import Partition, PartitionMap
+    from core.retrying import Passage
+
+    Stream = deque[Write]
 
 logger = logging.getLogger(__name__)
 
@@ -48,6 +54,7 @@ class Writer:
         slots: The limit on requests in flight, shared by all invocations of the process; one that
             waits for its partition holds none.
         bulk: Whether the writes of many streams go together.
+        ceilings: Of projections.
     """
 
     container: ContainerProxy
@@ -55,6 +62,7 @@ class Writer:
     retrier: Retrier
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(32))
     bulk: Bulk = field(default_factory=Bulk)
+    ceilings: Ceilings = field(default_factory=lambda: Ceilings({}))
 
     async def write(self, writes: Iterable[Write], delivery: Delivery) -> None:
         """Return when every write is durable, or was refused for good; each stream in its order.
@@ -67,38 +75,38 @@ class Writer:
         """
         planned = plan(writes, bulk=self.bulk.on)
         await finish_all(
-            *(self._in_order(batches, delivery) for batches in planned.batched),
+            *(self._in_order(stream, delivery) for stream in planned.batched),
             self._together(planned.loose, delivery),
         )
 
-    async def _together(self, streams: list[deque[Write]], delivery: Delivery) -> None:
+    async def _together(self, streams: list[Stream], delivery: Delivery) -> None:
         """Loose streams, those of each physical partition together."""
         while streams and self.bulk.on:
             lanes = await self._lanes(streams, delivery)
             try:
-                await finish_all(*(lane.write(found) for lane, found in lanes))
+                await finish_all(*(lane.write(found, ceilings) for lane, found, ceilings in lanes))
             except RefusedByCosmosError as error:
                 self._do_without(str(error))
             streams = [stream for stream in streams if stream]
-            if any(lane.moved for lane, _ in lanes):
+            if any(lane.moved for lane, *_ in lanes):
                 await self.retrier.sleep(_PAUSE)
                 await self.partitions.renew(delivery.budget)
         rest = plan((write for stream in streams for write in stream), bulk=False)
-        await finish_all(*(self._in_order(batches, delivery) for batches in rest.batched))
+        await finish_all(*(self._in_order(stream, delivery) for stream in rest.batched))
 
     async def _lanes(
-        self, streams: list[deque[Write]], delivery: Delivery
-    ) -> list[tuple[Lane, list[deque[Write]]]]:
-        found: dict[Partition, list[deque[Write]]] = {}
+        self, streams: list[Stream], delivery: Delivery
+    ) -> list[tuple[Lane, list[Stream], tuple[Gate, ...]]]:
+        found: dict[tuple[Partition, tuple[Gate, ...]], list[Stream]] = {}
         for stream in streams:
             partition = await self.partitions.locate(stream[0].stream_id, delivery.budget)
-            found.setdefault(partition, []).append(stream)
-        if any(partition.id is None for partition in found):
+            found.setdefault((partition, self.ceilings.of(stream)), []).append(stream)
+        if any(partition.id is None for partition, _ in found):
             self._do_without("The service does not tell the ids of its partitions.")
             return []
         return [
-            (Lane(self.container, partition, self.retrier, self.slots, delivery), each)
-            for partition, each in found.items()
+            (Lane(self.container, partition, self.retrier, self.slots, delivery), each, ceilings)
+            for (partition, ceilings), each in found.items()
         ]
 
     def _do_without(self, why: str) -> None:
@@ -106,36 +114,44 @@ class Writer:
         self.bulk.on = False
         logger.warning("bulk.refused, writing stream by stream from now on: %s", why)
 
-    async def _in_order(self, batches: list[Batch], delivery: Delivery) -> None:
-        """Transactional batches of one stream."""
-        for batch in batches:
-            await self._deliver(batch, delivery)
+    async def _in_order(self, stream: Stream, delivery: Delivery) -> None:
+        """Transactional batches of one stream; of a refused one its writes one by one."""
+        singly = 0
+        load = Load(waiting=lambda: 1 if singly else len(stream), ceilings=self.ceilings.of(stream))
+        while stream:
+            sent: list[Write] = []
+            try:
+                await self._send_next(stream, sent, delivery, load)
+            except RefusedByCosmosError as error:
+                if len(sent) == 1:
+                    delivery.blame(sent[0], error)
+                    stream.popleft()
+                else:
+                    singly = len(sent) + 1
+            else:
+                for _ in sent:
+                    stream.popleft()
+                delivery.on_durable(sent)
+            singly = max(singly - 1, 0)
 
-    async def _deliver(self, batch: Batch, delivery: Delivery) -> None:
-        try:
-            await self._until_taken(batch, delivery)
-        except RefusedByCosmosError as error:
-            if len(batch.writes) == 1:
-                delivery.blame(batch.writes[0], error)
-                return
-            for write in batch.writes:
-                await self._deliver(Batch(stream_id=batch.stream_id, writes=(write,)), delivery)
-        else:
-            delivery.on_durable(batch.writes)
-
-    async def _until_taken(self, batch: Batch, delivery: Delivery) -> None:
-        partition = await self.partitions.locate(batch.stream_id, delivery.budget)
+    async def _send_next(
+        self, stream: Stream, sent: list[Write], delivery: Delivery, load: Load
+    ) -> None:
+        """Return when the first writes of a stream are durable; `sent` has them then."""
+        partition = await self.partitions.locate(stream[0].stream_id, delivery.budget)
         await self.retrier.run(
-            lambda: self._send(batch, delivery),
+            lambda passage: self._attempt(stream, sent, passage),
             partition=partition.low,
             budget=delivery.budget,
             effort=delivery.effort,
+            load=load,
         )
 
-    async def _send(self, batch: Batch, delivery: Delivery) -> None:
+    async def _attempt(self, stream: Stream, sent: list[Write], passage: Passage) -> None:
+        sent[:] = islice(stream, fitting(stream, passage.operations))
         try:
             async with self.slots:
-                await send_atomic(self.container, batch.stream_id, batch.writes, delivery.charge)
+                await send_atomic(self.container, sent[0].stream_id, sent, passage.charge)
         except TransientError as error:
             if error.status == _GONE:
                 await self.partitions.refresh()

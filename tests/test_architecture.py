@@ -36,7 +36,7 @@ RUNGS = (
     (
         "rules",
         {
-            *("ordinals", "fanouts", "derivation", "batching", "sequences"),
+            *("ordinals", "fanouts", "derivation", "batching", "sequences", "pacing"),
             *("appending", "leases", "letters"),
         },
     ),

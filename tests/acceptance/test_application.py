@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Any
@@ -14,6 +15,7 @@ from azure.cosmos.aio import CosmosClient, DatabaseProxy
 
 import projections
 from core.application import Application
+from core.errors import SettingError
 from core.routes import register_routes
 from core.triggers import register_triggers
 from local.host import HostOptions, TriggerHost
@@ -301,6 +303,34 @@ async def test_a_throttled_account_is_waited_for(
 
     patient = client.get_database_client("projections")
     assert len(await documents(patient)) == 100
+
+
+async def test_a_projection_keeps_to_its_ceiling(
+    environ: dict[str, str], database: DatabaseProxy
+) -> None:
+    """Request units a second, whatever the account would take."""
+    ceiling = 500.0
+    environ = {**environ, "RequestUnitCeilings": f"followship.followers={ceiling}"}
+    application = Application.discover(projections, environ)
+    documents = [followed(number, number + 500) for number in range(1, 101)]
+    begun = time.monotonic()
+
+    outcome = await application.project("followship", documents)
+
+    seconds = time.monotonic() - begun
+    await application.close()
+    assert outcome.derived == 100
+    assert outcome.effort.throttled == 0
+    assert outcome.effort.charge <= ceiling * (seconds + 0.5)
+
+
+async def test_a_ceiling_of_no_projection_is_named(environ: dict[str, str]) -> None:
+    """Before anything is declared to the host."""
+    environ = {**environ, "RequestUnitCeilings": "followship.folowers=500"}
+    application = Application.discover(projections, environ)
+
+    with pytest.raises(SettingError, match=r"RequestUnitCeilings.*'followship\.folowers'"):
+        register_triggers(func.FunctionApp(), application, environ)
 
 
 async def test_health_tells_whether_cosmos_db_is_reached(

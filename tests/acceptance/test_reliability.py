@@ -190,6 +190,7 @@ FAULTS = [
 ]
 
 
+@pytest.mark.timeout(240)  # every kind includes those that are waited out
 async def test_faults_of_every_kind_lose_and_double_nothing(
     environ: dict[str, str], database: DatabaseProxy, cosmos: EmbeddedCosmos
 ) -> None:

@@ -1,61 +1,58 @@
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
-
-from core.errors import ThrottledError
-from core.gates import MOST_IN_FLIGHT, Gates
-from tests.support import FakeTime
+from core.gates import Ceilings, Gates
+from core.outputs import Write
+from tests.support import Blame, FakeTime
 
 
-def test_a_closed_gate_opens_after_its_time() -> None:
-    """And only that of its partition was closed."""
-    clock = FakeTime()
-    gates = Gates(clock)
-
-    gates.of("a").close(2.0)
-    gates.of("a").close(1.0)
-
-    assert (gates.of("a").wait(), gates.of("b").wait()) == (2.0, 0.0)
-    clock.now += 2.5
-    assert gates.of("a").wait() == 0.0
+def write(projection: str) -> Write:
+    source = Blame()
+    source.name = projection
+    return Write(stream_id="s", id="i", body=b"{}", source=source)
 
 
-def test_a_throttled_gate_lets_fewer_through() -> None:
-    """Half as many after each 429, a little more after each success, at least one."""
-    clock = FakeTime()
-    gate = Gates(clock).of("a")
+def test_a_refusal_is_for_all_who_write_to_the_partition_and_nobody_else() -> None:
+    """The budget is the partition's."""
+    gates = Gates(FakeTime())
+    ticket, waiting = gates.of("a").take(1), gates.of("a").take(1)
 
-    def room() -> int:
-        with ExitStack() as stack:
-            while gate.has_room:
-                stack.enter_context(gate.request())
-            count = gate._in_flight
-            stack.pop_all()
-        gate._in_flight = 0
-        return count
+    gates.of("a").refuse(ticket, 2.0)
 
-    def throttle() -> None:
-        with suppress(ThrottledError), gate.request():
-            raise ThrottledError("", status=429, sub_status=3200, retry_after=1.0)
-
-    assert room() == MOST_IN_FLIGHT
-    throttle()
-    assert room() == MOST_IN_FLIGHT // 2
-    for _ in range(20):
-        throttle()
-    assert room() == 1
-    for _ in range(10):
-        with gate.request():
-            pass
-    assert 2 <= room() < 8
+    assert waiting.is_stale
+    assert 2.0 <= gates.of("a").take(1).wait < 2.2
+    assert gates.of("b").take(1).wait == 0.0
 
 
-def test_requests_sent_before_a_gate_closed_tell_nothing_new() -> None:
-    """They do not shrink it once more."""
+def test_requests_get_smaller_with_the_pace() -> None:
+    """So that one does not overshoot what the partition takes; one operation always may go."""
     gate = Gates(FakeTime()).of("a")
-    gate.close(1.0)
+    for _ in range(3):
+        gate.settle(gate.take(100), 620.0)
+    assert gate.operations == 100
 
-    with suppress(ThrottledError), gate.request():
-        raise ThrottledError("", status=429, sub_status=3200, retry_after=1.0)
+    for _ in range(20):
+        gate.refuse(gate.take(1), 1.0)
 
-    assert gate._limit == MOST_IN_FLIGHT
+    assert gate.operations == 1
+
+
+def test_what_operations_cost_is_learned() -> None:
+    """The next request reserves as much."""
+    gate = Gates(FakeTime()).of("a")
+
+    for _ in range(30):
+        gate.learn(10, 200.0)
+
+    assert 19.0 < gate.take(1).reserved < 20.0
+
+
+def test_only_projections_with_a_ceiling_have_one() -> None:
+    """And writes of several go through the gates of all of them."""
+    clock = FakeTime()
+    ceilings = Ceilings({"a": 100.0, "b": 200.0}, clock)
+    writes = [write("a"), write("b"), write("c"), write("a")]
+
+    assert len(ceilings.of(writes)) == 2
+    assert ceilings.of([write("c")]) == ()
+    assert ceilings.of([write("a")]) == ceilings.of([write("a"), write("c")])
+    assert Ceilings({}).of(writes) == ()

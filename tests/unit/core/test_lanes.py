@@ -127,6 +127,8 @@ async def test_any_number_of_streams_goes_in_few_requests() -> None:
             nonlocal flying, most
             flying += 1
             most = max(most, flying)
+            for _turn in range(5):
+                await asyncio.sleep(0)
             try:
                 return await super().execute_item_batch(*arguments, **options)
             finally:
@@ -201,7 +203,7 @@ async def test_what_failed_is_sent_again_alone(answer: Answer, waited: float) ->
 
     assert [ids for _, ids in service.sent] == [["w1", "w2", "w3", "w4", "w5"], ["w2"]]
     assert found.durable == ["w1", "w3", "w4", "w5", "w2"]
-    assert found.clock.slept == pytest.approx([waited])
+    assert waited <= sum(found.clock.slept) <= waited + 0.1
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,13 @@ def test_defaults_are_sensible() -> None:
     assert (settings.leases, settings.dead_letters) == ("leases", "deadletters")
 
 
+def test_ceilings_are_read_by_projection() -> None:
+    """With or without spaces."""
+    settings = Settings.read({"RequestUnitCeilings": "a.b=400; c.d = 12.5;"})
+
+    assert settings.ceilings == {"a.b": 400.0, "c.d": 12.5}
+
+
 def test_a_connection_string_is_read() -> None:
     """As the portal shows it."""
     connection = Settings.read({"CosmosConnection": STRING}).require_connection()
@@ -70,7 +77,14 @@ def test_a_missing_connection_is_named(environ: dict[str, str], message: str) ->
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("MaxHops", "many"), ("WriteConcurrency", "0"), ("InvocationBudgetSeconds", "-1")],
+    [
+        ("MaxHops", "many"),
+        ("WriteConcurrency", "0"),
+        ("InvocationBudgetSeconds", "-1"),
+        ("RequestUnitCeilings", "followship.followers"),
+        ("RequestUnitCeilings", "followship.followers=0"),
+        ("RequestUnitCeilings", "followship.followers=much"),
+    ],
 )
 def test_an_unreadable_setting_is_named(name: str, value: str) -> None:
     """With what was expected."""

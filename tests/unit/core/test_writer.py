@@ -109,7 +109,7 @@ async def test_what_passes_by_itself_is_tried_again(failure: Exception, waited: 
 
     first, second = container.execute_item_batch.await_args_list
     assert first.args == second.args
-    assert clock.slept == pytest.approx([waited])
+    assert waited <= sum(clock.slept) <= waited + 0.1
     assert effort.requests == 2
 
 
