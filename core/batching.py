@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -43,14 +43,16 @@ def plan(writes: Iterable[Write], *, bulk: bool) -> Plan:
 
     A write that comes twice is planned once. Without `bulk` nothing is loose.
     """
-    streams: dict[str, dict[str, Write]] = {}
+    streams: defaultdict[str, deque[Write]] = defaultdict(deque)
+    seen: set[tuple[str, str]] = set()
     for write in writes:
-        streams.setdefault(write.stream_id, {}).setdefault(write.id, write)
+        if (key := write[:2]) not in seen:
+            seen.add(key)
+            streams[write.stream_id].append(write)
     least = LOOSE if bulk else 0
-    queues = [deque(each.values()) for each in streams.values()]
     return Plan(
-        batched=[each for each in queues if len(each) >= least],
-        loose=[each for each in queues if len(each) < least],
+        batched=[each for each in streams.values() if len(each) >= least],
+        loose=[each for each in streams.values() if len(each) < least],
     )
 
 

@@ -7,8 +7,7 @@ operations of many logical partitions for one physical partition, each of them b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azure.cosmos.exceptions import CosmosBatchOperationError
 
@@ -30,8 +29,7 @@ _RANGE = "x-ms-documentdb-partitionkeyrangeid"
 _KEY = "x-ms-documentdb-partitionkey"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Result:
+class Result(NamedTuple):
     """What became of one operation; `retry_after` in seconds, where the service says."""
 
     status: int

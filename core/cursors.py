@@ -43,8 +43,8 @@ class Cursor:
         """Everything that was drawn so far is durable."""
         return cls(
             projection=fan_out.projection.name,
-            stream_id=fan_out.envelope.stream_id,
-            event_id=fan_out.envelope.id,
+            stream_id=fan_out.stream_id,
+            event_id=fan_out.event_id,
             position=fan_out.drawn,
             fingerprint=fan_out.fingerprint,
         )

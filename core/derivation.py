@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from core.errors import HeldUpError, HopLimitError, InvalidEventError, PoisonError
-from core.events import Envelope, Event, read_event
+from core.events import Envelope, read_event
 from core.fanouts import FanOut
 from core.outputs import Poison
 from core.sequences import Sequences, order_of
@@ -44,7 +44,7 @@ def derive(
             continue
         try:
             envelope = Envelope.read(raw)
-            event = read_event(envelope, _model(projections[0], envelope.type))
+            event = read_event(envelope, module.triggers[envelope.type])
         except InvalidEventError as error:
             sequences.park(None, raw.get("streamId"), order_of(raw))
             yield _poison(module, None, raw, error, blocks=_one_blocks(projections))
@@ -118,7 +118,3 @@ def _text(error: BaseException) -> str:
 def _type_of(raw: Mapping[str, Any]) -> str:
     name = raw.get("type")
     return name if isinstance(name, str) else ""
-
-
-def _model(projection: Projection, name: str) -> type[Event]:
-    return next(each for each in projection.triggers if each.__name__ == name)

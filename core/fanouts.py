@@ -3,29 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from itertools import islice
 from typing import TYPE_CHECKING
 
-from pydantic_core import PydanticSerializationError
-
-from core.errors import InvalidOutputError, PoisonError, ProjectionFailedError
-from core.events import Encoder, Envelope, Event, Origin
-from core.ids import derived_event_id
-from core.ordinals import Ordinals
-from core.outputs import Poison, Write
+from core.emissions import Emission, Emitted
+from core.errors import PoisonError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable
 
+    from core.events import Envelope, Event
+    from core.outputs import Poison, Write
     from core.projections import Projection
-
-MAX_DOCUMENT_BYTES = 2 * 1024 * 1024 - 16 * 1024
-"""Cosmos DB's limit of 2 MB for an item, less room for the properties that the service adds."""
 
 CHUNK = 10_000
 """Derived events that are drawn at once: it bounds memory, and more of them save requests."""
-
-_UNSTORABLE = (PydanticSerializationError, TypeError, ValueError, RecursionError)
 
 
 class FanOut:
@@ -40,10 +31,17 @@ class FanOut:
         poison: What becomes of the source event if it cannot be projected.
 
     Attributes:
+        stream_id: Of the source event.
+        event_id: Of the source event.
         drawn: Derived events so far, skipped ones included.
         done: Nothing more will come.
         failed: Not all of it can be stored.
     """
+
+    __slots__ = (
+        *("projection", "stream_id", "event_id", "drawn", "done", "failed"),
+        *("_emission", "_poison", "_source", "_trace"),
+    )
 
     def __init__(
         self,
@@ -53,26 +51,19 @@ class FanOut:
         poison: Callable[[PoisonError], Poison],
     ) -> None:
         self.projection = projection
-        self.envelope = envelope
-        self._event = event
+        self.stream_id = envelope.stream_id
+        self.event_id = envelope.id
+        self._source: tuple[Envelope, Event] | None = (envelope, event)
         self._poison = poison
-        origin = Origin(
-            correlation_id=envelope.meta.correlation_id or envelope.id,
-            causation_id=envelope.id,
-            projection=projection.name,
-            hops=envelope.meta.hops + 1,
-        )
-        self._encoder = Encoder(envelope.time, origin)
         self.restart()
 
     def restart(self) -> None:
-        """Begin again, as if nothing had been drawn."""
+        """Begin again, as if nothing had been drawn; only while there is more to come."""
         self.drawn = 0
         self.done = False
         self.failed = False
-        self._ordinals = Ordinals()
-        self._trace = hashlib.blake2b(digest_size=16)
-        self._events = _run(self.projection, self._event)
+        self._emission = Emission(self.projection, *self._source) if self._source else None
+        self._trace: hashlib.blake2b | None = None
 
     def fail(self, error: PoisonError) -> Poison:
         """What becomes of the source event; nothing more will be drawn."""
@@ -87,8 +78,8 @@ class FanOut:
 
     @property
     def fingerprint(self) -> str:
-        """Of all that was drawn so far: types, streams and fields, in their order."""
-        return self._trace.hexdigest()
+        """Of all that was drawn, where that is a whole chunk: types, streams, fields, in order."""
+        return "" if self._trace is None else self._trace.hexdigest()
 
     def draw(self) -> list[Write | Poison]:
         """The next derived events, up to 10,000; fewer are the last.
@@ -97,84 +88,37 @@ class FanOut:
         of up to 10,000 come all or none; of a larger fan-out the first ones come before it is
         known whether it will end well.
         """
+        emission = self._emission
+        if emission is None:
+            return []
         try:
-            found: list[Write | Poison] = [
-                self._write(each) for each in islice(self._events, CHUNK)
-            ]
+            taken = emission.take(CHUNK)
+            found: list[Write | Poison] = [emission.write(each, self) for each in taken]
         except PoisonError as error:
             return [self.fail(error)]
-        self.drawn += len(found)
-        self.done = len(found) < CHUNK
+        self._note(taken, CHUNK)
+        if self.done:  # many that are done wait for their batch to be written
+            self._emission = self._source = None
         return found
 
     def skip(self, count: int) -> None:
         """Pass over the next derived events, without the cost of making their documents."""
         try:
-            skipped = len([self._note(each) for each in islice(self._events, count)])
+            taken = self._emission.take(count) if self._emission else []
         except PoisonError:
             self.done = True
-            return
-        self.drawn += skipped
-        self.done = skipped < count
+        else:
+            self._note(taken, count)
 
-    def _note(self, derived: Event) -> tuple[str, str, int, str]:
-        """Type, stream, ordinal and fields of a derived event, which enters the fingerprint."""
-        event_type, stream = _place(self.projection, derived)
-        try:
-            data = derived.model_dump_json()
-        except _UNSTORABLE as error:
-            raise self._unstorable(event_type) from error
-        self._trace.update(f"{event_type}\0{stream}\0{data}\0".encode())
-        return event_type, stream, self._ordinals.next(event_type, stream), data
-
-    def _write(self, derived: Event) -> Write:
-        event_type, stream, ordinal, data = self._note(derived)
-        event_id = derived_event_id(
-            projection=self.projection.name,
-            source_stream=self.envelope.stream_id,
-            source_id=self.envelope.id,
-            event_type=event_type,
-            stream=stream,
-            ordinal=ordinal,
-        )
-        try:
-            body = self._encoder.encode(derived, data, event_id=event_id, stream=stream)
-        except _UNSTORABLE as error:
-            raise self._unstorable(event_type) from error
-        if len(body) > MAX_DOCUMENT_BYTES:
-            raise InvalidOutputError(
-                f"Projection {self.projection.name} emitted {event_type} of {len(body)} bytes; "
-                f"Cosmos DB stores up to {MAX_DOCUMENT_BYTES}."
-            )
-        return Write(stream_id=stream, id=event_id, body=body, source=self)
-
-    def _unstorable(self, event_type: str) -> InvalidOutputError:
-        return InvalidOutputError(
-            f"Projection {self.projection.name} emitted {event_type} with fields that cannot be "
-            "stored."
-        )
+    def _note(self, taken: list[Emitted], wanted: int) -> None:
+        self.drawn += len(taken)
+        self.done = len(taken) < wanted
+        if self._trace is None and self.drawn >= CHUNK:
+            self._trace = hashlib.blake2b(digest_size=16)
+        if self._trace is not None:
+            self._trace.update(_text(taken))
 
 
-def _run(projection: Projection, event: Event) -> Iterator[Event]:
-    try:
-        yield from projection(event)
-    except Exception as error:
-        raise ProjectionFailedError(
-            f"Projection {projection.name} raised {type(error).__name__}."
-        ) from error
-
-
-def _place(projection: Projection, derived: object) -> tuple[str, str]:
-    """Type and stream of a derived event, if it is one that the projection may emit."""
-    if not isinstance(derived, Event) or type(derived) not in projection.emits:
-        raise InvalidOutputError(
-            f"Projection {projection.name} emitted {type(derived).__name__}, "
-            "which its annotation does not declare."
-        )
-    try:
-        return type(derived).__name__, derived.stream_id
-    except Exception as error:
-        raise InvalidOutputError(
-            f"Projection {projection.name} emitted {type(derived).__name__} "
-            "without a usable entity_id."
-        ) from error
+def _text(taken: Iterable[Emitted]) -> bytes:
+    parts = [f"{type(each.event).__name__}\0{each.stream}\0{each.data}\0" for each in taken]
+    return "".join(parts).encode()

@@ -7,6 +7,7 @@ from array import array
 
 _FIRST_SLOTS = 16
 _KEY_BYTES, _COUNT_BYTES = 8, 4
+_NONE = array("Q")
 
 
 class Ordinals:
@@ -18,13 +19,24 @@ class Ordinals:
     in thirty million times, their ids are still distinct, for the stream is part of them.
     """
 
+    __slots__ = ("_counts", "_first", "_keys", "_used")
+
     def __init__(self) -> None:
+        self._first: tuple[str, str] | None = None
         self._used = 0
-        self._allocate(_FIRST_SLOTS)
+        self._keys = _NONE
 
     def next(self, event_type: str, stream: str) -> int:
         """How often this was asked before for the same type and stream."""
-        key = _key(event_type, stream)
+        if self._first is None:
+            self._first = event_type, stream  # the table is for what has more than one
+            return 0
+        if not self._keys:
+            self._allocate(_FIRST_SLOTS)
+            self._count(_key(*self._first))
+        return self._count(_key(event_type, stream))
+
+    def _count(self, key: int) -> int:
         slot = self._slot(key)
         ordinal = self._counts[slot]
         if not ordinal:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from core.errors import PoisonError
@@ -42,11 +42,10 @@ class Source(Protocol):
         """What becomes of the source event when not all that follows from it can be stored."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Write:
+class Write(NamedTuple):
     """A document to be made durable in its stream; `body` is its JSON, as it is sent."""
 
     stream_id: str
     id: str
     body: bytes
-    source: Source = field(compare=False, repr=False)
+    source: Source

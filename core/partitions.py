@@ -58,6 +58,12 @@ class PartitionMap:
         self._places: dict[str, str] = {}
         self._agrees = False
 
+    def find(self, stream_id: str) -> Partition | None:
+        """The physical partition of the stream, where that needs no request."""
+        if len(self._starts) == 1:
+            return self._partitions[0]
+        return self._at(effective_key(stream_id)) if self._agrees and self._starts else None
+
     async def locate(self, stream_id: str, budget: Budget) -> Partition:
         """The physical partition of the stream.
 
@@ -67,12 +73,12 @@ class PartitionMap:
         """
         if not self._starts:
             await self.renew(budget)
-        if len(self._starts) == 1:
-            return self._partitions[0]
-        if self._agrees:
-            place = effective_key(stream_id)
-        else:
-            place = self._places.get(stream_id) or await self._ask(stream_id, budget)
+        found = self.find(stream_id)
+        if found is None:
+            found = self._at(self._places.get(stream_id) or await self._ask(stream_id, budget))
+        return found
+
+    def _at(self, place: str) -> Partition:
         return self._partitions[max(bisect_right(self._starts, place) - 1, 0)]
 
     async def renew(self, budget: Budget) -> None:

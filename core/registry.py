@@ -32,15 +32,15 @@ class ProjectionModule:
     @cached_property
     def by_trigger(self) -> Mapping[str, tuple[Projection, ...]]:
         """The projections by the name of the event type that triggers them."""
-        names = {trigger.__name__ for each in self.projections for trigger in each.triggers}
         return {
-            name: tuple(
-                each
-                for each in self.projections
-                if any(trigger.__name__ == name for trigger in each.triggers)
-            )
-            for name in names
+            name: tuple(each for each in self.projections if trigger in each.triggers)
+            for name, trigger in self.triggers.items()
         }
+
+    @cached_property
+    def triggers(self) -> Mapping[str, type[Event]]:
+        """The event types that trigger something, by name."""
+        return {each.__name__: each for found in self.projections for each in found.triggers}
 
     def only(self, projection: str | None) -> ProjectionModule:
         """The module with one of its projections, none if it is gone; None means all of them."""

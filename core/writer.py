@@ -99,7 +99,10 @@ class Writer:
     ) -> list[tuple[Lane, list[Stream], tuple[Gate, ...]]]:
         found: dict[tuple[Partition, tuple[Gate, ...]], list[Stream]] = {}
         for stream in streams:
-            partition = await self.partitions.locate(stream[0].stream_id, delivery.budget)
+            name = stream[0].stream_id
+            partition = self.partitions.find(name) or await self.partitions.locate(
+                name, delivery.budget
+            )
             found.setdefault((partition, self.ceilings.of(stream)), []).append(stream)
         if any(partition.id is None for partition, _ in found):
             self._do_without("The service does not tell the ids of its partitions.")

@@ -36,8 +36,8 @@ RUNGS = (
     (
         "rules",
         {
-            *("ordinals", "fanouts", "derivation", "batching", "sequences", "pacing"),
-            *("appending", "leases", "letters"),
+            *("ordinals", "emissions", "fanouts", "derivation", "batching", "sequences"),
+            *("pacing", "appending", "leases", "letters"),
         },
     ),
     (

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import json
 from typing import Any
+from uuid import UUID, uuid5
 
 import pytest
+from hypothesis import given
+from hypothesis.strategies import integers, text
 
 from core.ids import command_event_id, correlation_id, cursor_id, dead_letter_id, derived_event_id
 
@@ -44,6 +48,18 @@ SOURCE: dict[str, Any] = {
 def test_derived_ids_are_frozen(change: dict[str, Any], expected: str) -> None:
     """A changed id would double every derived event that is stored already."""
     assert derived_event_id(**{**SOURCE, **change}) == expected
+
+
+@given(text(), text(), integers(0, 2**53))
+def test_derived_ids_are_uuids_of_version_5(stream: str, source_id: str, ordinal: int) -> None:
+    """RFC 9562, section 5.5, over compact JSON."""
+    found = derived_event_id(
+        **{**SOURCE, "stream": stream, "source_id": source_id, "ordinal": ordinal}
+    )
+    parts = ["followship.followers", "followship-1", source_id, "WasFollowed", stream, ordinal]
+    canonical = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
+
+    assert found == str(uuid5(UUID("6f1c4b52-6a53-5a0f-9d0e-2f7f9d1f3c01"), canonical))
 
 
 def test_command_ids_are_frozen() -> None:
