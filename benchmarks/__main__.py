@@ -5,6 +5,7 @@ import typer
 from benchmarks.fanout import fanout
 from benchmarks.poison import poison
 from benchmarks.redelivery import redelivery
+from benchmarks.throttled import throttled
 from benchmarks.writing import writing
 
 app = typer.Typer(
@@ -16,6 +17,7 @@ app = typer.Typer(
 app.command()(fanout)
 app.command()(poison)
 app.command()(redelivery)
+app.command()(throttled)
 app.command()(writing)
 
 if __name__ == "__main__":

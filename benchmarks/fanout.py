@@ -14,7 +14,7 @@ from rich.console import Console
 
 import local.trial
 from benchmarks.events import announced
-from benchmarks.output import JsonOption, show
+from benchmarks.output import JsonOption, save, show
 from local.cosmos import WELL_KNOWN_KEY
 from local.stage.client import Client
 from local.stage.lag import catch_up
@@ -46,7 +46,8 @@ def fanout(
     for row in rows:
         row["cpu_ratio"] = round(row["host_cpu_seconds"] / rows[0]["host_cpu_seconds"], 2)
         row["written_ratio"] = round(row["request_units"] / rows[0]["request_units"], 3)
-    show(f"One event to {events:,} derived events", rows, json_file)
+    show(f"One event to {events:,} derived events", rows)
+    save(rows, json_file)
     if not all(row["exact"] for row in rows):
         raise typer.Exit(1)
 

@@ -1,9 +1,10 @@
-"""How figures are shown: a table for people, or JSON."""
+"""How figures are shown: a table for people, JSON, and a plot."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,20 +14,22 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from benchmarks.plots import Plot
+
 _SIDE_BY_SIDE = 4
 
 JsonOption = Annotated[
-    Path | None, typer.Option("--json", help="Write the figures to this file as JSON.")
+    Path | None,
+    typer.Option("--json", help="Write the figures to this file as JSON, and a plot beside it."),
 ]
 
 
-def show(title: str, runs: Sequence[dict[str, Any]], json_file: Path | None) -> None:
-    """Print the figures of runs, a few of them side by side; write them as JSON if asked to.
+def show(title: str, runs: Sequence[dict[str, Any]]) -> None:
+    """Print the figures of runs, a few of them side by side.
 
     Args:
         title: What was measured.
         runs: Figures by name, the same names in each; "run" says which run it is.
-        json_file: Where to write them.
     """
     table = Table(title=title, title_justify="left", box=None, padding=(0, 2))
     names = [name for name in runs[0] if name != "run"]
@@ -36,14 +39,28 @@ def show(title: str, runs: Sequence[dict[str, Any]], json_file: Path | None) -> 
     else:
         rows = [(_words(name), *(_text(run[name]) for run in runs)) for name in names]
         headings = [str(run["run"]) for run in runs]
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for heading in headings:
         table.add_column(heading, justify="right")
     for row in rows:
         table.add_row(*row)
     Console().print(table)
-    if json_file is not None:
-        json_file.write_text(json.dumps(runs, indent=2) + "\n", encoding="utf-8")
+
+
+def save(figures: object, json_file: Path | None, plot: Plot | None = None) -> None:
+    """Write figures as JSON if asked to, and the plot beside it."""
+    if json_file is None:
+        return
+    json_file.parent.mkdir(parents=True, exist_ok=True)
+    json_file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    if plot is not None:
+        plot.save(json_file.with_suffix(".svg"))
+
+
+def spread(name: str, values: Sequence[float], digits: int = 1) -> dict[str, float]:
+    """The median under its name, with the least and the most."""
+    found = {name: median(values), "least": min(values), "most": max(values)}
+    return {each: round(value, digits) for each, value in found.items()}
 
 
 def _words(name: str) -> str:

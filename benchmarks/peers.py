@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import shutil
 import subprocess
 import tempfile
 import time
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from azure.cosmos.aio import ContainerProxy
 
+    from benchmarks.targets import Target
     from core.outputs import Write
 
 JAVASCRIPT = Path(__file__).parent / "javascript"
@@ -39,30 +41,6 @@ _AT_ONCE = 16
 """Requests that the plain client has on their way: as many as ours, over four partitions."""
 
 _SIGNED = ("authorization", "x-ms-date", "x-ms-cosmos-intended-collection-rid")
-
-
-@dataclass(frozen=True)
-class Target:
-    """A fresh container.
-
-    Attributes:
-        endpoint: Of the account.
-        database: Its name.
-        container: As the engine opens it.
-        plain: The same, as the SDK opens it if it is told nothing.
-        spare: Another fresh one, to try things in.
-    """
-
-    endpoint: str
-    database: str
-    container: ContainerProxy
-    plain: ContainerProxy
-    spare: ContainerProxy
-
-    @property
-    def name(self) -> str:
-        """Of the container."""
-        return str(self.container.id)
 
 
 @dataclass(frozen=True)
@@ -113,18 +91,9 @@ async def javascript(target: Target, writes: Sequence[Write]) -> Spent:
     with tempfile.NamedTemporaryFile("wb", suffix=".json") as file:
         file.write(b"[%b]" % b",".join(each.body for each in writes))
         file.flush()
-        done = await asyncio.to_thread(
-            subprocess.run,
-            [
-                *("node", "bulk.mjs", target.endpoint, WELL_KNOWN_KEY),
-                *(target.database, target.name, file.name),
-            ],
-            cwd=JAVASCRIPT,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    return Spent(**json.loads(done.stdout))
+        arguments = (target.endpoint, WELL_KNOWN_KEY, target.database, target.name, file.name)
+        done = await _printed("node", "bulk.mjs", *arguments, folder=JAVASCRIPT)
+    return Spent(**json.loads(done))
 
 
 async def wire(target: Target, writes: Sequence[Write]) -> Spent:
@@ -157,6 +126,35 @@ PEERS: dict[str, Callable[[Target, Sequence[Write]], Awaitable[Spent]]] = {
     "JavaScript bulk": javascript,
     "plain aiohttp (the wire)": wire,
 }
+
+
+async def _printed(*command: str, folder: Path) -> str:
+    """What a command prints; it is killed when nobody waits for it any more.
+
+    Raises:
+        RuntimeError: It failed.
+    """
+    pipe = subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(*command, cwd=folder, stdout=pipe, stderr=pipe)
+    try:
+        out, err = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise RuntimeError(f"{command[0]} failed: {err.decode()}")
+    return out.decode()
+
+
+def install_javascript() -> None:
+    """The JavaScript SDK, for comparison only."""
+    if not (JAVASCRIPT / "node_modules").exists():
+        subprocess.run(  # noqa: S603 - a fixed command
+            [shutil.which("npm") or "npm", "ci", "--silent", "--no-audit"],
+            cwd=JAVASCRIPT,
+            check=True,
+        )
 
 
 class _Recording:

@@ -12,7 +12,7 @@ import typer
 
 from benchmarks.cosmos import account
 from benchmarks.events import among, followed, unlucky
-from benchmarks.output import JsonOption, show
+from benchmarks.output import JsonOption, save, show
 from core.application import Application
 from local.trial import projections
 
@@ -43,14 +43,12 @@ async def _measure(rounds: int, batches: int, json_file: Path | None) -> None:
             rates[poisoned].append(await _run(application, nth, batches, poisoned=poisoned))
         await application.close()
     healthy = median(rates[False])
-    show(
-        f"Healthy events a second, {rounds} rounds in turn, medians",
-        [
-            _row(name, rates[poisoned], healthy)
-            for name, poisoned in (("without", False), ("with", True))
-        ],
-        json_file,
-    )
+    rows = [
+        _row(name, rates[poisoned], healthy)
+        for name, poisoned in (("without", False), ("with", True))
+    ]
+    show(f"Healthy events a second, {rounds} rounds in turn, medians", rows)
+    save(rows, json_file)
 
 
 def _row(name: str, rates: list[float], healthy: float) -> dict[str, Any]:

@@ -28,6 +28,14 @@ def hot(count: int) -> list[Write]:
     return _derived(Follow(_user(nth), _user(count)) for nth in range(count))
 
 
+def one_hot(count: int) -> list[Write]:
+    """Every other one into one stream, the rest spread over 5,000."""
+    return _derived(
+        Follow(_user(nth), _user(count + (nth % 5_000 + 1 if nth % 2 else 0)))
+        for nth in range(count)
+    )
+
+
 def real(count: int, path: Path = POLBLOGS) -> list[Write]:
     """Into the streams of a follow graph, in the order of the follows."""
     return _derived(each for each in read_follows(path, count) if not each.to_oneself)

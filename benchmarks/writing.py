@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import shutil
-import subprocess
 from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from azure.cosmos import PartitionKey
-from azure.cosmos.aio import CosmosClient
 
 from benchmarks.cosmos import account
-from benchmarks.output import JsonOption, show
-from benchmarks.peers import JAVASCRIPT, PEERS, Spent, Target
+from benchmarks.output import JsonOption, save, show
+from benchmarks.peers import PEERS, Spent, install_javascript
+from benchmarks.plots import Plot
+from benchmarks.targets import target
 from benchmarks.workloads import WORKLOADS
-from core.containers import containers
 from core.settings import Settings
-from local.cosmos import WELL_KNOWN_KEY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from azure.cosmos.aio import ContainerProxy, DatabaseProxy
+    from azure.cosmos.aio import DatabaseProxy
 
     from core.outputs import Write
 
@@ -40,13 +35,12 @@ def writing(
 
     The slow ways get a tenth of the documents; all figures are for one document.
     """
-    _install()
+    install_javascript()
     runs = asyncio.run(_measure(documents, rounds))
     for name, spent in runs.items():
-        show(f"{name}: {documents:,} documents, {rounds} rounds, medians", _rows(spent), None)
-    if json_file is not None:
-        figures = {name: _rows(spent) for name, spent in runs.items()}
-        json_file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        show(f"{name}: {documents:,} documents, {rounds} rounds, medians", _rows(spent))
+    figures = {name: _rows(spent) for name, spent in runs.items()}
+    save(figures, json_file, _plot(figures))
 
 
 async def _measure(documents: int, rounds: int) -> dict[str, dict[str, list[Spent]]]:
@@ -67,25 +61,9 @@ async def _once(
     peer: str, settings: Settings, database: DatabaseProxy, writes: Sequence[Write]
 ) -> Spent:
     endpoint = settings.require_connection().endpoint
-    container = await _fresh(database, settings, "target")
-    spare = await _fresh(database, settings, "spare")
-    async with CosmosClient(endpoint, WELL_KNOWN_KEY) as sdk:
-        plain = sdk.get_database_client(settings.database).get_container_client("target")
-        await plain.read()
-        target = Target(endpoint, settings.database, container, plain, spare)
-        spent = await PEERS[peer](target, writes)
-    for each in (container, spare):
-        await database.delete_container(each)
+    async with target(endpoint, database, settings) as found:
+        spent = await PEERS[peer](found, writes)
     return Spent(spent.seconds / len(writes), spent.processor / len(writes))
-
-
-async def _fresh(database: DatabaseProxy, settings: Settings, name: str) -> ContainerProxy:
-    definition = containers(settings)[0]
-    found: ContainerProxy = await database.create_container(
-        name, PartitionKey(definition.partition_key), indexing_policy=definition.indexing_policy
-    )
-    await found.read()
-    return found
 
 
 def _rows(spent: dict[str, list[Spent]]) -> list[dict[str, Any]]:
@@ -108,11 +86,14 @@ def _rows(spent: dict[str, list[Spent]]) -> list[dict[str, Any]]:
     ]
 
 
-def _install() -> None:
-    """The JavaScript SDK, for comparison only."""
-    if not (JAVASCRIPT / "node_modules").exists():
-        subprocess.run(  # noqa: S603 - a fixed command
-            [shutil.which("npm") or "npm", "ci", "--silent", "--no-audit"],
-            cwd=JAVASCRIPT,
-            check=True,
-        )
+def _plot(figures: dict[str, list[dict[str, Any]]]) -> Plot:
+    return Plot(
+        title="Documents written a second",
+        unit="documents a second",
+        places=list(figures),
+        series={
+            peer: [rows[nth]["documents_a_second"] for rows in figures.values()]
+            for nth, peer in enumerate(PEERS)
+        },
+        logarithmic=True,
+    )

@@ -24,6 +24,10 @@ OPERATION_BYTES = 64
 LOOSE = 8
 """Streams with fewer writes than this go into requests that hold writes of many streams."""
 
+_ROUNDS = 400
+"""So do those with less than one in so many of all writes: while the next write of each stream is
+sent, there are others for as many requests as it takes."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
@@ -49,7 +53,7 @@ def plan(writes: Iterable[Write], *, bulk: bool) -> Plan:
         if (key := write[:2]) not in seen:
             seen.add(key)
             streams[write.stream_id].append(write)
-    least = LOOSE if bulk else 0
+    least = max(LOOSE, len(seen) // _ROUNDS) if bulk else 0
     return Plan(
         batched=[each for each in streams.values() if len(each) >= least],
         loose=[each for each in streams.values() if len(each) < least],

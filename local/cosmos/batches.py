@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from local.cosmos.calls import FAILED_DEPENDENCY, MULTI_STATUS, OK, Answer, Call, progress
+from local.cosmos.calls import (
+    FAILED_DEPENDENCY,
+    MULTI_STATUS,
+    OK,
+    TOO_MANY_REQUESTS,
+    Answer,
+    Call,
+    progress,
+)
 from local.cosmos.documents import Conditions, Done, Transaction
 from local.cosmos.errors import ServiceError, bad_request, partition_gone, too_large
 from local.cosmos.jsontext import encode
@@ -133,6 +141,7 @@ def _answer(call: Call, partition: Partition, results: list[Result]) -> Answer:
         status=MULTI_STATUS if failed else OK,
         body=f"[{','.join([_result(result, minimal=minimal) for result in results])}]",
         charge=round(sum(result.charge for result in results), 2),
+        throttled=sum(result.status == TOO_MANY_REQUESTS for result in results),
         headers=progress(partition),
     )
 

@@ -118,11 +118,16 @@ class Call:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """An answer; `body` is JSON text, None where there is none."""
+    """An answer; `body` is JSON text, None where there is none.
+
+    Attributes:
+        throttled: Operations of the request that were refused with 429.
+    """
 
     status: int = OK
     body: str | None = None
     charge: float = 1.0
+    throttled: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -147,7 +152,10 @@ def refusal(error: ServiceError) -> Answer:
     if error.retry_after_ms is not None:
         headers["x-ms-retry-after-ms"] = str(error.retry_after_ms)
     body = encode({"code": error.code, "message": error.message})
-    return Answer(status=error.status, body=body, charge=error.charge, headers=headers)
+    throttled = int(error.status == TOO_MANY_REQUESTS)
+    return Answer(
+        status=error.status, body=body, charge=error.charge, throttled=throttled, headers=headers
+    )
 
 
 def progress(partition: Partition, etag: str | None = None) -> dict[str, str]:

@@ -43,10 +43,11 @@ class Partition:
 
 @dataclass(kw_only=True)
 class Usage:
-    """What requests amounted to."""
+    """What requests amounted to; throttled is one of which at least an operation was refused."""
 
     requests: int = 0
     throttled: int = 0
+    throttled_operations: int = 0
     charge: float = 0.0
 
 

@@ -108,7 +108,7 @@ def statistics(found: Account) -> Answer:
     rows = {f"{each.database.id}/{each.id}": _usage(each) for each in found.containers()}
     totals = {
         name: round(sum(row[name] for row in rows.values()), 2)
-        for name in ("requests", "throttled", "request_charge")
+        for name in ("requests", "throttled", "throttled_operations", "request_charge")
     }
     return resource({**totals, "containers": rows})
 
@@ -135,6 +135,7 @@ def _usage(container: Container) -> dict[str, float]:
         "documents": container.table.count(),
         "requests": container.usage.requests,
         "throttled": container.usage.throttled,
+        "throttled_operations": container.usage.throttled_operations,
         "request_charge": round(container.usage.charge, 2),
     }
 

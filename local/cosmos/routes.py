@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from local.cosmos import batches, feed, items, metadata, queries
-from local.cosmos.calls import TOO_MANY_REQUESTS, Answer, Call, refusal
+from local.cosmos.calls import Answer, Call, refusal
 from local.cosmos.errors import ServiceError, bad_request, not_covered
 
 if TYPE_CHECKING:
@@ -86,5 +86,6 @@ def _count(call: Call, answer: Answer) -> None:
     container = database.containers.get(call.ids[1]) if database else None
     if container is not None:
         container.usage.requests += 1
-        container.usage.throttled += answer.status == TOO_MANY_REQUESTS
+        container.usage.throttled += answer.throttled > 0
+        container.usage.throttled_operations += answer.throttled
         container.usage.charge += answer.charge

@@ -47,6 +47,17 @@ def test_streams_with_few_writes_are_loose() -> None:
     ]
 
 
+def test_of_many_writes_streams_with_more_are_loose() -> None:
+    """With 5,000 streams of 8 a transactional batch for each would be 5,000 requests."""
+    writes = [write(str(stream), number) for number in range(8) for stream in range(5_000)]
+    hot = [write("hot", number) for number in range(200)]
+
+    planned = plan([*writes, *hot], bulk=True)
+
+    assert [stream[0].stream_id for stream in planned.batched] == ["hot"]
+    assert len(planned.loose) == 5_000
+
+
 @pytest.mark.parametrize(
     ("sizes", "most", "expected"),
     [
