@@ -98,6 +98,15 @@ async def javascript(target: Target, writes: Sequence[Write]) -> Spent:
 
 async def wire(target: Target, writes: Sequence[Write]) -> Spent:
     """Plain aiohttp posting the requests that ours sends, serialised before the clock starts."""
+    return await _posted(target, writes, _AT_ONCE)
+
+
+async def wire_in_order(target: Target, writes: Sequence[Write]) -> Spent:
+    """The same, each awaited before the next, as the order of one stream demands."""
+    return await _posted(target, writes, 1)
+
+
+async def _posted(target: Target, writes: Sequence[Write], at_once: int) -> Spent:
     recording = _Recording(target.spare)
     await _write(recording, writes, bulk=True)
     path = f"dbs/{target.database}/colls/{target.name}/docs"
@@ -113,7 +122,7 @@ async def wire(target: Target, writes: Sequence[Write]) -> Spent:
 
     async def all_of_it() -> None:
         async with aiohttp.ClientSession() as session:
-            await asyncio.gather(*(work(session) for _ in range(_AT_ONCE)))
+            await asyncio.gather(*(work(session) for _ in range(at_once)))
 
     return await _timed(all_of_it())
 
@@ -125,6 +134,7 @@ PEERS: dict[str, Callable[[Target, Sequence[Write]], Awaitable[Spent]]] = {
     "upsert_item, gather of 50": gathered,
     "JavaScript bulk": javascript,
     "plain aiohttp (the wire)": wire,
+    "plain aiohttp, one at a time": wire_in_order,
 }
 
 

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 _AT_ONCE = 4
 """Requests of one call on their way to one partition."""
 
+_WORTH = 50
+"""Writes for which a request is begun beside others: half of what one holds."""
+
 _GONE = 410
 _WRITTEN = (200, 201)
 _FIRST_ERROR = 400
@@ -84,7 +87,7 @@ class Lane:
         try:
             while under_way or (self._ready and not failed):
                 self._changed.clear()
-                while self._ready and not failed and len(under_way) < _AT_ONCE:
+                while not failed and self._worth_one_more(len(under_way)):
                     under_way.add(self._begin(ceilings))
                 await self._changed.wait()
                 done = {each for each in under_way if each.done()}
@@ -95,6 +98,11 @@ class Lane:
                 each.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
         raise_most_telling(failed)
+
+    def _worth_one_more(self, under_way: int) -> bool:
+        """Whether to begin a request beside so many: few writes wait until there are more."""
+        least = _WORTH if under_way else 1
+        return under_way < _AT_ONCE and len(self._ready) >= least
 
     def _begin(self, ceilings: tuple[Gate, ...]) -> asyncio.Task[None]:
         group = [self._ready.popleft() for _ in range(fitting(each[0] for each in self._ready))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from bisect import bisect_right
 from dataclasses import dataclass
@@ -57,6 +58,7 @@ class PartitionMap:
         self._ids: dict[tuple[str, str], str] = {}
         self._places: dict[str, str] = {}
         self._agrees = False
+        self._asking = asyncio.Lock()
 
     def find(self, stream_id: str) -> Partition | None:
         """The physical partition of the stream, where that needs no request."""
@@ -65,17 +67,18 @@ class PartitionMap:
         return self._at(effective_key(stream_id)) if self._agrees and self._starts else None
 
     async def locate(self, stream_id: str, budget: Budget) -> Partition:
-        """The physical partition of the stream.
+        """The physical partition of the stream; many who ask at once are one question.
 
         Raises:
             BudgetSpentError: Time ran out.
             CosmosError: It cannot be told.
         """
-        if not self._starts:
-            await self.renew(budget)
         found = self.find(stream_id)
         if found is None:
-            found = self._at(self._places.get(stream_id) or await self._ask(stream_id, budget))
+            async with self._asking:
+                if not self._starts:
+                    await self.renew(budget)
+                found = self.find(stream_id) or self._at(await self._place(stream_id, budget))
         return found
 
     def _at(self, place: str) -> Partition:
@@ -114,18 +117,20 @@ class PartitionMap:
             lambda _: operation(), partition=_METADATA, budget=budget, effort=Effort()
         )
 
-    async def _ask(self, stream_id: str, budget: Budget) -> str:
+    async def _place(self, stream_id: str, budget: Budget) -> str:
         """The SDK's answer, which tells whether ours, forty times as fast, is the same.
 
         It is another one where the container's keys are hashed in the way of before 2019.
         """
+        if stream_id in self._places:
+            return self._places[stream_id]
 
-        async def place() -> str:
+        async def ask() -> str:
             doing = f"locating stream {stream_id}"
             found = await answered(doing, self._container.feed_range_from_partition_key(stream_id))
             return str(found["Range"]["min"])
 
-        found = await self._run(place, budget)
+        found = await self._run(ask, budget)
         if len(self._places) >= _REMEMBERED:
             self._places.clear()
         self._places[stream_id] = found

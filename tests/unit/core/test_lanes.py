@@ -323,3 +323,13 @@ async def test_a_service_that_hides_its_partitions_ids_is_served_stream_by_strea
 
     assert {where for where, _ in service.sent} == {"-"}
     assert len(found.durable) == 5
+
+
+async def test_requests_are_filled_before_another_one_is_begun() -> None:
+    """A few writes that are ready wait for those that are on their way: requests cost most."""
+    service = Service()
+
+    await run(service, *(write(user, f"{user}-{nth}") for nth in range(7) for user in range(120)))
+
+    assert len(service.sent) == 9
+    assert len(service.documents) == 840

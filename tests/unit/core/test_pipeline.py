@@ -43,7 +43,7 @@ async def test_what_was_acknowledged_is_not_sent_again_on_a_retry() -> None:
     container, clock = MemoryContainer(before=before), FakeTime()
     engine = pipeline(container, MemoryContainer(), clock)
     with pytest.raises(BudgetSpentError):
-        await engine.project(MODULE, BATCH, clock.budget(1.0))
+        await engine.project(MODULE, BATCH, clock.budget(20.0))
 
     broken = False
     outcome = await engine.project(MODULE, BATCH, clock.budget())

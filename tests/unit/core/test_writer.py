@@ -131,7 +131,7 @@ async def test_streams_are_written_side_by_side_up_to_the_limit() -> None:
         nonlocal flying, most
         flying += 1
         most = max(most, flying)
-        for _turn in range(5):
+        for _turn in range(50):
             await asyncio.sleep(0)
         flying -= 1
 
