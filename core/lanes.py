@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.batching import fitting
@@ -13,7 +14,7 @@ from core.errors import CosmosError, RefusedByCosmosError, ThrottledError, Trans
 from core.retrying import Load, raise_most_telling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from azure.cosmos.aio import ContainerProxy
 
@@ -34,6 +35,14 @@ _WORTH = 50
 _GONE = 410
 _WRITTEN = (200, 201)
 _FIRST_ERROR = 400
+
+
+@dataclass(eq=False)
+class _Group:
+    """Streams whose next writes go together; failing once they have to be tried again."""
+
+    waiting: list[Stream]
+    failing: bool = False
 
 
 class Lane:
@@ -82,65 +91,77 @@ class Lane:
                 know the bulk form.
         """
         self._ready.extend(streams)
-        under_way: set[asyncio.Task[None]] = set()
+        under_way: dict[asyncio.Task[None], _Group] = {}
         failed: list[BaseException] = []
         try:
             while under_way or (self._ready and not failed):
                 self._changed.clear()
-                while not failed and self._worth_one_more(len(under_way)):
-                    under_way.add(self._begin(ceilings))
+                while not failed and self._worth_one_more(under_way.values()):
+                    group = self._next()
+                    under_way[self._begin(group, ceilings)] = group
                 await self._changed.wait()
-                done = {each for each in under_way if each.done()}
-                under_way -= done
-                failed += [error for each in done if (error := each.exception())]
+                for each in [each for each in under_way if each.done()]:
+                    del under_way[each]
+                    failed += [error] if (error := each.exception()) else []
         finally:
             for each in under_way:
                 each.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
         raise_most_telling(failed)
 
-    def _worth_one_more(self, under_way: int) -> bool:
-        """Whether to begin a request beside so many: few writes wait until there are more."""
-        least = _WORTH if under_way else 1
-        return under_way < _AT_ONCE and len(self._ready) >= least
+    def _worth_one_more(self, under_way: Collection[_Group]) -> bool:
+        """Whether to begin a request beside these.
 
-    def _begin(self, ceilings: tuple[Gate, ...]) -> asyncio.Task[None]:
-        group = [self._ready.popleft() for _ in range(fitting(each[0] for each in self._ready))]
+        Few writes wait until there are more, but not for what has failed and is tried again.
+        """
+        least = 1 if all(each.failing for each in under_way) else _WORTH
+        return len(under_way) < _AT_ONCE and len(self._ready) >= least
+
+    def _next(self) -> _Group:
+        count = fitting(each[0] for each in self._ready)
+        return _Group([self._ready.popleft() for _ in range(count)])
+
+    def _begin(self, group: _Group, ceilings: tuple[Gate, ...]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._send(group, ceilings), name=f"lane {self._partition.id}")
         task.add_done_callback(lambda _: self._changed.set())
         return task
 
-    async def _send(self, waiting: list[Stream], ceilings: tuple[Gate, ...]) -> None:
-        """Write the first of each."""
-        load = Load(waiting=lambda: len(waiting), ceilings=ceilings)
-        while waiting:
+    async def _send(self, group: _Group, ceilings: tuple[Gate, ...]) -> None:
+        """Write the first of each stream."""
+        load = Load(waiting=lambda: len(group.waiting), ceilings=ceilings)
+        while group.waiting:
             await self._retrier.run(
-                lambda passage: self._attempt(waiting, passage),
+                lambda passage: self._attempt(group, passage),
                 partition=self._partition.low,
                 budget=self._delivery.budget,
                 effort=self._delivery.effort,
                 load=load,
             )
 
-    async def _attempt(self, waiting: list[Stream], passage: Passage) -> None:
+    async def _attempt(self, group: _Group, passage: Passage) -> None:
         """Send what may be sent; what has to be tried again, or was not sent, is waiting still."""
-        sent, kept = waiting[: passage.operations], waiting[passage.operations :]
+        sent, kept = group.waiting[: passage.operations], group.waiting[passage.operations :]
+        try:
+            again, errors = self._settle(sent, await self._results(sent, passage))
+            group.waiting = again + kept
+            if errors:
+                raise max(errors, key=_weight)
+        except CosmosError:
+            group.failing = True
+            self._changed.set()
+            raise
+
+    async def _results(self, sent: list[Stream], passage: Passage) -> Sequence[Result]:
+        writes = [stream[0] for stream in sent]
         try:
             async with self._slots:
-                results = await send_bulk(
-                    self._container,
-                    self._partition.id or "",
-                    [stream[0] for stream in sent],
-                    passage.charge,
+                return await send_bulk(
+                    self._container, self._partition.id or "", writes, passage.charge
                 )
         except TransientError as error:
             if error.status != _GONE:
                 raise
-            results = [Result(status=_GONE) for _ in sent]
-        again, errors = self._settle(sent, results)
-        waiting[:] = again + kept
-        if errors:
-            raise max(errors, key=_weight)
+            return [Result(status=_GONE) for _ in sent]
 
     def _settle(
         self, sent: list[Stream], results: Sequence[Result]
