@@ -2,6 +2,7 @@
 
 import typer
 
+from benchmarks.engine import engine
 from benchmarks.fanout import fanout
 from benchmarks.poison import poison
 from benchmarks.redelivery import redelivery
@@ -14,6 +15,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(engine)
 app.command()(fanout)
 app.command()(poison)
 app.command()(redelivery)

@@ -19,7 +19,7 @@ from benchmarks.output import JsonOption, save, show
 from benchmarks.peers import install_javascript, javascript, ours
 from benchmarks.plots import Plot
 from benchmarks.targets import target
-from benchmarks.workloads import one_hot, spread
+from benchmarks.workloads import derived, one_hot, spread
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def throttled(
     """Offer more than the account takes: even, and with half of it for one hot stream."""
     install_javascript()
     logging.disable(logging.WARNING)
-    loads = {"even": spread(_OFFERED), "one hot": one_hot(_OFFERED)}
+    loads = {"even": derived(spread(_OFFERED)), "one hot": derived(one_hot(_OFFERED))}
     rows: list[dict[str, Any]] = []
     for partitions in _PARTITIONS:
         rows += asyncio.run(_on(partitions, loads, rounds, (warm, seconds)))

@@ -1,4 +1,4 @@
-"""Derived events to be written, as the engine derives them from follows."""
+"""Follows, and the derived events that the engine has to write for them."""
 
 from __future__ import annotations
 
@@ -18,42 +18,43 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def spread(count: int) -> list[Write]:
-    """Into 5,000 streams, one after the other."""
-    return _derived(Follow(_user(nth), _user(count + nth % 5_000)) for nth in range(count))
+def spread(count: int) -> list[Follow]:
+    """Of 5,000 users, one after the other."""
+    return [Follow(_user(nth), _user(count + nth % 5_000)) for nth in range(count)]
 
 
-def hot(count: int) -> list[Write]:
-    """Into one stream."""
-    return _derived(Follow(_user(nth), _user(count)) for nth in range(count))
+def hot(count: int) -> list[Follow]:
+    """Of one user."""
+    return [Follow(_user(nth), _user(count)) for nth in range(count)]
 
 
-def one_hot(count: int) -> list[Write]:
-    """Every other one into one stream, the rest spread over 5,000."""
-    return _derived(
+def one_hot(count: int) -> list[Follow]:
+    """Every other one of one user, the rest of 5,000."""
+    return [
         Follow(_user(nth), _user(count + (nth % 5_000 + 1 if nth % 2 else 0)))
         for nth in range(count)
-    )
+    ]
 
 
-def real(count: int, path: Path = POLBLOGS) -> list[Write]:
-    """Into the streams of a follow graph, in the order of the follows."""
-    return _derived(each for each in read_follows(path, count) if not each.to_oneself)
+def real(count: int, path: Path = POLBLOGS) -> list[Follow]:
+    """Of a follow graph, in its order."""
+    return [each for each in read_follows(path, count) if not each.to_oneself]
 
 
-WORKLOADS: dict[str, Callable[[int], list[Write]]] = {"spread": spread, "hot": hot, "real": real}
+FOLLOWS: dict[str, Callable[[int], list[Follow]]] = {"spread": spread, "hot": hot, "real": real}
 
 
-def _derived(follows: Iterable[Follow]) -> list[Write]:
+def derived(follows: Iterable[Follow]) -> list[Write]:
+    """What is to be written of them, in their order."""
     module = Registry.discover(projections).module("followship")
     documents = (followed(nth, follow) for nth, follow in enumerate(follows))
     return list(_writes(derive(module, documents, max_hops=16)))
 
 
-def _writes(derived: Iterable[object]) -> Iterator[Write]:
-    for each in derived:
+def _writes(found: Iterable[object]) -> Iterator[Write]:
+    for each in found:
         while isinstance(each, FanOut) and not each.done:
-            yield from (found for found in each.draw() if isinstance(found, Write))
+            yield from (write for write in each.draw() if isinstance(write, Write))
 
 
 def _user(number: int) -> UUID:

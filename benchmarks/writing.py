@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,15 +14,17 @@ from benchmarks.output import JsonOption, save, show
 from benchmarks.peers import PEERS, Spent, install_javascript
 from benchmarks.plots import Plot
 from benchmarks.targets import target
-from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads import FOLLOWS, derived, real
 from core.settings import Settings
+from local.stage.follows import POLBLOGS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from azure.cosmos.aio import DatabaseProxy
 
     from core.outputs import Write
+    from local.stage.follows import Follow
 
 _SLOW = {"upsert_item one by one", "upsert_item, gather of 50", "ours, COSMOS_BULK=off"}
 
@@ -29,25 +32,33 @@ _SLOW = {"upsert_item one by one", "upsert_item, gather of 50", "ours, COSMOS_BU
 def writing(
     documents: Annotated[int, typer.Option(min=1_000, help="Documents in a run.")] = 20_000,
     rounds: Annotated[int, typer.Option(min=1, help="Runs of each, in turn.")] = 5,
+    graph: Annotated[Path, typer.Option(help="File of follows, for the real ones.")] = POLBLOGS,
     json_file: JsonOption = None,
 ) -> None:
-    """Write the same derived events in six ways, in turn, into fresh containers.
+    """Write the same derived events in seven ways, in turn, into fresh containers.
 
     The slow ways get a tenth of the documents; all figures are for one document.
     """
     install_javascript()
-    runs = asyncio.run(_measure(documents, rounds))
+    follows = {
+        "spread": FOLLOWS["spread"](documents),
+        "hot": FOLLOWS["hot"](documents),
+        "real": real(documents, graph),
+    }
+    runs = asyncio.run(_measure(follows, rounds))
     for name, spent in runs.items():
         show(f"{name}: {documents:,} documents, {rounds} rounds, medians", _rows(spent))
     figures = {name: _rows(spent) for name, spent in runs.items()}
     save(figures, json_file, _plot(figures))
 
 
-async def _measure(documents: int, rounds: int) -> dict[str, dict[str, list[Spent]]]:
+async def _measure(
+    follows: Mapping[str, Sequence[Follow]], rounds: int
+) -> dict[str, dict[str, list[Spent]]]:
     """What each way spent on one document, by workload and way."""
     found: dict[str, dict[str, list[Spent]]] = {}
-    for name, workload in WORKLOADS.items():
-        writes = workload(documents)
+    for name, each in follows.items():
+        writes = derived(each)
         found[name] = {peer: [] for peer in PEERS}
         async with account() as (environ, database):
             for _ in range(rounds):

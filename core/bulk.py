@@ -37,6 +37,9 @@ class Result(NamedTuple):
     retry_after: float | None = None
 
 
+_TAKEN = Result(201)
+
+
 async def send_atomic(
     container: ContainerProxy,
     stream_id: str,
@@ -117,6 +120,8 @@ async def _results(
 
 def _read(result: Mapping[str, Any]) -> Result:
     status = int(result["statusCode"])
+    if status == _TAKEN.status:
+        return _TAKEN
     hint = result.get("retryAfterMilliseconds")
     return Result(
         status=status,

@@ -49,12 +49,8 @@ class Emission:
         self._envelope = envelope
         self._events = _run(projection, event)
         self._ordinals = Ordinals()
-        origin = Origin(
-            correlation_id=envelope.meta.correlation_id or envelope.id,
-            causation_id=envelope.id,
-            projection=projection.name,
-            hops=envelope.meta.hops + 1,
-        )
+        meta, cause = envelope.meta, envelope.id
+        origin = Origin(meta.correlation_id or cause, cause, projection.name, meta.hops + 1)
         self._encoder = Encoder(envelope.time, origin)
 
     def take(self, count: int) -> list[Emitted]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from bisect import bisect_right
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import mmh3
 
@@ -31,8 +30,7 @@ _REMEMBERED = 100_000
 """Streams whose place the SDK was asked for that are remembered."""
 
 
-@dataclass(frozen=True)
-class Partition:
+class Partition(NamedTuple):
     """A physical partition: where its key range begins, and its id, if that is known."""
 
     low: str

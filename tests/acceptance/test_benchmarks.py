@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.workloads import WORKLOADS
+from benchmarks.workloads import FOLLOWS, derived
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,7 +49,7 @@ def test_a_fan_out_is_checked_whole(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "streams"), [("spread", 1_000), ("hot", 1), ("real", 253)])
 def test_workloads_are_what_they_are_called(name: str, streams: int) -> None:
     """By how many streams they are spread over."""
-    writes = WORKLOADS[name](1_000)
+    writes = derived(FOLLOWS[name](1_000))
 
     assert len({each.stream_id for each in writes}) == streams
     assert len({each.id for each in writes}) == len(writes) >= 999

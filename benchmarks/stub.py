@@ -1,0 +1,106 @@
+"""A Cosmos DB that answers at once: what is measured over it ends before the wire."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from azure.core.pipeline.transport import HttpRequest
+from azure.cosmos.exceptions import CosmosResourceNotFoundError
+
+from core.cursors import Cursors
+from core.deadletters import DeadLetters
+from core.gates import Gates
+from core.partitions import PartitionMap, effective_key
+from core.pipeline import Pipeline
+from core.retrying import Retrier
+from core.runs import Runner
+from core.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+
+_CHARGE = 6.2
+"""Request units of an upsert with one indexed path, as the embedded Cosmos DB counts them."""
+
+_TAKEN = {"statusCode": 201, "requestCharge": _CHARGE}
+_BORDERS = ("", "0FFFFFFFFFFFFFFF", "1FFFFFFFFFFFFFFF", "2FFFFFFFFFFFFFFF", "FF")
+
+
+class Stub:
+    """As much of a container of 4 physical partitions as the engine uses; it stores nothing.
+
+    A request counts as made when its headers and its body are there as bytes.
+
+    Attributes:
+        requests: How many were made.
+    """
+
+    def __init__(self) -> None:
+        self.requests = 0
+
+    async def execute_item_batch(
+        self,
+        _operations: Sequence[object],
+        _partition_key: str,
+        *,
+        raw_request_hook: Callable[[Any], None],
+        response_hook: Callable[[dict[str, str], None], None],
+    ) -> list[dict[str, Any]]:
+        """All operations are taken."""
+        request = HttpRequest("POST", "", headers={"x-ms-documentdb-partitionkey": "[]"})
+        raw_request_hook(SimpleNamespace(http_request=request))
+        body: Any = request.data
+        count = body.count(b'{"operationType"')
+        self.requests += 1
+        response_hook({"x-ms-request-charge": str(_CHARGE * count)}, None)
+        return [_TAKEN] * count
+
+    async def read_feed_ranges(
+        self, *, raw_response_hook: Callable[[Any], None], **_: object
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Four, and their ids."""
+        ranges = list(pairwise(_BORDERS))
+        known = [
+            {"id": str(nth), "minInclusive": low, "maxExclusive": high}
+            for nth, (low, high) in enumerate(ranges)
+        ]
+        text = json.dumps({"PartitionKeyRanges": known})
+        response = SimpleNamespace(status_code=200, text=lambda: text)
+        raw_response_hook(SimpleNamespace(http_response=response))
+        for low, high in ranges:
+            yield {"Range": {"min": low, "max": high}}
+
+    async def feed_range_from_partition_key(self, key: str) -> dict[str, Any]:
+        """Where it lies."""
+        return {"Range": {"min": effective_key(key)}}
+
+    async def upsert_item(self, _body: object) -> None:
+        """It is taken."""
+
+    async def read_item(self, *_: object) -> None:
+        """There is none."""
+        raise CosmosResourceNotFoundError(message="stub")  # type: ignore[no-untyped-call] # the SDK's
+
+    async def delete_item(self, *_: object) -> None:
+        """There is none."""
+        raise CosmosResourceNotFoundError(message="stub")  # type: ignore[no-untyped-call] # the SDK's
+
+    def pipeline(self) -> Pipeline:
+        """The whole engine for batches, over this."""
+        container: Any = self
+        retrier = Retrier(gates=Gates())
+        return Pipeline(
+            runner=Runner(
+                writer=Writer(
+                    container=container,
+                    partitions=PartitionMap(container, retrier),
+                    retrier=retrier,
+                ),
+                cursors=Cursors(container=container, retrier=retrier),
+            ),
+            dead_letters=DeadLetters(container=container, retrier=retrier),
+            max_hops=16,
+        )
