@@ -2,13 +2,16 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test check format venv clean
+.PHONY: demo test bench check format venv clean
 
 demo: venv  ## Watch projections work on a real follow graph.
 	$(BIN)/python -m local demo $(ARGS)
 
 test: venv  ## All tests.
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: venv  ## Everything that is measured, beside peers; takes an hour, needs Node.js.
+	$(BIN)/python -m benchmarks $(ARGS)
 
 check: venv  ## Format, lint, types, architecture.
 	$(BIN)/ruff format --check .

@@ -2,23 +2,31 @@
 
 import typer
 
+from benchmarks.all import run_all
 from benchmarks.engine import engine
 from benchmarks.fanout import fanout
+from benchmarks.growth import growth
+from benchmarks.lag import lag
 from benchmarks.poison import poison
 from benchmarks.redelivery import redelivery
+from benchmarks.start import start
 from benchmarks.throttled import throttled
 from benchmarks.writing import writing
 
 app = typer.Typer(
-    help="What is measured, each command against the embedded Cosmos DB.",
-    no_args_is_help=True,
+    help="What is measured, each command on this machine alone; without one, all of them.",
+    invoke_without_command=True,
+    callback=run_all,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.command()(engine)
 app.command()(fanout)
+app.command()(growth)
+app.command()(lag)
 app.command()(poison)
 app.command()(redelivery)
+app.command()(start)
 app.command()(throttled)
 app.command()(writing)
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from benchmarks.plots import Plot
 
 _SIDE_BY_SIDE = 4
+_WIDTH = 120
+"""Columns of what is not shown on a terminal."""
 
 JsonOption = Annotated[
     Path | None,
@@ -44,7 +46,8 @@ def show(title: str, runs: Sequence[dict[str, Any]]) -> None:
         table.add_column(heading, justify="right")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    console = Console()
+    console.print(table, width=None if console.is_terminal else _WIDTH)
 
 
 def save(figures: object, json_file: Path | None, plot: Plot | None = None) -> None:

@@ -82,11 +82,11 @@ class Stub:
 
     async def read_item(self, *_: object) -> None:
         """There is none."""
-        raise CosmosResourceNotFoundError(message="stub")  # type: ignore[no-untyped-call] # the SDK's
+        raise CosmosResourceNotFoundError(status_code=404)  # type: ignore[no-untyped-call] # the SDK's
 
     async def delete_item(self, *_: object) -> None:
         """There is none."""
-        raise CosmosResourceNotFoundError(message="stub")  # type: ignore[no-untyped-call] # the SDK's
+        raise CosmosResourceNotFoundError(status_code=404)  # type: ignore[no-untyped-call] # the SDK's
 
     def pipeline(self) -> Pipeline:
         """The whole engine for batches, over this."""

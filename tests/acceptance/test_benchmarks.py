@@ -46,6 +46,37 @@ def test_a_fan_out_is_checked_whole(tmp_path: Path) -> None:
     assert all(each["host_memory_mb"] > 0 for each in runs)
 
 
+@pytest.mark.timeout(120)
+def test_growth_is_measured_over_events_batches_and_fan_outs(tmp_path: Path) -> None:
+    """Each in a process of its own."""
+    runs = measured(tmp_path, "growth", "--largest", "10000", "--rounds", "1")
+
+    assert next(each["run"] for each in runs) == "10,000 source events"
+    assert [each["run"] for each in runs][-1] == "fan-out of 10,000"
+    assert all(each["microseconds"] > 0 and each["peak_mb"] > 10 for each in runs)
+    assert (tmp_path / "figures.svg").read_text(encoding="utf-8").startswith("<?xml")
+
+
+@pytest.mark.timeout(120)
+def test_lag_is_split_into_its_parts(tmp_path: Path) -> None:
+    """What the parts take is what the whole takes."""
+    rows = measured(tmp_path, "lag", "--rate", "20", "--seconds", "2")
+    most = {each["run"]: each["most"] for each in rows}
+
+    assert len(rows) == 5
+    assert most["accepted to follower stored"] >= most["of it, until the feed delivers"]
+    assert all(each["p50"] <= each["p99"] <= each["most"] for each in rows)
+
+
+def test_a_start_is_measured_step_by_step(tmp_path: Path) -> None:
+    """From Python itself to an opened client."""
+    figures: Any = measured(tmp_path, "start", "--rounds", "1")
+
+    assert next(each["run"] for each in figures["steps"]) == "Python itself"
+    assert [each["run"] for each in figures["steps"]][-1] == "and a client opened"
+    assert {"core", "azure.cosmos"} <= {each["run"] for each in figures["packages"]}
+
+
 @pytest.mark.parametrize(("name", "streams"), [("spread", 1_000), ("hot", 1), ("real", 253)])
 def test_workloads_are_what_they_are_called(name: str, streams: int) -> None:
     """By how many streams they are spread over."""

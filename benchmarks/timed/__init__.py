@@ -1,0 +1,1 @@
+"""An app that notes when it projects what."""

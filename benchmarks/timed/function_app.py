@@ -1,0 +1,82 @@
+"""The Azure Functions app of the example, with a writer that notes when it wrote what."""
+
+import json
+import os
+import time
+from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import azure.functions as func
+
+import projections
+from core.application import Application
+from core.delivery import Delivery
+from core.engine import Engine
+from core.outputs import Write
+from core.pipeline import Outcome
+from core.routes import register_routes
+from core.triggers import register_triggers
+from core.writer import Writer
+
+_NOTES = Path(os.environ["TIMED_NOTES"])
+_handed = ContextVar("handed", default=0.0)
+
+
+class TimedWriter(Writer):
+    """Notes for each source event when its batch came, when writing began, when it was done."""
+
+    async def write(self, writes: Iterable[Write], delivery: Delivery) -> None:
+        """As `Writer`."""
+        begun = time.time()
+        lines: list[str] = []
+
+        def note(durable: Sequence[Write]) -> None:
+            now = time.time()
+            times = {"handed": _handed.get(), "derived": begun, "written": now}
+            lines.extend(json.dumps({"event": _source(each), **times}) for each in durable)
+            delivery.on_durable(durable)
+
+        await super().write(writes, replace(delivery, on_durable=note))
+        _append(lines)
+
+
+class TimedApplication(Application):
+    """Notes when a batch is handed over."""
+
+    @property
+    def engine(self) -> Engine:
+        """With a writer that takes notes."""
+        if self._engine is None:
+            self._engine = _timed(super().engine)
+        return self._engine
+
+    async def project(self, module: str, documents: Sequence[Any]) -> Outcome:
+        """As `Application`."""
+        _handed.set(time.time())
+        return await super().project(module, documents)
+
+
+def _timed(engine: Engine) -> Engine:
+    writer = engine.runner.writer
+    timed = TimedWriter(**{each.name: getattr(writer, each.name) for each in fields(writer)})
+    runner = replace(engine.runner, writer=timed)
+    return replace(engine, runner=runner, pipeline=replace(engine.pipeline, runner=runner))
+
+
+def _append(lines: list[str]) -> None:
+    with _NOTES.open("a", encoding="utf-8") as notes:
+        notes.writelines(f"{each}\n" for each in lines)
+
+
+def _source(write: Write) -> str:
+    return str(json.loads(write.body)["meta"]["causationId"])
+
+
+application = TimedApplication.discover(projections, os.environ)
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+register_triggers(app, application, os.environ)
+register_routes(app, application)
