@@ -7,6 +7,7 @@ from benchmarks.engine import engine
 from benchmarks.fanout import fanout
 from benchmarks.growth import growth
 from benchmarks.lag import lag
+from benchmarks.layout import layout
 from benchmarks.poison import poison
 from benchmarks.redelivery import redelivery
 from benchmarks.start import start
@@ -24,6 +25,7 @@ app.command()(engine)
 app.command()(fanout)
 app.command()(growth)
 app.command()(lag)
+app.command()(layout)
 app.command()(poison)
 app.command()(redelivery)
 app.command()(start)

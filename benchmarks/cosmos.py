@@ -12,6 +12,7 @@ from core.provisioning import provision
 from core.settings import Settings
 from local.cosmos import WELL_KNOWN_KEY
 from local.stage.processes import Process, free_port
+from local.stage.stage import Setup
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -40,3 +41,8 @@ async def account(partitions: int = 4) -> AsyncIterator[tuple[dict[str, str], Da
                 yield environ, client.get_database_client(settings.database)
         finally:
             await process.stop()
+
+
+def unthrottled(folder: str, app: Path, **environ: str) -> Setup:
+    """A stage whose Cosmos DB takes whatever comes, and one host with this app."""
+    return Setup(partitions=4, throughput=10_000_000, folder=Path(folder), app=app, environ=environ)

@@ -13,13 +13,14 @@ from azure.cosmos.aio import CosmosClient
 from rich.console import Console
 
 import local.trial
+from benchmarks.cosmos import unthrottled
 from benchmarks.events import announced
 from benchmarks.output import JsonOption, save, show
 from local.cosmos import WELL_KNOWN_KEY
 from local.stage.client import Client
 from local.stage.lag import catch_up
 from local.stage.progress import Progress
-from local.stage.stage import DATABASE, FUNCTION_KEY, Setup, Stage
+from local.stage.stage import DATABASE, FUNCTION_KEY, Stage
 
 if TYPE_CHECKING:
     from azure.cosmos.aio import ContainerProxy
@@ -54,13 +55,7 @@ def fanout(
 
 async def _run(name: str, events: int, times: int, budget: float, kills: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="fanout-") as folder:
-        setup = Setup(
-            partitions=4,
-            throughput=10_000_000,
-            folder=Path(folder),
-            app=_APP,
-            environ={"InvocationBudgetSeconds": str(budget)},
-        )
+        setup = unthrottled(folder, _APP, InvocationBudgetSeconds=str(budget))
         async with Stage(setup) as stage:
             return await stage.during(_fan_out(stage, name, events, times, kills))
 

@@ -14,13 +14,14 @@ import typer
 from rich.console import Console
 
 import benchmarks.timed
+from benchmarks.cosmos import unthrottled
 from benchmarks.output import JsonOption, save, show
 from benchmarks.plots import Plot
 from local.stage.client import Client
 from local.stage.follows import POLBLOGS, read_follows
 from local.stage.lag import catch_up
 from local.stage.progress import Progress
-from local.stage.stage import FUNCTION_KEY, Setup, Stage
+from local.stage.stage import FUNCTION_KEY, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -49,13 +50,7 @@ async def _measure(follows: Sequence[Follow], rate: int) -> list[dict[str, Any]]
     progress = Progress(Console())
     with tempfile.TemporaryDirectory(prefix="lag-") as folder:
         notes = Path(folder) / "notes.jsonl"
-        setup = Setup(
-            partitions=4,
-            throughput=10_000_000,
-            folder=Path(folder),
-            app=_APP,
-            environ={"TIMED_NOTES": str(notes)},
-        )
+        setup = unthrottled(folder, _APP, TIMED_NOTES=str(notes))
         async with Stage(setup) as stage, Client(stage.urls, FUNCTION_KEY, _IN_FLIGHT) as client:
             with progress.bar("Following", len(follows)) as advance:
                 accepted = await stage.during(_follow_all(client, follows, rate, advance))

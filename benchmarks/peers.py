@@ -53,12 +53,12 @@ class Spent:
 
 async def ours(target: Target, writes: Sequence[Write]) -> Spent:
     """The engine's writer."""
-    return await _timed(_write(target.container, writes, bulk=True))
+    return await _timed(write(target.container, writes, bulk=True))
 
 
 async def ours_by_stream(target: Target, writes: Sequence[Write]) -> Spent:
     """The engine's writer with COSMOS_BULK=off."""
-    return await _timed(_write(target.container, writes, bulk=False))
+    return await _timed(write(target.container, writes, bulk=False))
 
 
 async def one_by_one(target: Target, writes: Sequence[Write]) -> Spent:
@@ -108,7 +108,7 @@ async def wire_in_order(target: Target, writes: Sequence[Write]) -> Spent:
 
 async def _posted(target: Target, writes: Sequence[Write], at_once: int) -> Spent:
     recording = _Recording(target.spare)
-    await _write(recording, writes, bulk=True)
+    await write(recording, writes, bulk=True)
     path = f"dbs/{target.database}/colls/{target.name}/docs"
     waiting = deque((_signed(path, headers), body) for headers, body in recording.requests)
     url = f"{target.endpoint}{path}"
@@ -190,7 +190,8 @@ class _Recording:
         )
 
 
-async def _write(container: Any, writes: Sequence[Write], *, bulk: bool) -> None:  # noqa: ANN401 - may be a recording
+async def write(container: Any, writes: Sequence[Write], *, bulk: bool = True) -> Effort:  # noqa: ANN401 - may be a recording
+    """By the engine's writer; what it took."""
     retrier = Retrier(gates=Gates())
     writer = Writer(
         container=container,
@@ -198,13 +199,15 @@ async def _write(container: Any, writes: Sequence[Write], *, bulk: bool) -> None
         retrier=retrier,
         bulk=Bulk(on=bulk),
     )
+    effort = Effort()
     delivery = Delivery(
         budget=Budget.of(_HOUR),
-        effort=Effort(),
+        effort=effort,
         on_durable=lambda _: None,
         on_refused=lambda _, error: _fail(error),
     )
     await writer.write(writes, delivery)
+    return effort
 
 
 def _fail(error: Exception) -> None:
@@ -222,7 +225,7 @@ def _signed(path: str, headers: dict[str, str]) -> dict[str, str]:
     }
 
 
-async def _timed(work: Awaitable[None]) -> Spent:
+async def _timed(work: Awaitable[object]) -> Spent:
     begun, processor = time.perf_counter(), time.process_time()
     await work
     return Spent(time.perf_counter() - begun, time.process_time() - processor)
