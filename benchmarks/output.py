@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Annotated, Any
@@ -46,8 +47,7 @@ def show(title: str, runs: Sequence[dict[str, Any]]) -> None:
         table.add_column(heading, justify="right")
     for row in rows:
         table.add_row(*row)
-    console = Console()
-    console.print(table, width=None if console.is_terminal else _WIDTH)
+    Console(width=None if sys.stdout.isatty() else _WIDTH).print(table)
 
 
 def save(figures: object, json_file: Path | None, plot: Plot | None = None) -> None:
