@@ -1,12 +1,20 @@
-"""The containers that the app needs, as values: one source for every place that creates them."""
+"""The containers that the app needs, as values: one source for every place that creates them.
+
+`containers.json` is that source. The Bicep files read it as well, so the account in Azure and the
+embedded one have the same containers.
+"""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from core.settings import Settings
+
+_DEFINITIONS = Path(__file__).with_name("containers.json")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,25 +24,15 @@ class Container:
     Attributes:
         name: As the settings name it.
         partition_key: Path of the partition key.
-        indexed: Paths that queries filter by; all others stay out of the index, for they cost RU
-            with every write.
+        indexing_policy: In the service's form. Only paths that queries filter by are indexed: all
+            others would cost RU with every write.
         default_ttl: Seconds, -1 for "only where an item says so", None for off.
     """
 
     name: str
     partition_key: str
-    indexed: tuple[str, ...]
+    indexing_policy: dict[str, Any]
     default_ttl: int | None = None
-
-    @property
-    def indexing_policy(self) -> dict[str, Any]:
-        """The indexing policy in the service's form."""
-        return {
-            "indexingMode": "consistent",
-            "automatic": True,
-            "includedPaths": [{"path": path} for path in self.indexed],
-            "excludedPaths": [{"path": "/*"}],
-        }
 
 
 def containers(settings: Settings) -> tuple[Container, ...]:
@@ -44,12 +42,17 @@ def containers(settings: Settings) -> tuple[Container, ...]:
     TTL: one that expired before it was read would never be projected. Leases need the TTL switched
     on for the lock that the trigger takes at its first start.
     """
-    return (
-        Container(name=settings.events, partition_key="/streamId", indexed=("/streamId/?",)),
-        Container(name=settings.leases, partition_key="/id", indexed=(), default_ttl=-1),
+    names = {
+        "events": settings.events,
+        "leases": settings.leases,
+        "deadletters": settings.dead_letters,
+    }
+    return tuple(
         Container(
-            name=settings.dead_letters,
-            partition_key="/module",
-            indexed=("/module/?", "/projection/?", "/streamId/?", "/eventId/?", "/blocking/?"),
-        ),
+            name=names[each["name"]],
+            partition_key=each["partitionKey"],
+            indexing_policy=each["indexingPolicy"],
+            default_ttl=each.get("defaultTtl"),
+        )
+        for each in json.loads(_DEFINITIONS.read_text(encoding="utf-8"))
     )
