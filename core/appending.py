@@ -11,6 +11,7 @@ from core.commands import command_name
 from core.errors import DefinitionError, InvalidRequestError
 from core.events import Origin, document, utc_text
 from core.ids import command_event_id, correlation_id
+from core.telemetry import traceparent
 
 if TYPE_CHECKING:
     from core.commands import Command
@@ -31,7 +32,10 @@ def documents_of(command: Command, *, key: str | None, now: datetime) -> list[Do
     name = command_name(type(command))
     events = list(command.handle())
     _check(name, events)
-    origin = Origin(correlation_id=correlation_id(command=name, key=key) if key else str(uuid4()))
+    origin = Origin(
+        correlation_id=correlation_id(command=name, key=key) if key else str(uuid4()),
+        traceparent=traceparent(),
+    )
     return [
         document(
             event,

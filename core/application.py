@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from datetime import datetime, timezone
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from core.appending import documents_of
@@ -18,6 +19,7 @@ from core.events import Envelope, read_event
 from core.names import stream_id
 from core.registry import Registry
 from core.settings import Settings
+from core.telemetry import batch_span, command_span, note_batch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,10 +84,27 @@ class Application:
         """
         if self._engine is None:
             self._engine = Engine.open(self.settings)
+            if self.settings.sends_telemetry:
+                from core.exporters import set_up  # noqa: PLC0415 - only where it is needed
+
+                set_up(self.settings)
         return self._engine
 
-    async def execute(self, command: str, body: bytes, *, key: str | None = None) -> list[str]:
+    async def execute(
+        self,
+        command: str,
+        body: bytes,
+        *,
+        key: str | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> list[str]:
         """Run a command and return the ids of its events, which are durable then.
+
+        Args:
+            command: Its name.
+            body: Its fields as JSON.
+            key: The idempotency key.
+            headers: Of the request; `traceparent` says which trace it belongs to.
 
         Raises:
             UnknownNameError: There is no such command.
@@ -94,11 +113,12 @@ class Application:
             KeyReusedError: The idempotency key was used for another request.
             CosmosError, BudgetSpentError: The events could not be stored.
         """
-        request = read_command(self.registry.command(command), body)
-        documents = documents_of(request, key=key, now=datetime.now(timezone.utc))
-        if documents:
-            stream = documents[0]["streamId"]
-            await self.engine.streams.append(stream, documents, Budget.of(REQUEST_SECONDS))
+        request, streams = read_command(self.registry.command(command), body), self.engine.streams
+        with command_span(command, headers):
+            documents = documents_of(request, key=key, now=datetime.now(timezone.utc))
+            if documents:
+                stream = documents[0]["streamId"]
+                await streams.append(stream, documents, Budget.of(REQUEST_SECONDS))
         return [document["id"] for document in documents]
 
     async def entity(self, name: str, entity_id: str) -> Entity:
@@ -127,11 +147,19 @@ class Application:
             SettingError: The connection is missing.
         """
         started = time.monotonic()
-        budget = Budget.of(self.settings.budget)
-        outcome = await self.engine.pipeline.project(
-            self.registry.module(module), documents, budget
+        budget, pipeline = Budget.of(self.settings.budget), self.engine.pipeline
+        with batch_span(module, documents):
+            outcome = await pipeline.project(self.registry.module(module), documents, budget)
+        seconds = time.monotonic() - started
+        _log(module, outcome, seconds)
+        note_batch(
+            module,
+            documents,
+            seconds=seconds,
+            events=outcome.events,
+            derived=outcome.derived,
+            parked=outcome.parked,
         )
-        _log(module, outcome, time.monotonic() - started)
         return outcome
 
     async def check(self) -> None:

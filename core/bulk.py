@@ -13,6 +13,7 @@ from azure.cosmos.exceptions import CosmosBatchOperationError
 
 from core.cosmos import answered, charge_of
 from core.errors import TransientError
+from core.telemetry import write_span
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -53,15 +54,14 @@ async def send_atomic(
     """
     body = b",".join(b'{"operationType":"Upsert","resourceBody":%b}' % each.body for each in writes)
     doing = f"writing {len(writes)} events into stream {stream_id}"
-    results = await answered(
-        doing,
-        container.execute_item_batch(
-            _PLACEHOLDER,
-            stream_id,
-            raw_request_hook=lambda request: _replace(request.http_request, body, {}),
-            response_hook=lambda headers, _: on_charge(charge_of(headers)),
-        ),
+    request = container.execute_item_batch(
+        _PLACEHOLDER,
+        stream_id,
+        raw_request_hook=lambda request: _replace(request.http_request, body, {}),
+        response_hook=lambda headers, _: on_charge(charge_of(headers)),
     )
+    with write_span("atomic", len(writes)):
+        results = await answered(doing, request)
     _check_count(doing, results, writes)
 
 
@@ -94,7 +94,9 @@ async def send_bulk(
         response_hook=lambda headers, _: on_charge(charge_of(headers)),
     )
     try:
-        results = [_read(each) for each in await answered(doing, _results(request, on_charge))]
+        with write_span("bulk", len(writes)):
+            answer = await answered(doing, _results(request, on_charge))
+        results = [_read(each) for each in answer]
     except (KeyError, TypeError, ValueError) as error:
         raise TransientError(f"While {doing}: the answer cannot be read ({error!r}).") from error
     _check_count(doing, results, writes)

@@ -50,7 +50,9 @@ class Emission:
         self._events = _run(projection, event)
         self._ordinals = Ordinals()
         meta, cause = envelope.meta, envelope.id
-        origin = Origin(meta.correlation_id or cause, cause, projection.name, meta.hops + 1)
+        origin = Origin(
+            *(meta.correlation_id or cause, cause, projection.name, meta.hops + 1, meta.traceparent)
+        )
         self._encoder = Encoder(envelope.time, origin)
 
     def take(self, count: int) -> list[Emitted]:

@@ -10,11 +10,19 @@ import json
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic_core import to_json
 
 from core.errors import DefinitionError, InvalidEventError
 from core.names import entity_name, stream_id
+from core.telemetry import TRACEPARENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +35,14 @@ _Name = Annotated[str, StringConstraints(min_length=1, max_length=1023)]
 _UtcTime = Annotated[
     str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?Z$")
 ]
+
+
+def _traceparent(value: object) -> object:
+    """No event is refused for the trace it belongs to: what is no traceparent is passed over."""
+    return value if isinstance(value, str) and TRACEPARENT.match(value) else None
+
+
+_Traceparent = Annotated[str | None, BeforeValidator(_traceparent)]
 
 
 class Event(BaseModel):
@@ -87,6 +103,7 @@ class Meta(BaseModel):
 
     correlation_id: _Name | None = Field(default=None, alias="correlationId")
     hops: int = Field(default=0, ge=0)
+    traceparent: _Traceparent = None
 
 
 class Envelope(BaseModel):
@@ -122,6 +139,7 @@ class Origin(NamedTuple):
     causation_id: str | None = None
     projection: str | None = None
     hops: int = 0
+    traceparent: str | None = None
 
 
 def read_event(envelope: Envelope, model: type[Event]) -> Event:
@@ -200,12 +218,13 @@ class Encoder:
 
 
 def _meta(origin: Origin) -> Document:
-    return {
+    meta = {
         "correlationId": origin.correlation_id,
         "causationId": origin.causation_id,
         "projection": origin.projection,
         "hops": origin.hops,
     }
+    return {**meta, "traceparent": origin.traceparent} if origin.traceparent else meta
 
 
 def _refuse(constant: str) -> None:

@@ -74,7 +74,7 @@ class Pipeline:
         """
         key = (module.name, tuple((str(d.get("streamId")), str(d.get("id"))) for d in documents))
         run = self.unfinished.take(key) or await self._begin(module, documents)
-        outcome = Outcome(events=len(documents))
+        outcome = Outcome(events=len(documents), effort=Effort(module=module.name))
         try:
             await self._carry_on(run, outcome, budget)
             await self._check_line(module, documents, run, budget)

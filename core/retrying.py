@@ -19,6 +19,7 @@ from core.errors import (
     ThrottledError,
     TransientError,
 )
+from core.telemetry import note_charge, note_retry
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -37,11 +38,13 @@ class Effort:
 
     Attributes:
         requests: Requests sent, failed ones included.
+        module: On whose behalf, for telemetry.
         throttled: Answers that said to wait.
         waited: Seconds that were waited for a partition's pace or as told, over all writers.
         charge: Request units.
     """
 
+    module: str = ""
     requests: int = 0
     throttled: int = 0
     waited: float = 0.0
@@ -84,6 +87,7 @@ class Passage:
         """Note what it cost."""
         self._charge += request_units
         self._effort.charge += request_units
+        note_charge(request_units, self._effort.module)
 
     @contextmanager
     def on_its_way(self) -> Iterator[None]:
@@ -231,6 +235,7 @@ class Retrier:
         error = state.outcome.exception() if state.outcome else None
         hint = error.retry_after if isinstance(error, ThrottledError) else None
         seconds = backoff(state.attempt_number, hint=hint, jitter=self.jitter())
+        note_retry(effort.module, throttled=isinstance(error, ThrottledError))
         if isinstance(error, ThrottledError):
             effort.throttled += 1
             effort.waited += seconds

@@ -62,7 +62,10 @@ class Routes:
     async def command(self, req: func.HttpRequest) -> func.HttpResponse:
         """POST /api/commands/{command}: 202 with the ids of the events appended."""
         ids = await self._application.execute(
-            req.route_params["command"], req.get_body(), key=_idempotency_key(req)
+            req.route_params["command"],
+            req.get_body(),
+            key=_idempotency_key(req),
+            headers=req.headers,
         )
         return _json({"events": ids}, HTTPStatus.ACCEPTED)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
@@ -22,6 +22,13 @@ def _pairs(text: object) -> object:
     parts = (part.partition("=") for part in text.split(";") if part.strip())
     return {name.strip(): value.strip() for name, _, value in parts}
 
+
+def _client_id(text: object) -> object:
+    """The identity of `ClientId=...;Authorization=AAD`, None for the system's."""
+    return text.get("ClientId") if isinstance(text := _pairs(text), dict) else text
+
+
+InsightsIdentity = Annotated[str | None, BeforeValidator(_client_id)]
 
 Ceilings = Annotated[dict[str, Annotated[float, Field(gt=0)]], BeforeValidator(_pairs)]
 """Request units a second by projection."""
@@ -54,6 +61,14 @@ class Settings(BaseModel):
     max_hops: int = Field(default=16, ge=1, le=1_000, alias="MaxHops")
     ceilings: Ceilings = Field(default={}, alias="RequestUnitCeilings")
 
+    insights: SecretStr | None = Field(default=None, alias="APPLICATIONINSIGHTS_CONNECTION_STRING")
+    insights_identity: InsightsIdentity = Field(
+        default=None, alias="APPLICATIONINSIGHTS_AUTHENTICATION_STRING"
+    )
+    telemetry: Literal["azure", "console", "off"] | None = Field(default=None, alias="Telemetry")
+    telemetry_share: float = Field(default=1.0, ge=0, le=1, alias="TelemetryShare")
+    site: str = Field(default="event-projections", alias="WEBSITE_SITE_NAME")
+
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Settings:
         """The settings in the environment; an empty value counts as absent.
@@ -67,6 +82,25 @@ class Settings(BaseModel):
         except ValidationError as error:
             detail = error.errors(include_url=False, include_input=False)[0]
             raise SettingError(str(detail["loc"][0]), detail["msg"]) from None
+
+    @property
+    def sends_telemetry(self) -> bool:
+        """Whether there is somewhere to send it to."""
+        if self.telemetry is None:
+            return self.insights is not None
+        return self.telemetry != "off"
+
+    def require_insights(self) -> str:
+        """Connection string of Application Insights.
+
+        Raises:
+            SettingError: It is missing.
+        """
+        if self.insights is None:
+            raise SettingError(
+                "APPLICATIONINSIGHTS_CONNECTION_STRING", "is missing, and Telemetry says azure."
+            )
+        return self.insights.get_secret_value()
 
     def require_connection(self) -> Connection:
         """How to reach the account.
