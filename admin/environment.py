@@ -28,16 +28,29 @@ SettingsOption = Annotated[Path, typer.Option(help="Settings below the environme
 
 
 def environment(settings: Path) -> Mapping[str, str]:
-    """Application settings: `Values` of a local.settings.json, overridden by the environment.
+    """Application settings: those of a file, overridden by the environment.
+
+    Raises:
+        SettingError: The file is there and cannot be read.
+    """
+    return {**values(settings), **os.environ}
+
+
+def values(settings: Path) -> Mapping[str, str]:
+    """`Values` of a local.settings.json, or a list of names and values as Azure gives it.
+
+    `az functionapp config appsettings list` prints such a list. Empty where there is no file.
 
     Raises:
         SettingError: The file is there and cannot be read.
     """
     if not settings.exists():
-        return dict(os.environ)
+        return {}
     try:
-        values = json.loads(settings.read_text(encoding="utf-8"))["Values"]
-        return {**{str(name): str(value) for name, value in values.items()}, **os.environ}
+        content = json.loads(settings.read_text(encoding="utf-8"))
+        if isinstance(content, list):
+            return {str(each["name"]): str(each["value"]) for each in content}
+        return {str(name): str(value) for name, value in content["Values"].items()}
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise SettingError(
             str(settings), f"is no settings file with an object `Values` ({type(error).__name__})."

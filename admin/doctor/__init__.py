@@ -1,0 +1,1 @@
+"""A look at a deployment before its triggers start failing."""
