@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench check format venv clean
+.PHONY: demo test bench check format lock package venv clean
 
 demo: venv  ## Watch projections work on a real follow graph.
 	$(BIN)/python -m local demo $(ARGS)
@@ -22,6 +22,13 @@ check: venv  ## Format, lint, types, architecture.
 format: venv
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+lock: venv  ## Pin what is deployed, with hashes.
+	$(BIN)/uv pip compile requirements.txt --universal --python-version 3.10 --generate-hashes \
+	  --upgrade --custom-compile-command "make lock" --output-file requirements.lock
+
+package: venv  ## What is deployed, as build/package.zip.
+	$(BIN)/python -m admin package
 
 venv: $(VENV)/.installed
 

@@ -3,7 +3,9 @@
 import typer
 
 from admin import deadletters
+from admin.doctor.command import doctor
 from admin.init import init
+from admin.package import package
 from admin.status import status
 
 app = typer.Typer(
@@ -14,6 +16,8 @@ app = typer.Typer(
 )
 app.command()(status)
 app.command()(init)
+app.command()(doctor)
+app.command()(package)
 app.add_typer(deadletters.app, name="deadletters")
 
 if __name__ == "__main__":

@@ -1,0 +1,183 @@
+"""The deployment package, built and installed as the platform does it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.cosmos import EmbeddedCosmos, Options, run_in_thread
+from local.stage.follows import POLBLOGS, read_follows
+
+ROOT = Path(__file__).parents[2]
+PYTHONS = ("3.10", "3.11", "3.12", "3.13")
+
+DECLARED = """
+import json, function_app
+print(json.dumps(sorted(each.get_function_name() for each in function_app.app.get_functions())))
+"""
+
+PLAYED = """
+import asyncio, json, os, sys
+import function_app
+from core.cosmos import opened_client
+from core.provisioning import provision
+
+async def main():
+    application = function_app.application
+    async with opened_client(application.settings.require_connection()) as client:
+        await provision(client, application.settings)
+        for line in sys.stdin:
+            a, b = line.split()
+            body = json.dumps({"user_id": a, "to_follow": b}).encode()
+            await application.execute("follow", body, key=f"{a}:{b}")
+        events = client.get_database_client("projections").get_container_client("events")
+        documents = [each async for each in events.query_items("SELECT * FROM c")]
+        outcome = await application.project("followship", documents)
+        stored = [each async for each in events.query_items("SELECT * FROM c")]
+    await application.close()
+    followers = sum(each["type"] == "WasFollowed" for each in stored)
+    print(json.dumps([outcome.derived, followers, "local" in sys.modules]))
+
+asyncio.run(main())
+"""
+
+
+def run(python: Path, code: str, folder: Path, words: str = "", **environ: str) -> str:
+    done = subprocess.run(  # noqa: S603 - our own code
+        [str(python), "-c", code],
+        cwd=folder,
+        env={**os.environ, **environ},
+        input=words,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def install(python: Path, folder: Path) -> None:
+    subprocess.run(  # noqa: S603 - a fixed command
+        [str(python), "-m", "pip", "install", "--quiet", "-r", "requirements.txt"],
+        cwd=folder,
+        check=True,
+        capture_output=True,
+    )
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package's files, in a folder of their own."""
+    folder = tmp_path_factory.mktemp("package")
+    archive = folder / "package.zip"
+    subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "admin", "package", "--output", str(archive)], cwd=ROOT, check=True
+    )
+    with zipfile.ZipFile(archive) as found:
+        found.extractall(folder / "app")
+    return folder / "app"
+
+
+@pytest.fixture(scope="module")
+def python(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with what the package asks for, and nothing else."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=True)
+    install(folder / "bin" / "python", package)
+    return folder / "bin" / "python"
+
+
+@pytest.fixture
+def embedded() -> Iterator[EmbeddedCosmos]:
+    with run_in_thread(Options(port=0)) as server:
+        yield server
+
+
+def test_the_package_holds_what_runs_and_nothing_else(package: Path) -> None:
+    """No tools, no tests, no documents."""
+    assert {each.name for each in package.iterdir()} == {
+        *("core", "projections", "function_app.py", "host.json", "requirements.txt"),
+    }
+    assert not list(package.rglob("*.pyc"))
+
+
+def test_all_requirements_are_pinned_by_hash(package: Path) -> None:
+    """So that what is installed is what was tried."""
+    lines = (package / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pinned = [nth for nth, line in enumerate(lines) if line and line[0] not in " #"]
+
+    assert len(pinned) > 20
+    for nth in pinned:
+        assert "==" in lines[nth]
+        assert "--hash=sha256:" in lines[nth + 1]
+
+
+@pytest.mark.timeout(240)
+def test_the_package_declares_the_functions_of_the_working_tree(
+    package: Path, python: Path
+) -> None:
+    """Installed from the lock file."""
+    found = json.loads(run(python, DECLARED, package))
+
+    assert "project_followship" in found
+    assert found == json.loads(run(Path(sys.executable), DECLARED, ROOT))
+
+
+@pytest.mark.timeout(240)
+def test_the_package_projects(package: Path, python: Path, embedded: EmbeddedCosmos) -> None:
+    """Follows of the demo's graph, against the embedded Cosmos DB."""
+    follows = {each for each in read_follows(POLBLOGS, 300) if not each.to_oneself}
+    words = "".join(f"{each.follower} {each.followed}\n" for each in follows)
+    connection = embedded.connection_string
+
+    told = run(python, PLAYED, package, words, CosmosConnection=connection)
+
+    assert json.loads(told) == [len(follows), len(follows), False]
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("version", PYTHONS)
+def test_the_lock_file_installs_on_every_python(
+    package: Path, tmp_path: Path, version: str
+) -> None:
+    """That is here."""
+    found = interpreter(version)
+    if found is None:
+        pytest.skip(f"Python {version} is not here")
+    python = tmp_path / "venv" / "bin" / "python"
+    lock = ("--require-hashes", "-r", str(package / "requirements.txt"))
+
+    made = uv("venv", "--python", found, str(tmp_path / "venv"))
+    installed = uv("pip", "install", "--python", str(python), *lock)
+
+    assert (made.returncode, installed.returncode) == (0, 0), made.stderr + installed.stderr
+    assert "project_followship" in run(python, DECLARED, package)
+
+
+def interpreter(version: str) -> str | None:
+    """A Python of this version that runs."""
+    managed = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    found = [*map(str, managed.glob(f"{version}.*/bin/python")), shutil.which(f"python{version}")]
+    for each in filter(None, found):
+        done = subprocess.run([each, "--version"], capture_output=True, check=False)  # noqa: S603 - a fixed command
+        if done.returncode == 0:
+            return each
+    return None
+
+
+def uv(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - a fixed command
+        [sys.executable, "-m", "uv", "--no-python-downloads", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
