@@ -10,6 +10,7 @@ from benchmarks.lag import lag
 from benchmarks.layout import layout
 from benchmarks.poison import poison
 from benchmarks.redelivery import redelivery
+from benchmarks.scaling import scaling
 from benchmarks.start import start
 from benchmarks.throttled import throttled
 from benchmarks.writing import writing
@@ -28,6 +29,7 @@ app.command()(lag)
 app.command()(layout)
 app.command()(poison)
 app.command()(redelivery)
+app.command()(scaling)
 app.command()(start)
 app.command()(throttled)
 app.command()(writing)

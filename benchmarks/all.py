@@ -18,7 +18,7 @@ _ROOT = Path(__file__).parents[1]
 _RESULTS = Path(__file__).parent / "results"
 _COMMANDS = (
     *("engine", "growth", "start", "lag", "layout", "writing"),
-    *("throttled", "poison", "redelivery", "fanout"),
+    *("throttled", "scaling", "poison", "redelivery", "fanout"),
 )
 _NAMED = ("azure-cosmos", "aiohttp", "pydantic", "azure-functions", "tenacity")
 

@@ -16,7 +16,7 @@ from local.stage.processes import Process, ProcessError, free_port
 from local.stage.verdict import Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping
 
     from typing_extensions import Self
 
@@ -25,7 +25,7 @@ ResultT = TypeVar("ResultT")
 DATABASE = "projections"
 FUNCTION_KEY = "demo"
 
-_NAMES = {
+NAMES = {
     "CosmosDatabase": DATABASE,
     "EventsContainer": "events",
     "LeasesContainer": "leases",
@@ -49,6 +49,7 @@ class Setup:
         hosts: How many hosts share the work.
         app: Folder of the app that they run.
         environ: Environment of the hosts, on top of ours.
+        prepare: What is done with the account, of this endpoint, before the hosts start.
     """
 
     partitions: int
@@ -57,6 +58,7 @@ class Setup:
     hosts: int = 1
     app: Path = Path()
     environ: Mapping[str, str] = field(default_factory=dict)
+    prepare: Callable[[str], Awaitable[None]] | None = None
 
 
 class Stage:
@@ -79,6 +81,7 @@ class Stage:
         ports = [free_port() for _ in range(setup.hosts)]
         self.urls = [f"http://127.0.0.1:{port}" for port in ports]
         self.hosts = [self._host(setup, nth, port) for nth, port in enumerate(ports, start=1)]
+        self._prepare = setup.prepare
         self._watcher: asyncio.Task[None] | None = None
         self.peaks: dict[str, int] = {}
 
@@ -93,7 +96,7 @@ class Stage:
             ),
             probe=f"http://127.0.0.1:{port}/api/health",
             log=setup.folder / f"host-{nth}.log",
-            environ={**setup.environ, **_NAMES},
+            environ={**setup.environ, **NAMES},
         )
 
     async def __aenter__(self) -> Self:
@@ -104,6 +107,8 @@ class Stage:
         """
         try:
             await self.cosmos.start()
+            if self._prepare is not None:
+                await self._prepare(self.endpoint)
             for host in self.hosts:
                 await host.start()
         except BaseException:
