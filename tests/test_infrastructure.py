@@ -12,6 +12,7 @@ from typing import Any
 
 import azure.functions as func
 import pytest
+import yaml
 
 import projections
 from core.application import Application
@@ -173,3 +174,34 @@ def test_outputs_are_names_that_the_tools_read() -> None:
     outputs = set(re.findall(r"^output (\w+)", text("main.bicep"), re.MULTILINE))
 
     assert {f"{CONNECTION}__accountEndpoint", "CosmosDatabase"} <= outputs & aliases()
+
+
+def workflow(name: str) -> dict[str, Any]:
+    path = ROOT / ".github" / "workflows" / name
+    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return found
+
+
+def test_every_supported_python_is_tested() -> None:
+    """The versions that the infrastructure offers, and no other."""
+    offered = re.search(r"@allowed\(\[([^\]]*)\]\)\nparam pythonVersion", text("main.bicep"))
+    assert offered is not None
+
+    tested = workflow("check.yml")["jobs"]["test"]["strategy"]["matrix"]["python"]
+
+    assert tested == re.findall(r"'([\d.]+)'", offered[1])
+
+
+def test_workflows_have_no_secrets_and_few_rights() -> None:
+    """Deploying is by federated identity."""
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        assert "secrets." not in path.read_text(encoding="utf-8"), path
+        assert workflow(path.name)["permissions"]["contents"] == "read", path
+    assert workflow("deploy.yml")["permissions"]["id-token"] == "write"
+
+
+def test_the_service_that_azd_deploys_is_the_app() -> None:
+    """The tag of the app is the service's name."""
+    (name,) = yaml.safe_load((ROOT / "azure.yaml").read_text(encoding="utf-8"))["services"]
+
+    assert f"'azd-service-name': '{name}'" in text("app.bicep")

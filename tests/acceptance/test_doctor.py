@@ -14,8 +14,9 @@ import pytest
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import DatabaseProxy
 
-from admin.doctor.account import check_account
+from admin.doctor.account import _unreadable, check_account
 from admin.doctor.command import _examine
+from core.errors import ConfigurationError
 from core.settings import Settings
 from local.cosmos import EmbeddedCosmos
 from local.stage.processes import free_port
@@ -136,6 +137,16 @@ async def test_what_is_wrong_with_the_account_is_found(
     await plant(database)
 
     assert (await examine(tmp_path, values, host)).get(code) == level
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(401, "key-refused"), (403, "role-missing"), (503, "container-unreadable")]
+)
+def test_what_the_account_refuses_is_told_apart(status: int, code: str) -> None:
+    """The embedded Cosmos DB has no roles, so the answer of one that has is made up."""
+    found = _unreadable("events", "projections", ConfigurationError("refused", status=status))
+
+    assert (found.code, found.level) == (code, "error")
 
 
 async def test_a_wrong_clock_is_found(values: dict[str, str], database: DatabaseProxy) -> None:
