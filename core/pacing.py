@@ -19,17 +19,19 @@ _SLACK = 0.05
 _KEPT = 0.97
 """Of what was measured, what is used at first; the rest is found out again."""
 
-_DOUBLED = 15.0
-"""Seconds from reaching what was measured until, without a refusal, it is used twice over."""
+_PATIENCE = (1.0, 8.0)
+"""Seconds from a refusal until all of what was measured is used; afterwards more is tried."""
 
-_FLAT = _DOUBLED * math.pow(1 - _KEPT, 1 / 3)
-"""Seconds from a refusal until what was measured is used wholly."""
+_SAME = (0.9, 1.1)
+"""What was measured, of what was measured before, where it is the same."""
 
-_LEFT, _LEFT_LATER = 0.25, 0.97
-"""Of the rate, what is left at least after a refusal, and after one that was long in coming: the
-rate has grown since, and the mean over that time is too low."""
+_DOUBLED = 1.0
+"""Seconds in which the rate doubles when patience has ended and nothing is refused."""
 
-LEAST_RATE = 50.0
+_LEFT = 0.25
+"""Of the rate, what is left at least after a refusal."""
+
+LEAST_RATE = 10.0
 
 
 class Pace:
@@ -38,9 +40,11 @@ class Pace:
     Until something is refused the rate grows with what is taken. A refusal (429) tells the
     service's balance: it will be zero when its hint has passed. So what was taken between two
     refusals, over the time between the ends of their hints, is what the partition takes, whoever
-    else may write to it. From there the rate follows the curve of CUBIC (RFC 9438, section 4.2):
-    a little below what was measured, long about it, and ever faster beyond, because budgets
-    grow as well. Only time in which the balance was not full counts: nobody learns from idleness.
+    else may write to it. The rate begins a little below, is all of it when its patience ends, and
+    then doubles every second, because budgets grow, and others leave. Patience is doubled when
+    the same is measured again, and halved when it is not: who is alone holds the budget and is
+    hardly ever refused, and who shares it learns soon what the others have left. Only time in
+    which the balance was not full counts: nobody learns from idleness.
 
     Times are seconds of any one clock, charges are request units.
 
@@ -54,6 +58,7 @@ class Pace:
         self._fixed = ceiling is not None
         self._measured = ceiling or FIRST_RATE
         self._refused = False
+        self._patience = _PATIENCE[0]
         self._balance = self._measured * BURST
         self._taken = 0.0
         self._busy = 0.0
@@ -65,7 +70,9 @@ class Pace:
         if not self._refused:
             return self._measured
         paced = max(self._busy - self._hint, 0.0)
-        return self._measured * (1.0 + math.pow((paced - _FLAT) / _DOUBLED, 3))
+        if paced < self._patience:
+            return self._measured * (_KEPT + (1.0 - _KEPT) * paced / self._patience)
+        return self._measured * math.pow(2.0, (paced - self._patience) / _DOUBLED)
 
     def reserve(self, now: float, charge: float) -> float:
         """Take what a request will cost; seconds until it may be sent."""
@@ -88,8 +95,11 @@ class Pace:
         self._advance(now)
         seconds = self._busy + hint - self._hint
         measured = self._taken / seconds if seconds > 0 else 0.0
-        left = _LEFT if seconds < _FLAT else _LEFT_LATER
-        self._measured = max(min(measured, self.rate), left * self.rate, LEAST_RATE)
+        if self._refused and self._busy - self._hint >= self._patience:
+            measured = max(measured, self._measured)  # it was taken for as long as patience lasted
+        measured = max(min(measured, self.rate), _LEFT * self.rate, LEAST_RATE)
+        self._patience = self._next_patience(measured / self._measured)
+        self._measured = measured
         self._refused = True
         self._taken = self._busy = 0.0
         self._hint = hint
@@ -99,6 +109,12 @@ class Pace:
         """The same for what was sent before the first was heard of: it only may take longer."""
         self._advance(now)
         self._balance = min(self._balance, -(hint + _SLACK) * self.rate)
+
+    def _next_patience(self, growth: float) -> float:
+        """After what was measured has become so many times what it was."""
+        least, most = _PATIENCE
+        same = self._refused and _SAME[0] < growth < _SAME[1]
+        return min(self._patience * 2, most) if same else max(self._patience / 2, least)
 
     def _advance(self, now: float) -> None:
         passed, self._at = max(now - self._at, 0.0), max(now, self._at)

@@ -117,7 +117,42 @@ def test_a_budget_is_found_within_a_few_requests(rate: float) -> None:
     found.until(5.0)
 
     assert found.refused <= 6
-    assert found.gate._pace.rate == pytest.approx(rate, rel=0.15)
+    assert found.gate._pace._measured == pytest.approx(rate, rel=0.15)
+
+
+class Shared:
+    """A partition that several senders write to, each at its own time."""
+
+    def __init__(self, rate: float, count: int) -> None:
+        self.senders = [sender(Budget, rate) for _ in range(count)]
+        partition = Budget(rate, lambda: max(each.now for each in self.senders))
+        for each in self.senders:
+            each.partition = partition
+
+    def until(self, moment: float, senders: list[Sender]) -> list[float]:
+        """What each of these used meanwhile, of the whole; the others are silent."""
+        begun, before = max(each.now for each in self.senders), [each.charge for each in senders]
+        while min(each.now for each in senders) < moment:
+            min(senders, key=lambda each: each.now).send()
+        seconds = moment - begun
+        return [
+            (each.charge - was) / seconds / 1_000.0
+            for each, was in zip(senders, before, strict=True)
+        ]
+
+
+@pytest.mark.parametrize("count", [2, 4, 8])
+def test_processes_share_a_partition_and_take_what_others_leave(count: int) -> None:
+    """Nobody is left with nothing; who is alone at last has all of it soon."""
+    shared = Shared(1_000.0, count)
+    shared.until(10.0, shared.senders)
+
+    shares = shared.until(40.0, shared.senders)
+    assert 0.95 <= sum(shares) <= 1.05
+    assert min(shares) > 0.25 / count
+
+    shared.until(52.0, shared.senders[:1])
+    assert 0.9 <= shared.until(62.0, shared.senders[:1])[0] <= 1.2
 
 
 @pytest.mark.parametrize("factor", [0.25, 0.5, 4.0, 10.0])
