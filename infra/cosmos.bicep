@@ -55,6 +55,7 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
     publicNetworkAccess: privateNetwork ? 'Disabled' : 'Enabled'
   }
 
+  @description('For events. Only an upsert could write over one, and nobody can delete one.')
   resource appender 'sqlRoleDefinitions' = {
     name: guid(account.id, 'appender')
     properties: {
@@ -65,6 +66,7 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
     }
   }
 
+  @description('For leases and dead letters.')
   resource editor 'sqlRoleDefinitions' = {
     name: guid(account.id, 'editor')
     properties: {
@@ -105,7 +107,6 @@ resource containers 'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containe
   }
 ]
 
-@description('Events are added and never changed or deleted, so nobody may; all else may be changed.')
 @batchSize(1)
 resource assignments 'Microsoft.DocumentDB/databaseAccounts/sqlRoleAssignments@2024-11-15' = [
   for nth in range(0, length(principalIds) * length(definitions)): {
