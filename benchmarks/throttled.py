@@ -70,7 +70,7 @@ class Window:
 def throttled(
     rounds: Annotated[int, typer.Option(min=1, help="Runs of each, in turn.")] = 5,
     warm: Annotated[float, typer.Option(min=0, help="Seconds before counting begins.")] = 3.0,
-    seconds: Annotated[float, typer.Option(min=0.5, help="Seconds that are counted.")] = 4.0,
+    seconds: Annotated[float, typer.Option(min=0.5, help="Seconds that are counted.")] = 8.0,
     json_file: JsonOption = None,
 ) -> None:
     """Offer more than the account takes: even, and with half of it for one hot stream."""

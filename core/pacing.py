@@ -19,8 +19,9 @@ _SLACK = 0.05
 _KEPT = 0.97
 """Of what was measured, what is used at first; the rest is found out again."""
 
-_PATIENCE = (1.0, 8.0)
-"""Seconds from a refusal until all of what was measured is used; afterwards more is tried."""
+_SHORT, _LONG = 1.0, 8.0
+"""Seconds from a refusal until all of what was measured is used; afterwards more is tried. The
+longer patience is for what was measured twice."""
 
 _SAME = (0.9, 1.1)
 """What was measured, of what was measured before, where it is the same."""
@@ -41,10 +42,10 @@ class Pace:
     service's balance: it will be zero when its hint has passed. So what was taken between two
     refusals, over the time between the ends of their hints, is what the partition takes, whoever
     else may write to it. The rate begins a little below, is all of it when its patience ends, and
-    then doubles every second, because budgets grow, and others leave. Patience is doubled when
-    the same is measured again, and halved when it is not: who is alone holds the budget and is
-    hardly ever refused, and who shares it learns soon what the others have left. Only time in
-    which the balance was not full counts: nobody learns from idleness.
+    then doubles every second, because budgets grow, and others leave. Patience is long when the
+    same was measured twice: who is alone holds the budget and is hardly ever refused, and who
+    shares it learns soon what the others have left. Only time in which the balance was not full
+    counts: nobody learns from idleness.
 
     Times are seconds of any one clock, charges are request units.
 
@@ -58,7 +59,7 @@ class Pace:
         self._fixed = ceiling is not None
         self._measured = ceiling or FIRST_RATE
         self._refused = False
-        self._patience = _PATIENCE[0]
+        self._patience = _SHORT
         self._balance = self._measured * BURST
         self._taken = 0.0
         self._busy = 0.0
@@ -93,13 +94,9 @@ class Pace:
     def refuse(self, now: float, hint: float) -> None:
         """Nothing is taken for `hint` seconds; this is the first that is heard of it."""
         self._advance(now)
-        seconds = self._busy + hint - self._hint
-        measured = self._taken / seconds if seconds > 0 else 0.0
-        if self._refused and self._busy - self._hint >= self._patience:
-            measured = max(measured, self._measured)  # it was taken for as long as patience lasted
-        measured = max(min(measured, self.rate), _LEFT * self.rate, LEAST_RATE)
-        self._patience = self._next_patience(measured / self._measured)
-        self._measured = measured
+        before, self._measured = self._measured, self._measure(hint)
+        same = _SAME[0] < self._measured / before < _SAME[1]
+        self._patience = _LONG if self._refused and same else _SHORT
         self._refused = True
         self._taken = self._busy = 0.0
         self._hint = hint
@@ -110,11 +107,13 @@ class Pace:
         self._advance(now)
         self._balance = min(self._balance, -(hint + _SLACK) * self.rate)
 
-    def _next_patience(self, growth: float) -> float:
-        """After what was measured has become so many times what it was."""
-        least, most = _PATIENCE
-        same = self._refused and _SAME[0] < growth < _SAME[1]
-        return min(self._patience * 2, most) if same else max(self._patience / 2, least)
+    def _measure(self, hint: float) -> float:
+        """Request units a second that the partition takes, as a refusal with this hint tells."""
+        seconds = self._busy + hint - self._hint
+        measured = self._taken / seconds if seconds > 0 else 0.0
+        if self._refused and self._busy - self._hint >= self._patience:
+            measured = max(measured, self._measured)  # it was taken for as long as patience lasted
+        return max(min(measured, self.rate), _LEFT * self.rate, LEAST_RATE)
 
     def _advance(self, now: float) -> None:
         passed, self._at = max(now - self._at, 0.0), max(now, self._at)

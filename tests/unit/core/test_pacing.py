@@ -164,7 +164,7 @@ def test_a_budget_that_changes_is_found_again(factor: float) -> None:
 
     found.until(120.0)
 
-    assert found.gate._pace.rate == pytest.approx(1_000.0 * factor, rel=0.15)
+    assert found.gate._pace._measured == pytest.approx(1_000.0 * factor, rel=0.15)
 
 
 def test_a_partition_that_takes_everything_is_not_held_back() -> None:
