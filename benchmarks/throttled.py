@@ -35,7 +35,7 @@ _PARTITIONS = (1, 4, 16)
 _BESIDE_PEERS = 4
 """Partitions of the account on which the peers are measured as well."""
 
-_OFFERED = 40_000
+_OFFERED = 60_000
 """Documents: more than can be written in the time, so that no partition runs out of them."""
 
 
@@ -71,6 +71,10 @@ def throttled(
     rounds: Annotated[int, typer.Option(min=1, help="Runs of each, in turn.")] = 5,
     warm: Annotated[float, typer.Option(min=0, help="Seconds before counting begins.")] = 3.0,
     seconds: Annotated[float, typer.Option(min=0.5, help="Seconds that are counted.")] = 8.0,
+    partitions: Annotated[list[int] | None, typer.Option(help="How many; several times.")] = None,
+    budgets: Annotated[
+        list[int] | None, typer.Option("--budget", help="RU/s; several times.")
+    ] = None,
     json_file: JsonOption = None,
 ) -> None:
     """Offer more than the account takes: even, and with half of it for one hot stream."""
@@ -78,30 +82,36 @@ def throttled(
     logging.disable(logging.WARNING)
     loads = {"even": derived(spread(_OFFERED)), "one hot": derived(one_hot(_OFFERED))}
     rows: list[dict[str, Any]] = []
-    for partitions in _PARTITIONS:
-        rows += asyncio.run(_on(partitions, loads, rounds, (warm, seconds)))
+    cases = [
+        (
+            f"{budget:,} over {{}}, {load}",
+            Case(budget=budget, writes=writes, warm=warm, seconds=seconds),
+        )
+        for budget in budgets or _BUDGETS
+        for load, writes in loads.items()
+    ]
+    for several in partitions or _PARTITIONS:
+        rows += asyncio.run(_on(several, cases, rounds))
     show(f"Request units used of the budget, {rounds} rounds of {seconds:g} s, medians", rows)
     save(rows, json_file, _plot(rows))
 
 
 async def _on(
-    partitions: int, loads: dict[str, list[Write]], rounds: int, times: tuple[float, float]
+    partitions: int, cases: Sequence[tuple[str, Case]], rounds: int
 ) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     peers = PEERS if partitions == _BESIDE_PEERS else {"ours": ours}
     async with account(partitions) as (environ, database):
         settings = Settings.read(environ)
-        for budget in _BUDGETS:
-            for load, writes in loads.items():
-                case = Case(budget=budget, writes=writes, warm=times[0], seconds=times[1])
-                found: dict[str, list[Window]] = {peer: [] for peer in peers}
-                for _ in range(rounds):
-                    for peer, windows in found.items():
-                        windows.append(await _once(peer, settings, database, case))
-                rows += [
-                    _row(f"{budget:,} over {partitions}, {load}", budget, peer, windows)
-                    for peer, windows in found.items()
-                ]
+        for name, case in cases:
+            found: dict[str, list[Window]] = {peer: [] for peer in peers}
+            for _ in range(rounds):
+                for peer, windows in found.items():
+                    windows.append(await _once(peer, settings, database, case))
+            rows += [
+                _row(f"{name.format(partitions)}: {peer}", case.budget, windows)
+                for peer, windows in found.items()
+            ]
     return rows
 
 
@@ -133,12 +143,12 @@ async def _counted(endpoint: str, container: str, case: Case) -> Window:
     return Window(seconds=ended - begun, **counted)
 
 
-def _row(name: str, budget: int, peer: str, windows: Sequence[Window]) -> dict[str, Any]:
+def _row(name: str, budget: int, windows: Sequence[Window]) -> dict[str, Any]:
     used = [each.request_charge / (budget * each.seconds) for each in windows]
     requests = sum(each.requests for each in windows)
     refused = sum(each.throttled for each in windows)
     return {
-        "run": f"{name}: {peer}",
+        "run": name,
         "used": round(median(used), 3),
         "least": round(min(used), 3),
         "most": round(max(used), 3),
