@@ -39,6 +39,10 @@ _OFFERED = 60_000
 """Documents: more than can be written in the time, so that no partition runs out of them."""
 
 
+_WARM = 3.0
+"""Seconds before counting begins, in which the budget is found."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """What is offered to what.
@@ -46,13 +50,11 @@ class Case:
     Attributes:
         budget: RU/s of the container.
         writes: What there is to write.
-        warm: Seconds before counting begins.
         seconds: Seconds that are counted.
     """
 
     budget: int
     writes: Sequence[Write]
-    warm: float
     seconds: float
 
 
@@ -69,28 +71,24 @@ class Window:
 
 def throttled(
     rounds: Annotated[int, typer.Option(min=1, help="Runs of each, in turn.")] = 5,
-    warm: Annotated[float, typer.Option(min=0, help="Seconds before counting begins.")] = 3.0,
     seconds: Annotated[float, typer.Option(min=0.5, help="Seconds that are counted.")] = 8.0,
     partitions: Annotated[list[int] | None, typer.Option(help="How many; several times.")] = None,
-    budgets: Annotated[
-        list[int] | None, typer.Option("--budget", help="RU/s; several times.")
-    ] = None,
+    budget: Annotated[list[int] | None, typer.Option(help="RU/s; several times.")] = None,
     json_file: JsonOption = None,
 ) -> None:
     """Offer more than the account takes: even, and with half of it for one hot stream."""
-    install_javascript()
+    measured = partitions or _PARTITIONS
+    if _BESIDE_PEERS in measured:
+        install_javascript()
     logging.disable(logging.WARNING)
     loads = {"even": derived(spread(_OFFERED)), "one hot": derived(one_hot(_OFFERED))}
     rows: list[dict[str, Any]] = []
     cases = [
-        (
-            f"{budget:,} over {{}}, {load}",
-            Case(budget=budget, writes=writes, warm=warm, seconds=seconds),
-        )
-        for budget in budgets or _BUDGETS
+        (f"{each:,} over {{}}, {load}", Case(budget=each, writes=writes, seconds=seconds))
+        for each in budget or _BUDGETS
         for load, writes in loads.items()
     ]
-    for several in partitions or _PARTITIONS:
+    for several in measured:
         rows += asyncio.run(_on(several, cases, rounds))
     show(f"Request units used of the budget, {rounds} rounds of {seconds:g} s, medians", rows)
     save(rows, json_file, _plot(rows))
@@ -135,7 +133,7 @@ async def _counted(endpoint: str, container: str, case: Case) -> Window:
             async with session.get(f"{endpoint}_local/statistics") as answer:
                 return loop.time(), (await answer.json())["containers"][container]
 
-        await asyncio.sleep(case.warm)
+        await asyncio.sleep(_WARM)
         begun, before = await count()
         await asyncio.sleep(case.seconds)
         ended, after = await count()

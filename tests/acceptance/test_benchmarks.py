@@ -68,6 +68,19 @@ def test_lag_is_split_into_its_parts(tmp_path: Path) -> None:
     assert all(each["p50"] <= each["p99"] <= each["most"] for each in rows)
 
 
+@pytest.mark.timeout(120)
+def test_a_budget_is_used_and_not_overdrawn(tmp_path: Path) -> None:
+    """As the account itself counts it."""
+    few = ("--rounds", "1", "--seconds", "2", "--partitions", "1", "--budget", "1000")
+    even, hot = measured(tmp_path, "throttled", *few)
+
+    assert even["run"] == "1,000 over 1, even: ours"
+    assert hot["run"] == "1,000 over 1, one hot: ours"
+    for each in (even, hot):
+        assert 0.5 < each["used"] < 1.2
+        assert 0 <= each["refused"] < 0.5
+
+
 def test_a_start_is_measured_step_by_step(tmp_path: Path) -> None:
     """From Python itself to an opened client."""
     figures: Any = measured(tmp_path, "start", "--rounds", "1")
