@@ -10,7 +10,7 @@ demo: venv  ## Watch projections work on a real follow graph.
 test: venv  ## All tests.
 	$(BIN)/python -m pytest $(ARGS)
 
-bench: venv  ## Everything that is measured, beside peers; takes an hour, needs Node.js.
+bench: venv  ## Everything that is measured, beside peers; takes an hour and a half, needs Node.js.
 	$(BIN)/python -m benchmarks $(ARGS)
 
 check: venv  ## Format, lint, types, architecture.
