@@ -29,7 +29,7 @@ def run_all(
         Path, typer.Option(help="Folder for tables, JSON and plots.", resolve_path=True)
     ] = _RESULTS,
 ) -> None:
-    """What is measured, each command on this machine alone; without one, all of them (90 minutes)."""
+    """What is measured, each command by itself; without one, all of them (90 minutes)."""
     if context.invoked_subcommand is not None:
         return
     results.mkdir(parents=True, exist_ok=True)
