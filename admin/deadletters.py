@@ -11,14 +11,14 @@ from rich.progress import Progress
 from rich.table import Table
 
 from admin.environment import SETTINGS, SettingsOption, opened_operations, run
-from core.letters import counts
+from core.rules.letters import counts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from core.letters import DeadLetter
-    from core.operations import Operations
+    from core.rules.letters import DeadLetter
+    from core.runtime.operations import Operations
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 ProjectionOption = Annotated[

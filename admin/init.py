@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from admin.environment import SETTINGS, SettingsOption, environment, run
-from core.cosmos import opened_client
-from core.provisioning import Provisioned, provision
+from core.cosmos.client import opened_client
+from core.cosmos.provisioning import Provisioned, provision
 from core.settings import Settings
 
 if TYPE_CHECKING:

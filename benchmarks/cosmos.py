@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cosmos import opened_client
-from core.provisioning import provision
+from core.cosmos.client import opened_client
+from core.cosmos.provisioning import provision
 from core.settings import Settings
 from local.cosmos import WELL_KNOWN_KEY
 from local.stage.processes import Process, free_port

@@ -20,12 +20,12 @@ from benchmarks.plots import Plot
 from benchmarks.stub import Stub
 from benchmarks.workloads import FOLLOWS
 from core.budget import Budget
-from core.registry import Registry
+from core.model.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.registry import ProjectionModule
+    from core.model.registry import ProjectionModule
     from local.stage.follows import Follow
 
 _LIBRARY = Path(__file__).parent / "eventsourcing"

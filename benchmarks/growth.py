@@ -17,7 +17,7 @@ from benchmarks.output import JsonOption, save, show
 from benchmarks.plots import Plot
 from benchmarks.stub import Stub
 from core.budget import Budget
-from core.registry import Registry
+from core.model.registry import Registry
 from local.stage.processes import peak_memory
 from local.trial import projections as trial
 

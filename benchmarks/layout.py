@@ -13,7 +13,7 @@ from benchmarks.cosmos import account
 from benchmarks.output import JsonOption, save, show
 from benchmarks.peers import write
 from benchmarks.workloads import derived, spread
-from core.containers import containers
+from core.cosmos.containers import containers
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from azure.cosmos.aio import DatabaseProxy
 
-    from core.outputs import Write
+    from core.rules.outputs import Write
 
 _EVERYTHING = {
     "indexingMode": "consistent",

@@ -16,9 +16,9 @@ from benchmarks.output import JsonOption, save, show
 from benchmarks.peers import write
 from benchmarks.plots import Plot
 from benchmarks.workloads import spread
-from core.cosmos import opened_client
-from core.outputs import Write
-from core.provisioning import provision
+from core.cosmos.client import opened_client
+from core.cosmos.provisioning import provision
+from core.rules.outputs import Write
 from core.settings import CONNECTION, Settings
 from local.cosmos import WELL_KNOWN_KEY
 from local.stage.stage import DATABASE, NAMES, Setup, Stage

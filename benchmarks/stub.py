@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from azure.core.pipeline.transport import HttpRequest
 from azure.cosmos.exceptions import CosmosResourceNotFoundError
 
-from core.cursors import Cursors
-from core.deadletters import DeadLetters
-from core.gates import Gates
-from core.partitions import PartitionMap, effective_key
-from core.pipeline import Pipeline
-from core.retrying import Retrier
-from core.runs import Runner
-from core.writer import Writer
+from core.cosmos.cursors import Cursors
+from core.cosmos.deadletters import DeadLetters
+from core.cosmos.gates import Gates
+from core.cosmos.partitions import PartitionMap, effective_key
+from core.cosmos.retrying import Retrier
+from core.cosmos.writer import Writer
+from core.runtime.pipeline import Pipeline
+from core.runtime.runs import Runner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence

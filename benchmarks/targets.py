@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import CosmosClient
 
-from core.containers import containers
+from core.cosmos.containers import containers
 from local.cosmos import WELL_KNOWN_KEY
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from benchmarks.events import followed
-from core.derivation import derive
-from core.fanouts import FanOut
-from core.outputs import Write
-from core.registry import Registry
+from core.model.registry import Registry
+from core.rules.derivation import derive
+from core.rules.fanouts import FanOut
+from core.rules.outputs import Write
 from local.stage.follows import POLBLOGS, Follow, read_follows
 from local.trial import projections
 

@@ -1,9 +1,9 @@
 """Event projections on Azure Cosmos DB: what a projection module imports."""
 
-from core.commands import Command
-from core.entities import Entity, reduces
 from core.errors import Refused
-from core.events import Event
-from core.projections import projection
+from core.model.commands import Command
+from core.model.entities import Entity, reduces
+from core.model.events import Event
+from core.model.projections import projection
 
 __all__ = ["Command", "Entity", "Event", "Refused", "projection", "reduces"]

@@ -1,7 +1,7 @@
 """What the engine tells about itself: spans and figures, through the OpenTelemetry API.
 
-Nothing is recorded until a process has set up where it goes (`core.exporters`). Neither names nor
-attributes hold anything of an event but its type's module, and never an error's message.
+Nothing is recorded until a process has set up where it goes (`core.runtime.exporters`). Neither
+names nor attributes hold anything of an event but its type's module, and never an error's message.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ param maximumThroughput int
 param privateNetwork bool
 
 var databaseName = 'projections'
-var definitions = loadJsonContent('../core/containers.json')
+var definitions = loadJsonContent('../core/cosmos/containers.json')
 var leastThroughput = 1000
 
 var reading = [

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 import typer
 
-from core.cosmos import opened_client
+from core.cosmos.client import opened_client
+from core.cosmos.provisioning import provision
 from core.errors import EngineError
-from core.provisioning import provision
 from core.settings import CONNECTION, Settings
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos, Options
 from local.host import HostError, HostOptions, TriggerHost

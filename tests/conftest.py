@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from azure.cosmos.aio import CosmosClient, DatabaseProxy
 
-from core.cosmos import opened_client
-from core.provisioning import provision
+from core.cosmos.client import opened_client
+from core.cosmos.provisioning import provision
 from core.settings import Settings
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos, Options
 

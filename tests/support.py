@@ -14,17 +14,17 @@ from azure.core.pipeline.transport import HttpRequest
 from azure.cosmos.exceptions import CosmosBatchOperationError, CosmosHttpResponseError
 
 from core.budget import Budget
-from core.cursors import Cursors
-from core.deadletters import DeadLetters
+from core.cosmos.cursors import Cursors
+from core.cosmos.deadletters import DeadLetters
+from core.cosmos.gates import Gate, Gates
+from core.cosmos.partitions import PartitionMap
+from core.cosmos.retrying import Retrier
+from core.cosmos.writer import Writer
 from core.errors import PoisonError
-from core.fanouts import FanOut
-from core.gates import Gate, Gates
-from core.outputs import Poison, Write
-from core.partitions import PartitionMap
-from core.pipeline import Pipeline
-from core.retrying import Retrier
-from core.runs import Runner
-from core.writer import Writer
+from core.rules.fanouts import FanOut
+from core.rules.outputs import Poison, Write
+from core.runtime.pipeline import Pipeline
+from core.runtime.runs import Runner
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator

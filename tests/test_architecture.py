@@ -16,48 +16,18 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from core.application import Application
-from core.cosmos import LONGEST_REQUEST
-from core.routes import register_routes
+from core.cosmos.client import LONGEST_REQUEST
+from core.functions.routes import register_routes
+from core.functions.triggers import register_triggers
+from core.runtime.application import Application
 from core.settings import Settings
-from core.triggers import register_triggers
 from local.host.bindings import duration
 
 ROOT = Path(__file__).parent.parent
 CODE = ("core", "projections", "admin", "local", "benchmarks")
 
-RUNGS = (
-    ("vocabulary", {"errors", "ids", "names", "budget", "telemetry"}),
-    (
-        "values",
-        {"events", "outputs", "settings", "commands", "containers", "failures", "backoff"},
-    ),
-    ("declarations", {"signatures", "projections", "entities", "graph", "registry"}),
-    (
-        "rules",
-        {
-            *("ordinals", "emissions", "fanouts", "derivation", "batching", "sequences"),
-            *("pacing", "appending", "leases", "letters"),
-        },
-    ),
-    (
-        "adapters",
-        {
-            *("cosmos", "coalescing", "gates", "retrying", "partitions", "delivery"),
-            *("bulk", "lanes", "writer", "streams", "feed"),
-        },
-    ),
-    ("stores", {"cursors", "deadletters", "tracker", "provisioning"}),
-    (
-        "orchestration",
-        {"runs", "pipeline", "replay", "exporters", "engine", "application", "operations"},
-    ),
-    ("binding", {"problems", "openapi", "routes", "triggers"}),
-)
-"""Modules of `core`, from the bottom; each imports from its own rung or from below."""
-
-LEVELS = {module: level for level, (_, modules) in enumerate(RUNGS) for module in modules}
-COSMOS = {name for rung, names in RUNGS for name in names if rung in {"adapters", "stores"}}
+PACKAGES = ("model", "rules", "cosmos", "runtime", "functions")
+"""Of `core`, from the bottom; below them is what stands in `core` itself, for all to use."""
 
 
 MODULE = """
@@ -100,8 +70,16 @@ def imports(tree: ast.AST) -> set[str]:
     return found
 
 
-def core_imports(tree: ast.AST) -> set[str]:
-    return {name.split(".")[1] for name in imports(tree) if name.startswith("core.")} & set(LEVELS)
+def package(path: Path) -> str:
+    """The package of `core` that a file lies in; the empty string for `core` itself."""
+    folder = path.relative_to(ROOT / "core").parent.name
+    return folder if folder != "core" else ""
+
+
+def level(name: str) -> int:
+    """How far up a module of `core` stands."""
+    part = name.split(".")[1]
+    return PACKAGES.index(part) + 1 if part in PACKAGES else 0
 
 
 def begins(name: str, *packages: str) -> bool:
@@ -120,22 +98,31 @@ def length(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
-def test_every_module_of_core_has_its_rung() -> None:
-    """A new module must be placed."""
-    assert {path.stem for path, _ in sources("core")} - {"__init__"} == set(LEVELS)
+def test_packages_of_core_have_their_place() -> None:
+    """A new one must be placed."""
+    assert {package(path) for path, _ in sources("core")} == {"", *PACKAGES}
 
 
 def test_imports_of_core_go_down() -> None:
     """Never up."""
     upward = [
-        f"{path.stem} imports {name}"
+        f"{path.relative_to(ROOT)} imports {name}"
         for path, tree in sources("core")
-        if path.stem != "__init__"
-        for name in core_imports(tree)
-        if LEVELS[name] > LEVELS[path.stem]
+        if path != ROOT / "core" / "__init__.py"  # what authors import
+        for name in imports(tree)
+        if name.startswith("core.") and level(name) > level(f"core.{package(path)}")
     ]
 
     assert upward == []
+
+
+@pytest.mark.parametrize("name", ["model", "rules"])
+def test_the_middle_is_pure(name: str) -> None:
+    """No service, no clock, no chance, nothing to wait for."""
+    impure = ("azure", "asyncio", "tenacity", "time", "random", "os", "socket", "threading")
+
+    for path, tree in sources(f"core/{name}"):
+        assert not [each for each in imports(tree) if begins(each, *impure)], path
 
 
 @pytest.mark.parametrize("package", CODE)
@@ -159,16 +146,14 @@ def test_there_are_no_import_cycles(package: str) -> None:
 
 
 def test_azure_functions_stay_at_their_edge() -> None:
-    """The binding rung and function_app.py."""
-    binding = RUNGS[-1][1]
-
+    """Their package, and function_app.py."""
     for path, tree in sources("core"):
         if any(begins(name, "azure.functions") for name in imports(tree)):
-            assert path.stem in binding
+            assert package(path) == "functions", path
 
 
 def test_the_cosmos_sdk_stays_at_its_edge() -> None:
-    """The adapters; annotations of the client elsewhere are for types only."""
+    """Their package; annotations of the client elsewhere are for types only."""
     for path, tree in sources("core"):
         typed_only = {id(node) for node in ast.walk(tree) if _is_type_checking(node)}
         body = ast.Module(
@@ -177,7 +162,7 @@ def test_the_cosmos_sdk_stays_at_its_edge() -> None:
         if any(
             begins(name, "azure.cosmos", "azure.core", "azure.identity") for name in imports(body)
         ):
-            assert path.stem in COSMOS | {"exporters"}  # its identity is for telemetry
+            assert package(path) == "cosmos" or path.stem == "exporters", path  # for its identity
 
 
 def _is_type_checking(node: ast.AST) -> bool:

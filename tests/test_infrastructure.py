@@ -15,10 +15,10 @@ import pytest
 import yaml
 
 import projections
-from core.application import Application
-from core.containers import containers
+from core.cosmos.containers import containers
+from core.functions.triggers import register_triggers
+from core.runtime.application import Application
 from core.settings import CONNECTION, Settings
-from core.triggers import register_triggers
 
 ROOT = Path(__file__).parent.parent
 INFRA = ROOT / "infra"
@@ -105,14 +105,14 @@ def test_bindings_name_containers_that_are_deployed() -> None:
 
 def definitions() -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(
-        (ROOT / "core" / "containers.json").read_text(encoding="utf-8")
+        (ROOT / "core" / "cosmos" / "containers.json").read_text(encoding="utf-8")
     )
     return found
 
 
 def test_containers_have_one_source() -> None:
     """Bicep reads the file that the app and the embedded Cosmos DB read."""
-    assert "loadJsonContent('../core/containers.json')" in text("cosmos.bicep")
+    assert "loadJsonContent('../core/cosmos/containers.json')" in text("cosmos.bicep")
     names = {each.name for each in containers(Settings())}
     assert {each["name"] for each in definitions()} == names
     for setting in ("EventsContainer", "LeasesContainer", "DeadLettersContainer"):

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from admin.doctor.findings import error, warning
-from core.containers import containers
-from core.cosmos import answered, listed, opened_client
+from core.cosmos.client import answered, listed, opened_client
+from core.cosmos.containers import containers
 from core.errors import ConfigurationError, CosmosError
-from core.leases import lease_prefix
+from core.rules.leases import lease_prefix
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from azure.cosmos.aio import DatabaseProxy
 
     from admin.doctor.findings import Finding
-    from core.containers import Container
+    from core.cosmos.containers import Container
     from core.settings import Connection, Settings
 
 _PATIENCE = 10.0

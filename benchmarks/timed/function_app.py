@@ -12,14 +12,14 @@ from typing import Any
 import azure.functions as func
 
 import projections
-from core.application import Application
-from core.delivery import Delivery
-from core.engine import Engine
-from core.outputs import Write
-from core.pipeline import Outcome
-from core.routes import register_routes
-from core.triggers import register_triggers
-from core.writer import Writer
+from core.cosmos.delivery import Delivery
+from core.cosmos.writer import Writer
+from core.functions.routes import register_routes
+from core.functions.triggers import register_triggers
+from core.rules.outputs import Write
+from core.runtime.application import Application
+from core.runtime.engine import Engine
+from core.runtime.pipeline import Outcome
 
 _NOTES = Path(os.environ["TIMED_NOTES"])
 _handed = ContextVar("handed", default=0.0)

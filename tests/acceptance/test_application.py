@@ -14,10 +14,10 @@ import pytest
 from azure.cosmos.aio import CosmosClient, DatabaseProxy
 
 import projections
-from core.application import Application
 from core.errors import SettingError
-from core.routes import register_routes
-from core.triggers import register_triggers
+from core.functions.routes import register_routes
+from core.functions.triggers import register_triggers
+from core.runtime.application import Application
 from local.host import HostOptions, TriggerHost
 from tests.support import followed, stream, until, user
 

@@ -17,13 +17,13 @@ from azure.cosmos.aio import DatabaseProxy
 
 import projections
 from core import Event, projection
-from core.application import Application
 from core.budget import Budget
 from core.errors import BlockedError, InvalidRequestError, UnknownNameError
-from core.letters import DeadLetter
-from core.operations import Operations
-from core.registry import ProjectionModule, Registry
-from core.routes import register_routes
+from core.functions.routes import register_routes
+from core.model.registry import ProjectionModule, Registry
+from core.rules.letters import DeadLetter
+from core.runtime.application import Application
+from core.runtime.operations import Operations
 from local.cosmos import EmbeddedCosmos
 from tests.support import TIME, followed, stream
 

@@ -23,8 +23,8 @@ from schemathesis import Case, Response
 from schemathesis.checks import positive_data_acceptance, unsupported_method
 
 import projections
-from core.openapi import describe
-from core.registry import Registry
+from core.functions.openapi import describe
+from core.model.registry import Registry
 from local.cosmos import WELL_KNOWN_KEY
 from local.stage.processes import free_port
 from tests.support import attempts

@@ -28,8 +28,8 @@ print(json.dumps(sorted(each.get_function_name() for each in function_app.app.ge
 PLAYED = """
 import asyncio, json, os, sys
 import function_app
-from core.cosmos import opened_client
-from core.provisioning import provision
+from core.cosmos.client import opened_client
+from core.cosmos.provisioning import provision
 
 async def main():
     application = function_app.application

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.budget import Budget
-from core.gates import Gates
-from core.partitions import PartitionMap, effective_key
-from core.retrying import Retrier
+from core.cosmos.gates import Gates
+from core.cosmos.partitions import PartitionMap, effective_key
+from core.cosmos.retrying import Retrier
 from tests.support import stream
 
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import EngineError
-from core.pipeline import Pipeline
-from core.registry import ProjectionModule
+from core.model.registry import ProjectionModule
+from core.runtime.pipeline import Pipeline
 from projections.followship import followers
 from tests.support import Document, FakeTime, MemoryContainer, followed, pipeline, refusal
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.containers import containers
+from core.cosmos.containers import containers
 from core.errors import SettingError
 from core.settings import Settings
 

@@ -15,10 +15,10 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Status, StatusCode
 
-from core.derivation import derive
 from core.errors import SettingError
-from core.exporters import Sampled
-from core.registry import ProjectionModule
+from core.model.registry import ProjectionModule
+from core.rules.derivation import derive
+from core.runtime.exporters import Sampled
 from core.settings import Settings
 from local.cosmos import Options, run_in_thread
 from projections.followship import followers
@@ -32,9 +32,9 @@ PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 SCRIPT = """
 import asyncio, json, os, sys
 import projections
-from core.application import Application
-from core.cosmos import opened_client
-from core.provisioning import provision
+from core.runtime.application import Application
+from core.cosmos.client import opened_client
+from core.cosmos.provisioning import provision
 
 async def main():
     application = Application.discover(projections, os.environ)

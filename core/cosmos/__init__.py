@@ -1,0 +1,1 @@
+"""The edge to Cosmos DB: the only place that knows its SDK."""

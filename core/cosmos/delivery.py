@@ -1,0 +1,44 @@
+"""One call for writes: what they may take, and who is told what became of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from core.budget import Budget
+    from core.cosmos.retrying import Effort
+    from core.errors import RefusedByCosmosError
+    from core.rules.outputs import Write
+
+_UNACCEPTABLE = (400, 413)
+"""What the documents themselves are to blame for: malformed or too large."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """What goes with every request of one call.
+
+    Attributes:
+        budget: Time that it may take.
+        effort: What it took.
+        on_durable: Told of writes that were acknowledged, as soon as they are.
+        on_refused: Told of a write that Cosmos DB will never accept.
+    """
+
+    budget: Budget
+    effort: Effort
+    on_durable: Callable[[Sequence[Write]], None]
+    on_refused: Callable[[Write, RefusedByCosmosError], None]
+
+    def blame(self, write: Write, error: RefusedByCosmosError) -> None:
+        """Tell of a write that was refused by itself.
+
+        Raises:
+            RefusedByCosmosError: The write is not to blame for it.
+        """
+        if error.status not in _UNACCEPTABLE:
+            raise error
+        self.on_refused(write, error)

@@ -1,0 +1,71 @@
+"""Creates the database and the containers that the app needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from azure.cosmos import PartitionKey
+
+from core.budget import Budget
+from core.cosmos.containers import Container, containers
+from core.cosmos.gates import Gates
+from core.cosmos.retrying import Retrier
+from core.errors import ConflictError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from azure.cosmos.aio import CosmosClient, DatabaseProxy
+
+    from core.settings import Settings
+
+    _Send = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
+
+_SECONDS = 15.0
+"""Until an account that does not answer is given up."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provisioned:
+    """A container that is there now, and whether it was created just now."""
+
+    name: str
+    created: bool
+
+
+async def provision(client: CosmosClient, settings: Settings) -> list[Provisioned]:
+    """Create what is missing; change nothing that is there.
+
+    Raises:
+        BudgetSpentError: Cosmos DB did not take it in time.
+        CosmosError: It cannot be created; data-plane identities may not, keys may.
+    """
+    send = partial(
+        Retrier(gates=Gates()).request, partition="control plane", budget=Budget.of(_SECONDS)
+    )
+    database = await send(
+        f"creating database {settings.database}",
+        lambda: client.create_database_if_not_exists(settings.database),
+    )
+    return [
+        Provisioned(name=each.name, created=await _create(send, database, each))
+        for each in containers(settings)
+    ]
+
+
+async def _create(send: _Send, database: DatabaseProxy, container: Container) -> bool:
+    try:
+        await send(
+            f"creating container {container.name}",
+            lambda: database.create_container(
+                container.name,
+                PartitionKey(container.partition_key),
+                indexing_policy=container.indexing_policy,
+                default_ttl=container.default_ttl,
+            ),
+        )
+    except ConflictError:
+        return False
+    return True

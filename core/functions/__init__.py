@@ -1,0 +1,1 @@
+"""The edge to Azure Functions: triggers and HTTP functions."""

@@ -1,0 +1,63 @@
+"""The Cosmos-triggered functions: one for each projection module, declared in one way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import azure.functions as func  # noqa: TC002 - the worker reads the annotations
+
+from core.rules.leases import lease_prefix
+from core.settings import CONNECTION
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from core.runtime.application import Application
+
+
+def register_triggers(
+    app: func.FunctionApp, application: Application, environ: Mapping[str, str]
+) -> None:
+    """Declare a trigger for each projection module.
+
+    Two things are part of correctness. The unlimited retry policy: without it the trigger
+    checkpoints past a failed batch, and its events are lost. `start_from_beginning`: without it
+    changes made before the first checkpoint are lost.
+    """
+    settings = application.settings
+    for module in application.registry.modules:
+        trigger = app.cosmos_db_trigger(
+            arg_name="documents",
+            connection=CONNECTION,
+            database_name=_reference(environ, "CosmosDatabase", settings.database),
+            container_name=_reference(environ, "EventsContainer", settings.events),
+            lease_container_name=_reference(environ, "LeasesContainer", settings.leases),
+            lease_container_prefix=lease_prefix(module),
+            create_lease_container_if_not_exists=False,
+            start_from_beginning=True,  # type: ignore[arg-type] # annotated as a time, takes a bool
+            max_items_per_invocation=settings.max_items,
+            feed_poll_delay=settings.poll_delay,
+        )
+        retry = app.retry(
+            strategy="exponential_backoff",
+            max_retry_count="-1",
+            minimum_interval="00:00:01",
+            maximum_interval="00:00:15",
+        )
+        name = app.function_name(f"project_{module}")
+        name(retry(trigger(_projecting(application, module))))
+
+
+def _projecting(application: Application, module: str) -> Callable[..., Awaitable[None]]:
+    async def project(documents: func.DocumentList) -> None:
+        await application.project(module, [dict(each) for each in documents])
+
+    return project
+
+
+def _reference(environ: Mapping[str, str], setting: str, default: str) -> str:
+    """`%Setting%` for the host to resolve; the default where the setting is not there.
+
+    The host refuses to start a function whose binding names a setting that does not exist.
+    """
+    return f"%{setting}%" if environ.get(setting) else default

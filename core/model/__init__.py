@@ -1,0 +1,1 @@
+"""What an author declares: events, commands, entities and projections."""

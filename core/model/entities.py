@@ -1,0 +1,112 @@
+"""Entities: state folded from a stream by reducers."""
+
+from __future__ import annotations
+
+import inspect
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from core.errors import DefinitionError
+from core.model.names import snake_case
+from core.model.signatures import event_types, hints
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from typing_extensions import Self
+
+    from core.model.events import Event
+
+_MARK = "__reduces__"
+
+ReducerT = TypeVar("ReducerT", bound="Callable[..., Entity]")
+EntityT = TypeVar("EntityT", bound="Entity")
+
+
+class Entity(BaseModel):
+    """State of one entity; every field has a default, which is the state before any event.
+
+        class Followship(Entity):               # GET /api/entities/followship/{id}
+            following: tuple[UUID, ...] = ()
+
+            @reduces
+            def followed(self, event: Followed) -> Self:
+                return self.evolve(following=(*self.following, event.to_follow))
+
+    Events are applied in the order of their `time`; those of equal time as they were stored.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def evolve(self, **changes: Any) -> Self:  # noqa: ANN401 - fields of any type
+        """This state with some fields changed."""
+        return self.model_copy(update=changes)
+
+
+def reduces(method: ReducerT) -> ReducerT:
+    """Mark a method as the entity's reducer for the event type in its annotation."""
+    setattr(method, _MARK, True)
+    return method
+
+
+def entity_name_of(entity: type[Entity]) -> str:
+    """The entity's name in routes and stream ids: `Followship` -> `followship`."""
+    return snake_case(entity.__name__)
+
+
+def fold(entity: type[EntityT], events: Iterable[Event]) -> EntityT:
+    """The state after the events; those that the entity has no reducer for change nothing."""
+    apply = reducers(entity)
+    state = entity()
+    for event in events:
+        reducer = apply.get(type(event))
+        if reducer is not None:
+            state = reducer(state, event)
+    return state
+
+
+@cache
+def reducers(entity: type[Entity]) -> Mapping[type[Event], Callable[..., Any]]:
+    """The entity's reducers by event type.
+
+    Raises:
+        DefinitionError: A field has no default, or a reducer is not usable.
+    """
+    missing = [name for name, field in entity.model_fields.items() if field.is_required()]
+    if missing:
+        raise DefinitionError(
+            f"Entity {entity.__name__} has no default for {', '.join(missing)}: "
+            "the fields' defaults are the state before any event."
+        )
+    found: dict[type[Event], Callable[..., Any]] = {}
+    for name, method in inspect.getmembers(entity, inspect.isfunction):
+        if getattr(method, _MARK, False):
+            for event_type in _reduced_types(f"{entity.__name__}.{name}", method):
+                _add(found, event_type, method, entity)
+    return found
+
+
+def _add(
+    found: dict[type[Event], Callable[..., Any]],
+    event_type: type[Event],
+    method: Callable[..., Any],
+    entity: type[Entity],
+) -> None:
+    if event_type in found:
+        raise DefinitionError(f"Entity {entity.__name__} reduces {event_type.__name__} twice.")
+    if event_type.entity != entity_name_of(entity):
+        raise DefinitionError(
+            f"Entity {entity.__name__} reduces {event_type.__name__}, "
+            f"which belongs to entity {event_type.entity!r}."
+        )
+    found[event_type] = method
+
+
+def _reduced_types(where: str, method: Callable[..., Any]) -> tuple[type[Event], ...]:
+    parameters = list(inspect.signature(method).parameters)
+    expected_parameters = 2
+    if len(parameters) != expected_parameters:
+        raise DefinitionError(f"Reducer {where} takes (self, event) and nothing else.")
+    return event_types(hints(where, method).get(parameters[1]), f"the event of reducer {where}")

@@ -1,0 +1,116 @@
+"""A projection at work on one event, and the documents that become of what it emits."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from pydantic_core import PydanticSerializationError
+
+from core.errors import InvalidOutputError, ProjectionFailedError
+from core.model.events import Encoder, Envelope, Event, Origin
+from core.rules.ids import derived_event_id
+from core.rules.ordinals import Ordinals
+from core.rules.outputs import Source, Write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from core.model.projections import Projection
+
+MAX_DOCUMENT_BYTES = 2 * 1024 * 1024 - 16 * 1024
+"""Cosmos DB's limit of 2 MB for an item, less room for the properties that the service adds."""
+
+_UNSTORABLE = (PydanticSerializationError, TypeError, ValueError, RecursionError)
+
+
+class Emitted(NamedTuple):
+    """A derived event that may be stored; `data` is the JSON of its fields."""
+
+    event: Event
+    stream: str
+    ordinal: int
+    data: str
+
+
+class Emission:
+    """What one run of a projection on one event emits, in its order.
+
+    Args:
+        projection: What derives.
+        envelope: The source event's document.
+        event: The source event.
+    """
+
+    __slots__ = ("_encoder", "_envelope", "_events", "_ordinals", "_projection")
+
+    def __init__(self, projection: Projection, envelope: Envelope, event: Event) -> None:
+        self._projection = projection
+        self._envelope = envelope
+        self._events = _run(projection, event)
+        self._ordinals = Ordinals()
+        meta, cause = envelope.meta, envelope.id
+        origin = Origin(
+            *(meta.correlation_id or cause, cause, projection.name, meta.hops + 1, meta.traceparent)
+        )
+        self._encoder = Encoder(envelope.time, origin)
+
+    def take(self, count: int) -> list[Emitted]:
+        """The next events, up to `count`; fewer are the last.
+
+        Raises:
+            PoisonError: The projection fails, or emits what it may not.
+        """
+        return [self._check(each) for each in islice(self._events, count)]
+
+    def write(self, emitted: Emitted, source: Source) -> Write:
+        """The document of an event.
+
+        Raises:
+            InvalidOutputError: It cannot be stored.
+        """
+        event, stream, ordinal, data = emitted
+        event_id = derived_event_id(
+            projection=self._projection.name,
+            source_stream=self._envelope.stream_id,
+            source_id=self._envelope.id,
+            event_type=type(event).__name__,
+            stream=stream,
+            ordinal=ordinal,
+        )
+        try:
+            body = self._encoder.encode(event, data, event_id=event_id, stream=stream)
+        except _UNSTORABLE as error:
+            raise self._invalid(event, "with fields that cannot be stored") from error
+        if len(body) > MAX_DOCUMENT_BYTES:
+            raise self._invalid(
+                event, f"of {len(body)} bytes; Cosmos DB stores up to {MAX_DOCUMENT_BYTES}"
+            )
+        return Write(stream_id=stream, id=event_id, body=body, source=source)
+
+    def _check(self, emitted: Event) -> Emitted:
+        if type(emitted) not in self._projection.emits:
+            raise self._invalid(emitted, "which its annotation does not declare")
+        try:
+            stream = emitted.stream_id
+        except Exception as error:
+            raise self._invalid(emitted, "without a usable entity_id") from error
+        try:
+            data = emitted.model_dump_json()
+        except _UNSTORABLE as error:
+            raise self._invalid(emitted, "with fields that cannot be stored") from error
+        ordinal = self._ordinals.next(type(emitted).__name__, stream)
+        return Emitted(emitted, stream, ordinal, data)
+
+    def _invalid(self, emitted: object, how: str) -> InvalidOutputError:
+        kind = type(emitted).__name__
+        return InvalidOutputError(f"Projection {self._projection.name} emitted {kind} {how}.")
+
+
+def _run(projection: Projection, event: Event) -> Iterator[Event]:
+    try:
+        yield from projection.function(event)
+    except Exception as error:
+        raise ProjectionFailedError(
+            f"Projection {projection.name} raised {type(error).__name__}."
+        ) from error

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from core.cosmos.gates import Ceilings, Gates
+from core.rules.outputs import Write
+from tests.support import Blame, FakeTime
+
+
+def write(projection: str) -> Write:
+    source = Blame()
+    source.name = projection
+    return Write(stream_id="s", id="i", body=b"{}", source=source)
+
+
+def test_a_refusal_is_for_all_who_write_to_the_partition_and_nobody_else() -> None:
+    """The budget is the partition's."""
+    gates = Gates(FakeTime())
+    ticket, waiting = gates.of("a").take(1), gates.of("a").take(1)
+
+    gates.of("a").refuse(ticket, 2.0)
+
+    assert waiting.is_stale
+    assert 2.0 <= gates.of("a").take(1).wait < 2.2
+    assert gates.of("b").take(1).wait == 0.0
+
+
+def test_requests_get_smaller_with_the_pace() -> None:
+    """So that one does not overshoot what the partition takes; one operation always may go."""
+    gate = Gates(FakeTime()).of("a")
+    for _ in range(3):
+        gate.settle(gate.take(100), 620.0)
+    assert gate.operations == 100
+
+    for _ in range(20):
+        gate.refuse(gate.take(1), 1.0)
+
+    assert gate.operations == 1
+
+
+def test_what_operations_cost_is_learned() -> None:
+    """The next request reserves as much."""
+    gate = Gates(FakeTime()).of("a")
+
+    for _ in range(30):
+        gate.learn(10, 200.0)
+
+    assert 19.0 < gate.take(1).reserved < 20.0
+
+
+def test_only_projections_with_a_ceiling_have_one() -> None:
+    """And writes of several go through the gates of all of them."""
+    clock = FakeTime()
+    ceilings = Ceilings({"a": 100.0, "b": 200.0}, clock)
+    writes = [write("a"), write("b"), write("c"), write("a")]
+
+    assert len(ceilings.of(writes)) == 2
+    assert ceilings.of([write("c")]) == ()
+    assert ceilings.of([write("a")]) == ceilings.of([write("a"), write("c")])
+    assert Ceilings({}).of(writes) == ()

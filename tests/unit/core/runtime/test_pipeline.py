@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from unittest.mock import AsyncMock
+
+import pytest
+from azure.core.exceptions import ServiceResponseError
+
+from core import projection
+from core.errors import BlockedError, BudgetSpentError
+from core.model.registry import ProjectionModule
+from projections.followship import Followed, WasFollowed, followers
+from tests.support import FakeTime, MemoryContainer, followed, pipeline, refusal, stream, user
+
+MODULE = ProjectionModule(name="followship", projections=(followers,))
+BATCH = [followed(1, 2), followed(1, 3), followed(4, 2)]
+
+
+async def test_a_batch_delivered_twice_leaves_the_same_documents() -> None:
+    """Not one document more."""
+    container, clock = MemoryContainer(), FakeTime()
+    engine = pipeline(container, MemoryContainer(), clock)
+
+    first = await engine.project(MODULE, BATCH, clock.budget())
+    once = dict(container.documents)
+    second = await engine.project(MODULE, BATCH, clock.budget())
+
+    assert first.derived == second.derived == 3
+    assert container.documents == once
+    assert len(once) == 3
+
+
+async def test_what_was_acknowledged_is_not_sent_again_on_a_retry() -> None:
+    """A rewritten document would appear in the change feed once more."""
+    broken = True
+
+    async def before(name: str) -> None:
+        if broken and name == stream(3):
+            raise refusal(503)
+
+    container, clock = MemoryContainer(before=before), FakeTime()
+    engine = pipeline(container, MemoryContainer(), clock)
+    with pytest.raises(BudgetSpentError):
+        await engine.project(MODULE, BATCH, clock.budget(20.0))
+
+    broken = False
+    outcome = await engine.project(MODULE, BATCH, clock.budget())
+
+    assert (outcome.derived, outcome.spared) == (3, 2)
+    assert [name for name, _ in container.batches] == [stream(2), stream(2), stream(3)]
+
+
+async def test_poison_is_parked_and_the_rest_is_written() -> None:
+    """Both are durable when the batch is done."""
+    container, letters, clock = MemoryContainer(), MemoryContainer(), FakeTime()
+    poison = followed(5, 6, data={"user_id": "no"})
+
+    outcome = await pipeline(container, letters, clock).project(
+        MODULE, [BATCH[0], poison, BATCH[1]], clock.budget()
+    )
+
+    assert (outcome.derived, outcome.parked) == (2, 1)
+    assert len(container.documents) == 2
+    assert [each["eventId"] for each in letters.documents.values()] == ["5-6"]
+
+
+async def test_a_batch_is_not_done_before_its_poison_is_parked() -> None:
+    """Otherwise the event would be lost with the checkpoint; the retry parks it."""
+    container, letters, clock = MemoryContainer(), MemoryContainer(), FakeTime()
+    engine = pipeline(container, letters, clock)
+    batch = [{"id": "x"}, followed(1, 2)]
+    create = letters.create_item
+
+    async def fail(_: object) -> None:
+        raise ServiceResponseError("away")
+
+    letters.create_item = fail  # type: ignore[method-assign,assignment] # the case
+    with pytest.raises(BudgetSpentError):
+        await engine.project(MODULE, batch, clock.budget(1.0))
+    letters.create_item = create  # type: ignore[method-assign] # as above
+
+    outcome = await engine.project(MODULE, batch, clock.budget())
+
+    assert (outcome.derived, outcome.spared, outcome.parked) == (1, 1, 1)
+    assert len(letters.documents) == len(container.batches) == 1
+
+
+async def test_logs_carry_no_payload(caplog: pytest.LogCaptureFixture) -> None:
+    """Names and counts, never what an event holds."""
+    caplog.set_level(logging.DEBUG)
+    clock = FakeTime()
+    poison = followed(5, 6, data={"user_id": "S3CRET", "to_follow": "S3CRET"})
+
+    await pipeline(MemoryContainer(), MemoryContainer(), clock).project(
+        MODULE, [poison], clock.budget()
+    )
+
+    assert "event.parked" in caplog.text
+    assert "S3CRET" not in caplog.text
+
+
+@projection(name="strict.out", on_failure="block")
+def strict(event: Followed) -> Iterator[WasFollowed]:
+    """Cannot follow user 13."""
+    if event.to_follow == user(13):
+        raise ValueError("unlucky")
+    yield WasFollowed(user_id=event.to_follow, follower=event.user_id)
+
+
+async def test_while_a_line_waits_nothing_is_written_again() -> None:
+    """Each attempt tries only what blocks it; a rewritten document would appear downstream."""
+    letters, clock = AsyncMock(), FakeTime()
+    letters.find.return_value = letters.blocking.return_value = []
+    container = MemoryContainer()
+    engine = replace(pipeline(container, None, clock), dead_letters=letters)
+    module = ProjectionModule(name="strict", projections=(followers, strict))
+    batch = [followed(1, 2), followed(1, 13), followed(1, 3)]
+
+    for _ in range(3):
+        with pytest.raises(BlockedError):
+            await engine.project(module, batch, clock.budget())
+
+    assert len(container.documents) == len(container.batches) == 5
+    assert [call.args[0].event_id for call in letters.block.await_args_list] == ["1-13"] * 3
