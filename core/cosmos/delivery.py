@@ -33,12 +33,9 @@ class Delivery:
     on_durable: Callable[[Sequence[Write]], None]
     on_refused: Callable[[Write, RefusedByCosmosError], None]
 
-    def blame(self, write: Write, error: RefusedByCosmosError) -> None:
-        """Tell of a write that was refused by itself.
-
-        Raises:
-            RefusedByCosmosError: The write is not to blame for it.
-        """
+    def blames(self, write: Write, error: RefusedByCosmosError) -> bool:
+        """Tell of a write that was refused by itself, if it is to blame for that; whether it is."""
         if error.status not in _UNACCEPTABLE:
-            raise error
+            return False
         self.on_refused(write, error)
+        return True

@@ -33,6 +33,7 @@ _WORTH = 50
 """Writes for which a request is begun beside others: half of what one holds."""
 
 _GONE = 410
+_FAILED_DEPENDENCY = 424
 _WRITTEN = (200, 201)
 _FIRST_ERROR = 400
 
@@ -168,7 +169,7 @@ class Lane:
     ) -> tuple[list[Stream], list[CosmosError]]:
         """Take note of the results; what to try again, and why."""
         durable: list[Write] = []
-        refused: list[tuple[Write, RefusedByCosmosError]] = []
+        refused: list[tuple[Stream, RefusedByCosmosError]] = []
         again: list[Stream] = []
         errors: list[CosmosError] = []
         for stream, result in zip(sent, results, strict=True):
@@ -177,14 +178,17 @@ class Lane:
             elif result.status in _WRITTEN:
                 durable.append(self._pop(stream))
             elif isinstance(error := self._error(result), RefusedByCosmosError):
-                refused.append((self._pop(stream), error))
+                refused.append((stream, error))
             else:
                 again.append(stream)
                 errors.append(error)
         self._changed.set()
         self._delivery.on_durable(durable)
-        for write, error in refused:
-            self._delivery.blame(write, error)
+        for stream, error in refused:
+            if self._delivery.blames(stream[0], error):
+                self._pop(stream)
+            else:
+                errors.append(error)
         return again, errors
 
     def _pop(self, stream: Stream) -> Write:
@@ -198,6 +202,8 @@ class Lane:
         doing = f"writing events into physical partition {self._partition.id}"
         if result.status < _FIRST_ERROR:
             return TransientError(f"While {doing}: status {result.status} is unknown.")
+        if result.status == _FAILED_DEPENDENCY:
+            return TransientError(f"While {doing}: one of them was not tried, for another failed.")
         return refusal(doing, result.status, result.sub_status, result.retry_after)
 
 

@@ -127,7 +127,8 @@ class Writer:
                 await self._send_next(stream, sent, delivery, load)
             except RefusedByCosmosError as error:
                 if len(sent) == 1:
-                    delivery.blame(sent[0], error)
+                    if not delivery.blames(sent[0], error):
+                        raise
                     stream.popleft()
                 else:
                     singly = len(sent) + 1

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.cosmos.delivery import Delivery
-from core.errors import BudgetSpentError, InvalidOutputError
+from core.errors import BudgetSpentError, InvalidOutputError, TransientError
 from core.rules.fanouts import CHUNK, FanOut
 from core.rules.outputs import Poison, Write
 
@@ -53,7 +53,7 @@ class Run:
     def __init__(self, derived: Iterator[FanOut | Poison], durable: int = 0) -> None:
         self._derived = derived
         self._current: FanOut | None = None
-        self._settled: set[int] = set()
+        self._settled: set[tuple[str, str]] = set()
         self.pending: list[Write | Poison] = []
         self.durable = durable
         self.sent = 0
@@ -88,20 +88,24 @@ class Run:
 
     def note_durable(self, writes: Sequence[Write]) -> None:
         """They were acknowledged."""
-        self._settled.update(map(id, writes))
+        self._settled.update(each[:2] for each in writes)
         self.durable += len(writes)
         self.sent += len(writes)
 
     def note_refused(self, write: Write, error: CosmosError) -> None:
         """Cosmos DB will never take a write, and its source event is to blame."""
-        self._settled.add(id(write))
+        self._settled.add(write[:2])
         if not write.source.failed:
             reason = f"Cosmos DB refused a derived event with status {error.status}."
             self.pending.append(write.source.fail(InvalidOutputError(reason)))
 
     def drop_settled(self) -> None:
-        """What is durable or refused is pending no more."""
-        self.pending = [each for each in self.pending if id(each) not in self._settled]
+        """What is durable or refused is pending no more; nor is what was drawn twice."""
+        self.pending = [
+            each
+            for each in self.pending
+            if isinstance(each, Poison) or each[:2] not in self._settled
+        ]
         self._settled.clear()
 
     def go_back(self, cursor: Cursor) -> None:
@@ -196,6 +200,8 @@ class Runner:
             )
         finally:
             run.drop_settled()
+        if run.writes:
+            raise TransientError(f"{len(run.writes)} derived events were not acknowledged.")
         await on_poison(run.poison)
         run.pending = []
         for fan_out in run.large[-1:]:

@@ -264,6 +264,28 @@ async def test_what_is_refused_for_good_is_blamed_alone() -> None:
     assert sorted(found.durable) == ["next", "w1", "w4", "w5"]
 
 
+@pytest.mark.parametrize(
+    ("answer", "refused"),
+    [
+        (results(201, 405), []),
+        (results(201, 400, 405, 413), ["w2", "w4"]),
+        (results(201, 429, 405, retryAfterMilliseconds=10), []),
+        (results(201, 400, 424, 424, 424), ["w2"]),
+        (results(201, 429, 424, 424, retryAfterMilliseconds=10), []),
+    ],
+)
+async def test_every_write_is_durable_or_blamed_whatever_some_are_answered(
+    answer: Answer, refused: list[str]
+) -> None:
+    """A refusal that is nobody's fault takes no write along."""
+    service = Service(planned=[answer])
+
+    found = await run(service, *ONES)
+
+    assert found.refused == refused
+    assert sorted([*found.durable, *refused]) == ["w1", "w2", "w3", "w4", "w5"]
+
+
 async def test_a_wrong_key_stops_it_at_once() -> None:
     """What was durable before is told."""
     service = Service(planned=[results(201, 403)])

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+import dataclasses
 import gc
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from core import projection
 from core.budget import Budget
-from core.errors import BudgetSpentError, ConfigurationError
+from core.errors import BudgetSpentError, ConfigurationError, TransientError
 from core.model.registry import ProjectionModule
 from core.rules.derivation import derive
 from core.rules.fanouts import FanOut
@@ -315,6 +317,20 @@ def test_memory_stays_flat(streams: int) -> None:
         return highest
 
     assert peak(8_000) < 2 * peak(2_000)
+
+
+async def test_what_nobody_acknowledged_is_not_done() -> None:
+    """Even where the writer returns."""
+    world = World()
+    process = world.process()
+
+    async def forget(*_: object) -> None:
+        return
+
+    lossy = SimpleNamespace(write=forget)
+    runner = dataclasses.replace(process.runner, writer=lossy)  # type: ignore[arg-type] # stands in
+    with pytest.raises(TransientError, match="1000 derived events"):
+        await dataclasses.replace(process, runner=runner).project(FAN, BATCH, world.clock.budget())
 
 
 def test_of_unfinished_runs_the_oldest_are_forgotten() -> None:
