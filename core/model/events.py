@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
+_PROBLEMS = 20
+"""Fields at fault that are named."""
+
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=1023)]
 _UtcTime = Annotated[
     str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?Z$")
@@ -161,6 +164,10 @@ def read_event(envelope: Envelope, model: type[Event]) -> Event:
         ) from None
     except ValueError as error:
         raise InvalidEventError(f"{model.__name__}: {error}") from None
+    except Exception as error:  # a validator or a property of the author's
+        raise InvalidEventError(
+            f"{model.__name__} raised {type(error).__name__} while its data was read."
+        ) from error
     if stream != envelope.stream_id:
         raise InvalidEventError(f"{model.__name__} lies in a stream that is not its entity's.")
     return event
@@ -237,8 +244,10 @@ def utc_text(moment: datetime) -> str:
 
 
 def problems(error: ValidationError) -> str:
-    """The fields at fault and why, without the values that were found."""
-    return "; ".join(
+    """The fields at fault and why, the first 20 of them, without the values that were found."""
+    found = [
         f"{'.'.join(map(str, detail['loc'])) or 'document'}: {detail['msg']}"
         for detail in error.errors(include_url=False, include_input=False, include_context=False)
-    )
+    ]
+    more = [f"and {len(found) - _PROBLEMS} more"] if len(found) > _PROBLEMS else []
+    return "; ".join(found[:_PROBLEMS] + more)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from pydantic_core import PydanticSerializationError
-
 from core.errors import InvalidOutputError, ProjectionFailedError
 from core.model.events import Encoder, Envelope, Event, Origin
 from core.rules.ids import derived_event_id
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
 
 MAX_DOCUMENT_BYTES = 2 * 1024 * 1024 - 16 * 1024
 """Cosmos DB's limit of 2 MB for an item, less room for the properties that the service adds."""
-
-_UNSTORABLE = (PydanticSerializationError, TypeError, ValueError, RecursionError)
 
 
 class Emitted(NamedTuple):
@@ -80,7 +76,7 @@ class Emission:
         )
         try:
             body = self._encoder.encode(event, data, event_id=event_id, stream=stream)
-        except _UNSTORABLE as error:
+        except Exception as error:
             raise self._invalid(event, "with fields that cannot be stored") from error
         if len(body) > MAX_DOCUMENT_BYTES:
             raise self._invalid(
@@ -97,7 +93,7 @@ class Emission:
             raise self._invalid(emitted, "without a usable entity_id") from error
         try:
             data = emitted.model_dump_json()
-        except _UNSTORABLE as error:
+        except Exception as error:
             raise self._invalid(emitted, "with fields that cannot be stored") from error
         ordinal = self._ordinals.next(type(emitted).__name__, stream)
         return Emitted(emitted, stream, ordinal, data)

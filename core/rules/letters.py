@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from core.rules.outputs import Poison
 
 
+LONGEST_REASON = 4_000
+"""Characters: names of fields may be of any length, and a letter must always be small enough."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DeadLetter:
     """A reference to an event, and why it could not be projected; never the event's data.
@@ -70,7 +74,7 @@ class DeadLetter:
             stream_id=poison.stream_id,
             event_id=poison.event_id,
             error_type=poison.error_type,
-            reason=poison.reason,
+            reason=poison.reason[:LONGEST_REASON],
             traceback=poison.traceback,
             attempts=1,
             first=utc_text(now),
@@ -113,7 +117,7 @@ class DeadLetter:
         return replace(
             self,
             error_type=error_type,
-            reason=reason,
+            reason=reason[:LONGEST_REASON],
             traceback=traceback,
             attempts=self.attempts + 1,
             last=utc_text(now),

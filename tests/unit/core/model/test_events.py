@@ -79,6 +79,16 @@ def test_an_error_never_quotes_the_data() -> None:
     assert "SECRET" not in str(caught.value)
 
 
+def test_an_error_names_a_few_fields() -> None:
+    """However many there are."""
+    envelope = Envelope.read(followed(1, 2, data={f"f{n}": 1 for n in range(10_000)}))
+
+    with pytest.raises(InvalidEventError, match="and 9982 more") as caught:
+        read_event(envelope, Followed)
+
+    assert len(str(caught.value)) < 2_000
+
+
 def test_the_document_of_an_event_is_frozen() -> None:
     """The layout is stored for ever."""
     event = WasFollowed(user_id=user(2), follower=user(1))

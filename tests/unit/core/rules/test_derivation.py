@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from pydantic import model_validator
 
 from core import Event, projection
 from core.model.events import Encoder, Origin, document
@@ -189,6 +190,40 @@ def test_an_unreadable_event_is_parked_for_the_module(document: dict[str, Any]) 
 
     assert len(writes) == 4
     assert (poison.projection, poison.event_id) == (None, document["id"])
+
+
+class Renamed(Asked, entity="oracle"):
+    @model_validator(mode="before")
+    @classmethod
+    def rename(cls, data: dict[str, Any]) -> dict[str, Any]:
+        return {"wish": data["desire"]}
+
+
+class Nameless(Asked, entity="oracle"):
+    @property
+    def entity_id(self) -> str:
+        return {"SECRET": "1"}[self.wish]
+
+
+@projection(name="reader.renamed")
+def renamed(event: Renamed) -> Iterator[Told]:
+    yield Told(to=event.wish)
+
+
+@projection(name="reader.nameless")
+def nameless(event: Nameless) -> Iterator[Told]:
+    yield Told(to=event.wish)
+
+
+@pytest.mark.parametrize("kind", ["Renamed", "Nameless"])
+def test_an_event_whose_own_code_fails_is_parked(kind: str) -> None:
+    """Whatever a validator or a property raises; else its lease would never go on."""
+    reader = ProjectionModule(name="reader", projections=(renamed, nameless))
+
+    _, (poison,) = outcome(reader, asked("x", type=kind))
+
+    assert (poison.error_type, poison.projection) == ("InvalidEventError", None)
+    assert poison.reason == f"{kind} raised KeyError while its data was read."
 
 
 def test_other_event_types_are_passed_over_unread() -> None:

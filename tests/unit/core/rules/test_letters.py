@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from core.rules.letters import Count, DeadLetter, counts
+from core.rules.letters import LONGEST_REASON, Count, DeadLetter, counts
 from core.rules.outputs import Poison
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -42,6 +42,15 @@ def test_another_attempt_keeps_when_it_began() -> None:
     assert (again.attempts, again.reason, again.error_type) == (2, "worse", "OtherError")
     assert again.first < again.last
     assert again.id == letter().id
+
+
+def test_a_letter_is_never_too_large_to_be_parked() -> None:
+    """Whatever its reason quotes."""
+    first = letter(reason="x" * 3_000_000)
+
+    again = first.failed_again("OtherError", "y" * 3_000_000, "", LATER)
+
+    assert len(first.reason) == len(again.reason) == LONGEST_REASON
 
 
 @pytest.mark.parametrize(
