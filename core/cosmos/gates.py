@@ -101,11 +101,11 @@ class Gate:
 
     def refuse(self, ticket: Ticket, hint: float) -> None:
         """The partition refused a request, and asked to wait so many seconds."""
-        if ticket.is_stale:
-            self._pace.hold(self._clock(), hint)
-        else:
+        if not ticket.is_stale:
             self._pace.refuse(self._clock(), hint)
-            self.epoch += 1
+        elif not self._pace.hold(self._clock(), hint):
+            return
+        self.epoch += 1
 
 
 class Gates:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from core.cosmos.bulk import Result, send_bulk
 from core.cosmos.client import refusal
-from core.cosmos.retrying import Load, raise_most_telling
+from core.cosmos.retrying import Load, held, raise_most_telling
 from core.errors import CosmosError, RefusedByCosmosError, ThrottledError, TransientError
 from core.rules.batching import fitting
 
@@ -155,7 +155,7 @@ class Lane:
     async def _results(self, sent: list[Stream], passage: Passage) -> Sequence[Result]:
         writes = [stream[0] for stream in sent]
         try:
-            async with self._slots:
+            async with held(self._slots, self._delivery.budget):
                 return await send_bulk(
                     self._container, self._partition.id or "", writes, passage.charge
                 )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import mmh3
 
 from core.cosmos.client import answered, listed
-from core.cosmos.retrying import Effort
+from core.cosmos.retrying import Effort, held
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -73,7 +73,7 @@ class PartitionMap:
         """
         found = self.find(stream_id)
         if found is None:
-            async with self._asking:
+            async with held(self._asking, budget):
                 if not self._starts:
                     await self.renew(budget)
                 found = self.find(stream_id) or self._at(await self._place(stream_id, budget))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,7 +22,7 @@ from core.rules.backoff import FIRST_WAIT, backoff
 from core.telemetry import note_charge, note_retry
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 
     from core.budget import Budget
     from core.cosmos.gates import Gate, Gates, Ticket
@@ -70,15 +70,17 @@ class Passage:
     Args:
         tickets: Of the gates it went through; the last one is that of its partition.
         effort: Where charges are summed up.
+        typical: Whether its charge tells what the operations of others will cost.
 
     Attributes:
         operations: How many it may hold.
     """
 
-    def __init__(self, tickets: list[Ticket], effort: Effort) -> None:
+    def __init__(self, tickets: list[Ticket], effort: Effort, *, typical: bool) -> None:
         self.operations = tickets[-1].operations
         self._tickets = tickets
         self._effort = effort
+        self._typical = typical
         self._charge = 0.0
         effort.requests += 1
         effort.waited += sum(each.wait for each in tickets)
@@ -104,7 +106,7 @@ class Passage:
         except BaseException:  # it may have been applied all the same
             self._settle(untold=ticket.reserved)
             raise
-        if self._charge:
+        if self._typical and self._charge:
             ticket.gate.learn(self.operations, self._charge)
         self._settle(untold=ticket.reserved)
 
@@ -154,7 +156,8 @@ class Retrier:
         gate = self.gates.of(partition)
 
         async def attempt() -> ResultT:
-            passage = Passage(await self._pass(gate, load, budget), effort)
+            tickets = await self._pass(gate, load, budget)
+            passage = Passage(tickets, effort, typical=load is not None)
             with passage.on_its_way():
                 return await operation(passage)
 
@@ -182,7 +185,7 @@ class Retrier:
 
         try:
             for each in gates:
-                async with each.turn:
+                async with held(each.turn, budget):
                     tickets.append(await self._take_turn(each, most, budget))
         except BaseException:
             for ticket in tickets:
@@ -240,6 +243,24 @@ class Retrier:
             effort.throttled += 1
             effort.waited += seconds
         return seconds
+
+
+@asynccontextmanager
+async def held(lock: asyncio.Lock | asyncio.Semaphore, budget: Budget) -> AsyncIterator[None]:
+    """Hold a lock, for which others may make us wait; never beyond the budget.
+
+    Raises:
+        BudgetSpentError: Time ran out while it was waited for.
+    """
+    _check(budget)
+    try:
+        await asyncio.wait_for(lock.acquire(), budget.remaining())
+    except asyncio.TimeoutError:
+        raise BudgetSpentError("The invocation's time is up while others are served.") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _check(budget: Budget, wait: float = 0.0) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from core.cosmos.bulk import send_atomic
 from core.cosmos.gates import Ceilings
 from core.cosmos.lanes import Lane
-from core.cosmos.retrying import Load, Retrier, finish_all
+from core.cosmos.retrying import Load, Retrier, finish_all, held
 from core.errors import RefusedByCosmosError, TransientError
 from core.rules.batching import fitting, plan
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from azure.cosmos.aio import ContainerProxy
 
+    from core.budget import Budget
     from core.cosmos.delivery import Delivery
     from core.cosmos.gates import Gate
     from core.cosmos.partitions import Partition, PartitionMap
@@ -144,17 +145,19 @@ class Writer:
         """Return when the first writes of a stream are durable; `sent` has them then."""
         partition = await self.partitions.locate(stream[0].stream_id, delivery.budget)
         await self.retrier.run(
-            lambda passage: self._attempt(stream, sent, passage),
+            lambda passage: self._attempt(stream, sent, passage, delivery.budget),
             partition=partition.low,
             budget=delivery.budget,
             effort=delivery.effort,
             load=load,
         )
 
-    async def _attempt(self, stream: Stream, sent: list[Write], passage: Passage) -> None:
+    async def _attempt(
+        self, stream: Stream, sent: list[Write], passage: Passage, budget: Budget
+    ) -> None:
         sent[:] = islice(stream, fitting(stream, passage.operations))
         try:
-            async with self.slots:
+            async with held(self.slots, budget):
                 await send_atomic(self.container, sent[0].stream_id, sent, passage.charge)
         except TransientError as error:
             if error.status == _GONE:

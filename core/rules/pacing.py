@@ -102,10 +102,11 @@ class Pace:
         self._hint = hint
         self._balance = -(hint + _SLACK) * self.rate
 
-    def hold(self, now: float, hint: float) -> None:
-        """The same for what was sent before the first was heard of: it only may take longer."""
+    def hold(self, now: float, hint: float) -> bool:
+        """The same for what was sent before the first was heard of; whether it takes longer now."""
         self._advance(now)
-        self._balance = min(self._balance, -(hint + _SLACK) * self.rate)
+        before, self._balance = self._balance, min(self._balance, -(hint + _SLACK) * self.rate)
+        return self._balance < before
 
     def _measure(self, hint: float) -> float:
         """Request units a second that the partition takes, as a refusal with this hint tells."""

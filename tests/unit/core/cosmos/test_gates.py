@@ -23,6 +23,22 @@ def test_a_refusal_is_for_all_who_write_to_the_partition_and_nobody_else() -> No
     assert gates.of("b").take(1).wait == 0.0
 
 
+def test_the_longest_hint_counts() -> None:
+    """Also for those who had a place in the order after the first one was heard."""
+    clock = FakeTime()
+    gate = Gates(clock).of("a")
+    first, second, third = (gate.take(1) for _ in range(3))
+    gate.refuse(first, 1.0)
+    waiting = gate.take(1)
+
+    gate.refuse(second, 0.5)
+    assert not waiting.is_stale
+
+    gate.refuse(third, 5.0)
+    assert waiting.is_stale
+    assert 5.0 <= gate.take(1).wait < 5.2
+
+
 def test_requests_get_smaller_with_the_pace() -> None:
     """So that one does not overshoot what the partition takes; one operation always may go."""
     gate = Gates(FakeTime()).of("a")

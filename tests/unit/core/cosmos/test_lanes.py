@@ -85,7 +85,9 @@ class Outcome:
     clock: FakeTime
 
 
-async def run(service: Service, *writes: Write, seconds: float = 60.0, on: bool = True) -> Outcome:
+async def run(
+    service: Service, *writes: Write, seconds: float = 60.0, on: bool = True, slots: int = 32
+) -> Outcome:
     clock = FakeTime()
     found = Outcome([], [], Effort(), clock)
     writer = Writer(
@@ -93,6 +95,7 @@ async def run(service: Service, *writes: Write, seconds: float = 60.0, on: bool 
         partitions=PartitionMap(service, clock.retrier()),  # type: ignore[arg-type] # as above
         retrier=clock.retrier(),
         bulk=Bulk(on=on),
+        slots=asyncio.Semaphore(slots),
     )
     delivery = Delivery(
         budget=clock.budget(seconds),
@@ -304,6 +307,16 @@ async def test_the_budget_ends_it() -> None:
         await run(service, *ONES, seconds=2.0)
 
     assert len(service.sent) == 1
+
+
+async def test_a_slot_is_not_waited_for_beyond_the_budget() -> None:
+    """As where streams are written by themselves."""
+    service = Service()
+
+    with pytest.raises(BudgetSpentError):
+        await run(service, *ONES, seconds=0.01, slots=0)
+
+    assert service.sent == []
 
 
 @pytest.mark.parametrize("status", [400, 405, 501])

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from core.cosmos.gates import Gate, Gates
-from core.cosmos.retrying import Effort, Load, Passage, Retrier
+from core.cosmos.retrying import Effort, Load, Passage, Retrier, held
 from core.errors import (
     BudgetSpentError,
     ConfigurationError,
@@ -210,6 +210,39 @@ async def test_a_ceiling_is_kept_and_holds_up_nobody_else() -> None:
 
     await retrier.run(operation, partition="a", budget=clock.budget(), effort=effort)
     assert clock.now - started == seconds
+
+
+async def test_nobody_waits_for_others_beyond_its_budget() -> None:
+    """Neither for a place in the order, which somebody with more time has."""
+    clock, effort = FakeTime(), Effort()
+    retrier = clock.retrier()
+    load = Load(waiting=lambda: 1)
+
+    async with held(retrier.gates.of("a").turn, clock.budget()):
+        with pytest.raises(BudgetSpentError, match="others"):
+            await retrier.run(
+                failing(), partition="a", budget=clock.budget(0.01), effort=effort, load=load
+            )
+    assert effort.requests == 0
+
+    await retrier.run(failing(), partition="a", budget=clock.budget(), effort=effort, load=load)
+    assert effort.requests == 1
+
+
+async def test_a_large_answer_does_not_make_operations_dear() -> None:
+    """What somebody waits for may be a query, or many events in one request."""
+    clock = FakeTime()
+    retrier = clock.retrier()
+    gate = retrier.gates.of("a")
+    before = gate.operations
+
+    async def query(passage: Passage) -> None:
+        passage.charge(5_000.0)
+
+    for _ in range(20):
+        await retrier.run(query, partition="a", budget=clock.budget(), effort=Effort())
+
+    assert gate.operations == before
 
 
 async def test_a_cancelled_writer_leaves_its_turn_to_the_next() -> None:

@@ -164,6 +164,16 @@ async def test_a_batch_that_waits_holds_no_slot() -> None:
     assert order == [cold, hot]
 
 
+async def test_a_slot_is_not_waited_for_beyond_the_budget() -> None:
+    """Requests that hang keep theirs for long; what comes behind them is not sent late."""
+    container = MemoryContainer()
+
+    with pytest.raises(BudgetSpentError):
+        await run(container, [write(1, 1), write(2, 1)], FakeTime(), slots=0, seconds=0.01)
+
+    assert container.batches == []
+
+
 async def test_one_failing_stream_does_not_stop_the_others() -> None:
     """What was acknowledged is told, so that it is not sent again."""
     durable: list[str] = []
