@@ -80,9 +80,11 @@ class Coalescer:
                 _settle(group, error)
             for append in group if len(group) > 1 else ():
                 await self._send_group(stream_id, [append])
-        except BaseException as error:
+        except asyncio.CancelledError as error:
             _settle(group, error)
             raise
+        except Exception as error:  # noqa: BLE001 - told to those whom it concerns; others go on
+            _settle(group, error)
         else:
             _settle(group, None)
 

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from core.errors import RefusedByCosmosError
     from core.rules.outputs import Write
 
-_UNACCEPTABLE = (400, 413)
-"""What the documents themselves are to blame for: malformed or too large."""
+_UNACCEPTABLE = (400, 403, 413)
+"""What the documents themselves are to blame for: malformed, for a stream that is full, or too
+large. Of 403 no other is a refusal."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,10 @@ _HASH_BITS = (1 << 126) - 1
 _METADATA = "metadata"
 _OK = 200
 _REFRESH_SECONDS = 5.0
+_LOOKS = 3
+"""How often they are read for the ids: what another caller of the SDK has just read, and keeps, is
+not in an answer that we see."""
+
 _REMEMBERED = 100_000
 """Streams whose place the SDK was asked for that are remembered."""
 
@@ -97,14 +101,20 @@ class PartitionMap:
         Raises:
             CosmosError: They cannot be read.
         """
+        for _ in range(_LOOKS):
+            borders = await self._borders()
+            if all(each in self._ids for each in borders):
+                break
+        self._partitions = [Partition(low, self._ids.get((low, high))) for low, high in borders]
+        self._starts = [low for low, _ in borders]
+
+    async def _borders(self) -> list[tuple[str, str]]:
         ranges = await listed(
             "reading the physical partitions",
             self._container.read_feed_ranges(force_refresh=True, raw_response_hook=self._note_ids),
             seconds=_REFRESH_SECONDS,
         )
-        borders = sorted((each["Range"]["min"], each["Range"]["max"]) for each in ranges)
-        self._partitions = [Partition(low, self._ids.get((low, high))) for low, high in borders]
-        self._starts = [low for low, _ in borders]
+        return sorted((each["Range"]["min"], each["Range"]["max"]) for each in ranges)
 
     def _note_ids(self, response: Any) -> None:  # noqa: ANN401 - azure-core's pipeline response
         """An answer holds only what is new since the last one, hence all are kept."""

@@ -38,7 +38,11 @@ class Command(BaseModel):
     """
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, str_max_length=_LONGEST_TEXT
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        str_max_length=_LONGEST_TEXT,
+        allow_inf_nan=False,
     )
 
     def handle(self) -> Iterable[Event]:
@@ -78,11 +82,12 @@ def read_body(model: type[ModelT], body: bytes, what: str) -> ModelT:
         return model.model_validate_json(body)
     except ValidationError as error:
         raise InvalidRequestError(
-            f"The body does not fit {what}.", *_field_problems(error)
+            f"The body does not fit {what}.", *field_problems(error)
         ) from None
 
 
-def _field_problems(error: ValidationError) -> list[FieldProblem]:
+def field_problems(error: ValidationError) -> list[FieldProblem]:
+    """The fields at fault and why, without the values that were found."""
     return [
         FieldProblem(field=".".join(map(str, detail["loc"])), problem=detail["msg"])
         for detail in error.errors(include_url=False, include_input=False, include_context=False)

@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from pydantic import ValidationError
+
 from core.errors import DefinitionError, InvalidRequestError
-from core.model.commands import command_name
+from core.model.commands import command_name, field_problems
 from core.model.events import Origin, document, utc_text
 from core.rules.batching import MAX_OPERATIONS
 from core.rules.ids import command_event_id, correlation_id
@@ -26,11 +28,17 @@ def documents_of(command: Command, *, key: str | None, now: datetime) -> list[Do
 
     Raises:
         Refused: The command's `handle` says no.
-        InvalidRequestError: The command is for an entity whose id cannot be used.
+        InvalidRequestError: The command is for an entity whose id cannot be used, or asks for what
+            an event's fields do not take.
         DefinitionError: The command appends to several streams, or more than 100 events.
     """
     name = command_name(type(command))
-    events = list(command.handle())
+    try:
+        events = list(command.handle())
+    except ValidationError as error:
+        raise InvalidRequestError(
+            f"What command {name!r} asks for makes no event.", *field_problems(error)
+        ) from None
     _check(name, events)
     origin = Origin(
         correlation_id=correlation_id(command=name, key=key) if key else str(uuid4()),

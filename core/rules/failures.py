@@ -14,6 +14,9 @@ _MOVING = frozenset({(403, 3), (404, 1002)})
 _MISFIT = frozenset({(404, 1003), (400, 1001)})
 """The container is not there, or has another partition key."""
 
+_FULL = (403, 1014)
+"""The stream has the 20 GB that a logical partition may have; others go on."""
+
 
 class Failure(Enum):
     """The kinds of failure, by what to do about them."""
@@ -35,7 +38,8 @@ def classify(status: int, sub_status: int = 0) -> Failure:
         return Failure.TRANSIENT
     if status in THROTTLED:
         return Failure.THROTTLED
-    if status in CONFIGURATION or (status, sub_status) in _MISFIT:
+    forbidden = status in CONFIGURATION and (status, sub_status) != _FULL
+    if forbidden or (status, sub_status) in _MISFIT:
         return Failure.CONFIGURATION
     if status == 404:  # noqa: PLR2004 - the table speaks in HTTP statuses
         return Failure.NOT_FOUND

@@ -139,6 +139,30 @@ async def test_a_stream_can_be_appended_to_after_a_failure() -> None:
     assert coalescer._waiting == {}
 
 
+async def test_what_nobody_expected_concerns_those_only_who_were_sent() -> None:
+    """Those behind them in the queue are sent as well."""
+    store = Store()
+
+    async def send(stream_id: str, found: list[Document], budget: object) -> None:
+        await store.send(stream_id, found, budget)
+        if found[0]["id"] == "a":
+            raise TypeError("a bug")
+
+    coalescer = Coalescer(send)
+    first = asyncio.create_task(coalescer.append("s", documents("a"), BUDGET))
+    while not store.requests:
+        await asyncio.sleep(0)
+    second = asyncio.create_task(coalescer.append("s", documents("b"), BUDGET))
+    await asyncio.sleep(0)
+    store.go_on.set()
+
+    with pytest.raises(TypeError):
+        await asyncio.wait_for(first, 5)
+    await asyncio.wait_for(second, 5)
+
+    assert store.stored == ["a", "b"]
+
+
 @pytest.mark.parametrize("error", [ValueError("a bug"), asyncio.CancelledError()])
 async def test_nobody_is_left_waiting_when_sending_breaks(error: BaseException) -> None:
     """Whatever breaks it; those behind in the queue are told as well."""

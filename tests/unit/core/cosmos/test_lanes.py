@@ -344,6 +344,32 @@ async def test_it_can_be_switched_off(caplog: pytest.LogCaptureFixture) -> None:
     assert "bulk" not in caplog.text
 
 
+async def test_ids_that_somebody_else_has_just_read_are_read_again() -> None:
+    """The SDK keeps what it has read, and then there is no answer to see."""
+
+    class Kept(Service):
+        def read_feed_ranges(self, *, raw_response_hook: Any, **options: Any) -> Any:
+            hook = raw_response_hook if self.refreshed else lambda _: None
+            return super().read_feed_ranges(raw_response_hook=hook, **options)
+
+    service = Kept()
+
+    await run(service, *ONES)
+
+    assert [where for where, _ in service.sent] == ["0"]
+
+
+@pytest.mark.parametrize("status", [400, 403, 413])
+async def test_a_write_is_blamed_for_what_it_is_itself(status: int) -> None:
+    """Malformed, for a stream that is full, or too large; others are written."""
+    service = Service(planned=[results(201, status, subStatusCode=1014 if status == 403 else 0)])
+
+    found = await run(service, *ONES)
+
+    assert found.refused == ["w2"]
+    assert sorted(found.durable) == ["w1", "w3", "w4", "w5"]
+
+
 async def test_a_service_that_hides_its_partitions_ids_is_served_stream_by_stream() -> None:
     """The form needs them."""
 

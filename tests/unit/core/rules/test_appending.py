@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timezone
 
 import pytest
+from pydantic import Field
 
 from core import Command, Event
 from core.errors import DefinitionError, InvalidRequestError, Refused
@@ -61,6 +62,40 @@ def test_events_of_one_command_keep_their_order_in_time() -> None:
     times = [each["time"] for each in documents_of(Note(name="a", count=3), key=None, now=NOW)]
 
     assert times == sorted(set(times))
+
+
+class Short(Event, entity="note"):
+    text: str = Field(max_length=5)
+
+    @property
+    def entity_id(self) -> str:
+        return "1"
+
+
+class Write(Command):
+    text: str
+    weight: float = 0.0
+
+    def handle(self) -> Iterator[Short]:
+        yield Short(text=self.text)
+
+
+def test_what_an_event_does_not_take_is_the_requests_fault() -> None:
+    """The field is named, its value is not quoted."""
+    with pytest.raises(InvalidRequestError) as caught:
+        documents_of(Write(text="SECRET"), key=None, now=NOW)
+
+    assert [each.field for each in caught.value.problems] == ["text"]
+    assert "SECRET" not in f"{caught.value}{caught.value.problems}"
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_numbers_that_json_does_not_have_are_refused(number: str) -> None:
+    """Cosmos DB would."""
+    with pytest.raises(InvalidRequestError) as caught:
+        read_command(Write, f'{{"text": "a", "weight": {number}}}'.encode())
+
+    assert [each.field for each in caught.value.problems] == ["weight"]
 
 
 def test_a_command_may_append_nothing() -> None:

@@ -21,6 +21,7 @@ from core.rules.failures import Failure, classify
         (404, 1002, Failure.TRANSIENT),
         (401, 0, Failure.CONFIGURATION),
         (403, 5300, Failure.CONFIGURATION),
+        (403, 1014, Failure.REFUSED),
         (404, 1003, Failure.CONFIGURATION),
         (404, 0, Failure.NOT_FOUND),
         (409, 0, Failure.CONFLICT),
