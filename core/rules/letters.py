@@ -98,11 +98,14 @@ class DeadLetter:
         return self.projection or self.module
 
     def is_behind(self, other: DeadLetter) -> bool:
-        """Whether the other one is an earlier event of the same stream that holds this one up."""
+        """Whether the other one is an earlier event of the same stream that holds this one up.
+
+        An unreadable event is one of all projections of its module.
+        """
         return (
             self.module == other.module
             and self.stream_id == other.stream_id
-            and other.projection in (None, self.projection)
+            and (None in (self.projection, other.projection) or self.projection == other.projection)
             and other.order < self.order
         )
 

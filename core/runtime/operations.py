@@ -93,11 +93,12 @@ class Operations:
         engine = self._application.engine
 
         async def read() -> dict[str, Any]:
-            status = await engine.tracker.event(module, stream, event_id)
-            letters = await engine.dead_letters.of_event(module, stream, event_id)
-            return {**status.as_json(), "parked": [letter.reason for letter in letters]}
+            return (await engine.tracker.event(module, stream, event_id)).as_json()
 
-        return await engine.read(read, Budget.of(REQUEST_SECONDS))
+        budget = Budget.of(REQUEST_SECONDS)
+        status = await engine.read(read, budget)
+        letters = await engine.dead_letters.of_event(module, stream, event_id, budget)
+        return {**status, "parked": [letter.reason for letter in letters]}
 
     async def blocked(self) -> list[dict[str, str]]:
         """What lines wait for: projection, event and error; no stream, for anybody may ask.
@@ -106,7 +107,7 @@ class Operations:
             CosmosError: It cannot be read.
         """
         letters = self._application.engine.dead_letters
-        found = await self._application.engine.read(letters.blocking, Budget.of(HEALTH_SECONDS))
+        found = await letters.blocking(None, Budget.of(HEALTH_SECONDS))
         return [
             {"projection": each.name, "event": str(each.event_id), "error": each.error_type}
             for each in found
@@ -119,11 +120,7 @@ class Operations:
             CosmosError: They cannot be read.
         """
         letters = self._application.engine.dead_letters
-
-        async def read() -> list[DeadLetter]:
-            return await letters.find(name, discarded=discarded)
-
-        return await self._application.engine.read(read, Budget.of(REQUEST_SECONDS))
+        return await letters.find(name, Budget.of(REQUEST_SECONDS), discarded=discarded)
 
     async def dead_letter(self, letter_id: str) -> DeadLetter:
         """One dead letter.
@@ -133,11 +130,7 @@ class Operations:
             CosmosError: It cannot be read.
         """
         letters = self._application.engine.dead_letters
-
-        async def read() -> DeadLetter:
-            return await letters.get(letter_id)
-
-        return await self._application.engine.read(read, Budget.of(REQUEST_SECONDS))
+        return await letters.get(letter_id, Budget.of(REQUEST_SECONDS))
 
     async def replay(self, letter_id: str) -> Replayed:
         """Project a dead letter's event again, with today's code.

@@ -73,14 +73,15 @@ class Pipeline:
             CosmosError: Retrying cannot help before something is corrected.
         """
         key = (module.name, tuple((str(d.get("streamId")), str(d.get("id"))) for d in documents))
-        run = self.unfinished.take(key) or await self._begin(module, documents)
+        run = self.unfinished.take(key) or await self._begin(module, documents, budget)
         outcome = Outcome(events=len(documents), effort=Effort(module=module.name))
         try:
             await self._carry_on(run, outcome, budget)
             await self._check_line(module, documents, run, budget)
             await self.runner.finish(run, budget)
         except BlockedError:
-            self.unfinished.keep(key, await self._once_more(module, documents, run))
+            self.unfinished.keep(key, run)
+            self.unfinished.keep(key, await self._once_more(module, documents, run, budget))
             raise
         except (CosmosError, BudgetSpentError, asyncio.CancelledError):
             self.unfinished.keep(key, run)
@@ -88,16 +89,22 @@ class Pipeline:
         outcome.derived, outcome.spared = run.durable, run.durable - run.sent
         return outcome
 
-    async def _begin(self, module: ProjectionModule, documents: Sequence[Mapping[str, Any]]) -> Run:
-        sequences = await self._sequences(module)
+    async def _begin(
+        self, module: ProjectionModule, documents: Sequence[Mapping[str, Any]], budget: Budget
+    ) -> Run:
+        sequences = await self._sequences(module, budget)
         return Run(derive(module, documents, max_hops=self.max_hops, sequences=sequences))
 
     async def _once_more(
-        self, module: ProjectionModule, documents: Sequence[Mapping[str, Any]], run: Run
+        self,
+        module: ProjectionModule,
+        documents: Sequence[Mapping[str, Any]],
+        run: Run,
+        budget: Budget,
     ) -> Run:
         """Only what blocks the line is tried again; nothing else of the batch is written again."""
         by_id = {(str(each.get("streamId")), str(each.get("id"))): each for each in documents}
-        sequences = await self._sequences(module)
+        sequences = await self._sequences(module, budget)
         again = [
             derive(
                 module.only(each.projection),
@@ -111,12 +118,11 @@ class Pipeline:
         once_more.large = run.large
         return once_more
 
-    async def _sequences(self, module: ProjectionModule) -> Sequences:
+    async def _sequences(self, module: ProjectionModule, budget: Budget) -> Sequences:
         """The streams that wait behind a dead letter; only asked for where it matters."""
         if not module.keeps_order:
             return Sequences()
-        letters = await self.dead_letters.find(module.name)
-        return Sequences((each.projection, each.stream_id, each.order) for each in letters)
+        return Sequences(await self.dead_letters.waiting(module.name, budget))
 
     async def _carry_on(self, run: Run, outcome: Outcome, budget: Budget) -> None:
         async def settle(poison: list[Poison]) -> None:
@@ -149,7 +155,7 @@ class Pipeline:
         if not module.can_block:
             return
         done = [(each.get("streamId"), each.get("id")) for each in documents]
-        for letter in await self.dead_letters.blocking(module.name):
+        for letter in await self.dead_letters.blocking(module.name, budget):
             if (letter.stream_id, letter.event_id) in done:
                 await self.dead_letters.remove(letter, budget)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +68,7 @@ class Replayer:
             BudgetSpentError: Time ran out; the letter is as it was.
             CosmosError: Retrying cannot help.
         """
-        ahead = await self._ahead(letter)
+        ahead = await self._ahead(letter, budget)
         if ahead is not None:
             return Replayed(letter=letter, kept=f"Dead letter {ahead.id} is ahead of it.")
         event = await self._event(letter, budget)
@@ -94,7 +94,8 @@ class Replayer:
         async def settle(poison: list[Poison]) -> None:
             now = datetime.now(timezone.utc)
             own.extend(each for each in poison if DeadLetter.of(each, now).id == letter.id)
-            await self.dead_letters.park([each for each in poison if each not in own], budget)
+            others = [replace(each, order=letter.order) for each in poison if each not in own]
+            await self.dead_letters.park(others, budget)
 
         await self.runner.carry_on(run, budget, Effort(), settle)
         await self.runner.finish(run, budget)
@@ -108,13 +109,14 @@ class Replayer:
         await self.dead_letters.replace(failed, budget)
         return Replayed(letter=failed, kept=reason)
 
-    async def _ahead(self, letter: DeadLetter) -> DeadLetter | None:
-        """A letter that must go first, where the projection keeps the order of a stream."""
+    async def _ahead(self, letter: DeadLetter, budget: Budget) -> DeadLetter | None:
+        """A letter that must go first, where its projection keeps the order of a stream."""
         module = self._module(letter)
         if module is None or not module.keeps_order:
             return None
-        waiting = await self.dead_letters.find(letter.module)
-        return next((each for each in waiting if letter.is_behind(each)), None)
+        waiting = await self.dead_letters.find(letter.module, budget)
+        ahead = (each for each in waiting if letter.is_behind(each))
+        return next((each for each in ahead if module.only(each.projection).keeps_order), None)
 
     async def _event(self, letter: DeadLetter, budget: Budget) -> Mapping[str, Any] | None:
         if not isinstance(letter.stream_id, str) or not isinstance(letter.event_id, str):

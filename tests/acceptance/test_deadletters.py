@@ -359,6 +359,46 @@ async def test_a_sequence_is_parked_and_replayed_in_its_order(
     assert await derived(database) == [0, 1, 2, 3, 4]
 
 
+@projection(name="ordered.echo")
+def loose(event: Asked) -> Iterator[Told]:
+    if Oracle.broken and event.number == 0:
+        raise ValueError("a bug of a projection that keeps no order")
+    yield Told(number=event.number + 100)
+
+
+async def test_an_unreadable_event_keeps_its_place_in_the_sequence(
+    environ: dict[str, str], database: DatabaseProxy
+) -> None:
+    """Mended, it is not replayed before what was parked before it; letters keep their order."""
+    module = ProjectionModule(name="ordered", projections=(ordered, loose))
+    registry = Registry(modules={"ordered": module}, events={}, commands={}, entities={})
+    application, Oracle.broken = Application(registry, environ), True
+    operations, events = Operations(application), database.get_container_client("events")
+    batch = [asked(0, _lsn=1), asked(1, _lsn=2), asked(2, _lsn=3, data={}), asked(3, _lsn=4)]
+    await application.project("ordered", batch)
+    for number in range(4):
+        await events.create_item(asked(number))
+
+    letters = {
+        (each.event_id, each.projection): each for each in await operations.dead_letters(None)
+    }
+    too_early = await operations.replay(letters["q2", None].id)
+    await operations.replay(letters["q1", "ordered.answers"].id)
+    order = [each.order for each in await operations.dead_letters("ordered.answers")]
+    Oracle.broken = False
+    swept = await operations.replay_all(None)
+    await application.close()
+
+    assert set(letters) == {
+        *(("q0", "ordered.echo"), ("q1", "ordered.answers")),
+        *(("q2", None), ("q3", "ordered.answers")),
+    }
+    assert too_early.kept == f"Dead letter {letters['q1', 'ordered.answers'].id} is ahead of it."
+    assert order == sorted(order)
+    assert (swept.done, swept.kept) == (4, {})
+    assert await derived(database) == [0, 1, 2, 3, 100, 101, 102, 103]
+
+
 async def test_letters_are_listed_by_projection(
     application: Application, operations: Operations, database: DatabaseProxy
 ) -> None:

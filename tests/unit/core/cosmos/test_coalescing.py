@@ -6,7 +6,7 @@ import pytest
 
 from core.cosmos.coalescing import Coalescer
 from core.errors import ConflictError, TransientError
-from tests.support import Document, FakeTime
+from tests.support import Document, FakeTime, until
 
 BUDGET = FakeTime().budget()
 
@@ -18,6 +18,9 @@ class Store:
         self.requests: list[list[str]] = []
         self.stored: list[str] = []
         self.go_on = asyncio.Event()
+
+    async def was_asked(self) -> bool:
+        return bool(self.requests)
 
     async def send(self, stream_id: str, documents: list[Document], _: object) -> None:
         ids = [document["id"] for document in documents]
@@ -150,8 +153,7 @@ async def test_what_nobody_expected_concerns_those_only_who_were_sent() -> None:
 
     coalescer = Coalescer(send)
     first = asyncio.create_task(coalescer.append("s", documents("a"), BUDGET))
-    while not store.requests:
-        await asyncio.sleep(0)
+    await until(store.was_asked)
     second = asyncio.create_task(coalescer.append("s", documents("b"), BUDGET))
     await asyncio.sleep(0)
     store.go_on.set()

@@ -71,6 +71,26 @@ def test_letters_are_chosen_by_projection_or_module(
     assert letter(projection).concerns(name) is expected
 
 
+@pytest.mark.parametrize(
+    ("projection", "other", "expected"),
+    [
+        ("m.f", "m.f", True),
+        ("m.f", "m.g", False),
+        ("m.f", None, True),
+        (None, "m.f", True),
+        (None, None, True),
+    ],
+)
+def test_an_unreadable_event_stands_in_the_order_of_every_projection(
+    projection: str | None, other: str | None, *, expected: bool
+) -> None:
+    """It holds them up, and is held up by them."""
+    earlier, later = letter(other, order="1"), letter(projection, order="2")
+
+    assert later.is_behind(earlier) is expected
+    assert not earlier.is_behind(later)
+
+
 def test_letters_are_counted_by_projection_and_error() -> None:
     """With the oldest of each."""
     found = [letter(now=LATER), letter(event_id="x"), letter(None, error_type="InvalidEventError")]

@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
@@ -85,6 +86,34 @@ async def test_a_batch_is_not_done_before_its_poison_is_parked() -> None:
 
     assert (outcome.derived, outcome.spared, outcome.parked) == (1, 1, 1)
     assert len(letters.documents) == len(container.batches) == 1
+
+
+@projection(name="ordered.out", on_failure="park_sequence")
+def ordered(event: Followed) -> Iterator[WasFollowed]:
+    yield WasFollowed(user_id=event.to_follow, follower=event.user_id)
+
+
+async def test_letters_are_read_again_where_they_cannot_be_read() -> None:
+    """Only those of the module, and only what tells the order."""
+    asked = list[tuple[str, object]]()
+
+    class Letters(MemoryContainer):
+        async def query_items(self, text: str, *, partition_key: object, **_: object) -> Any:
+            asked.append((text, partition_key))
+            if len(asked) == 1:
+                raise refusal(429, retry_after_ms=10)
+            yield {"projection": "ordered.out", "streamId": stream(1), "order": "0"}
+
+    clock, module = FakeTime(), ProjectionModule(name="ordered", projections=(ordered,))
+
+    outcome = await pipeline(MemoryContainer(), Letters(), clock).project(
+        module, [followed(1, 2, _lsn=7), followed(4, 2, _lsn=8)], clock.budget()
+    )
+
+    assert (outcome.derived, outcome.parked) == (1, 1)
+    assert len(asked) == 2
+    assert "*" not in asked[0][0]
+    assert asked[0][1] == "ordered"
 
 
 async def test_logs_carry_no_payload(caplog: pytest.LogCaptureFixture) -> None:
