@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from core.model.projections import Projection
 
+MOST_BYTES = 16 * 1024 * 1024
+"""Bytes of fields that are taken at once, of large events: it bounds memory."""
+
 MAX_DOCUMENT_BYTES = 2 * 1024 * 1024 - 16 * 1024
 """Cosmos DB's limit of 2 MB for an item, less room for the properties that the service adds."""
 
@@ -36,15 +39,19 @@ class Emission:
         projection: What derives.
         envelope: The source event's document.
         event: The source event.
+
+    Attributes:
+        done: Nothing more will come.
     """
 
-    __slots__ = ("_encoder", "_envelope", "_events", "_ordinals", "_projection")
+    __slots__ = ("_encoder", "_envelope", "_events", "_ordinals", "_projection", "done")
 
     def __init__(self, projection: Projection, envelope: Envelope, event: Event) -> None:
         self._projection = projection
         self._envelope = envelope
         self._events = _run(projection, event)
         self._ordinals = Ordinals()
+        self.done = False
         meta, cause = envelope.meta, envelope.id
         origin = Origin(
             *(meta.correlation_id or cause, cause, projection.name, meta.hops + 1, meta.traceparent)
@@ -52,12 +59,21 @@ class Emission:
         self._encoder = Encoder(envelope.time, origin)
 
     def take(self, count: int) -> list[Emitted]:
-        """The next events, up to `count`; fewer are the last.
+        """The next events, up to `count`, or until they have 16 MB together.
 
         Raises:
             PoisonError: The projection fails, or emits what it may not.
         """
-        return [self._check(each) for each in islice(self._events, count)]
+        found: list[Emitted] = []
+        size = 0
+        for event in islice(self._events, count):
+            found.append(self._check(event))
+            size += len(found[-1].data)
+            if size >= MOST_BYTES:
+                break
+        else:
+            self.done = len(found) < count
+        return found
 
     def write(self, emitted: Emitted, source: Source) -> Write:
         """The document of an event.

@@ -78,14 +78,14 @@ class FanOut:
 
     @property
     def fingerprint(self) -> str:
-        """Of all that was drawn, where that is a whole chunk: types, streams, fields, in order."""
+        """Of all that was drawn, where that is not all: types, streams, fields, in order."""
         return "" if self._trace is None else self._trace.hexdigest()
 
     def draw(self) -> list[Write | Poison]:
-        """The next derived events, up to 10,000; fewer are the last.
+        """The next derived events, up to 10,000 and 16 MB.
 
         Where the projection fails, or emits what it may not, a `Poison` is all that is drawn. So
-        of up to 10,000 come all or none; of a larger fan-out the first ones come before it is
+        of up to so many come all or none; of a larger fan-out the first ones come before it is
         known whether it will end well.
         """
         emission = self._emission
@@ -96,24 +96,29 @@ class FanOut:
             found: list[Write | Poison] = [emission.write(each, self) for each in taken]
         except PoisonError as error:
             return [self.fail(error)]
-        self._note(taken, CHUNK)
+        self._note(taken, emission)
         if self.done:  # many that are done wait for their batch to be written
             self._emission = self._source = None
         return found
 
     def skip(self, count: int) -> None:
-        """Pass over the next derived events, without the cost of making their documents."""
+        """Pass over the next derived events, without the cost of making their documents.
+
+        They are up to `count`, and 16 MB.
+        """
+        if self._emission is None:
+            return
         try:
-            taken = self._emission.take(count) if self._emission else []
+            taken = self._emission.take(count)
         except PoisonError:
             self.done = True
         else:
-            self._note(taken, count)
+            self._note(taken, self._emission)
 
-    def _note(self, taken: list[Emitted], wanted: int) -> None:
+    def _note(self, taken: list[Emitted], emission: Emission) -> None:
         self.drawn += len(taken)
-        self.done = len(taken) < wanted
-        if self._trace is None and self.drawn >= CHUNK:
+        self.done = emission.done
+        if self._trace is None and not self.done:
             self._trace = hashlib.blake2b(digest_size=16)
         if self._trace is not None:
             self._trace.update(_text(taken))

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from core.cosmos.delivery import Delivery
 from core.errors import BudgetSpentError, InvalidOutputError, TransientError
+from core.rules.emissions import MOST_BYTES
 from core.rules.fanouts import CHUNK, FanOut
 from core.rules.outputs import Poison, Write
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
     from core.budget import Budget
     from core.cosmos.cursors import Cursor, Cursors
@@ -29,7 +30,10 @@ logger = logging.getLogger(__name__)
 _GRACE = 5.0
 """Seconds for a cursor after the budget's end: what it spares is worth more."""
 
-_MOST_RUNS, _MOST_PENDING = 64, 100_000
+_PORTION = 25
+"""Source events between two moments in which others have their turn."""
+
+_MOST_RUNS, _MOST_PENDING, _MOST_BYTES = 64, 100_000, 64 * 1024 * 1024
 """Unfinished runs that are kept, and derived events that all of them together may hold."""
 
 
@@ -45,7 +49,7 @@ class Run:
         durable: How many derived events are known to be durable.
         sent: Of these, sent by the latest attempt.
         blocked: Events that the line waits for.
-        large: Fan-outs over 10,000 that were met.
+        large: Fan-outs that were met of which more came than is drawn at once.
         opening: The last of them, until it is known whether somebody left a cursor for it.
         cursor: That cursor, until it is caught up with.
     """
@@ -54,6 +58,7 @@ class Run:
         self._derived = derived
         self._current: FanOut | None = None
         self._settled: set[tuple[str, str]] = set()
+        self._size = 0
         self.pending: list[Write | Poison] = []
         self.durable = durable
         self.sent = 0
@@ -78,13 +83,19 @@ class Run:
         return bool(self.pending) or self.opening is not None
 
     def advance(self) -> bool:
-        """Draw what is to be settled next; False where nothing is left."""
-        while len(self.pending) < CHUNK and self.opening is None:
+        """Draw a little more of what is to be settled next; False where that is enough, or all."""
+        for _ in range(_PORTION):
+            if self.opening or len(self.pending) >= CHUNK or self._size >= MOST_BYTES:
+                return False
             if self._current is not None and not self._current.done:
-                self.pending += self._current.draw()
+                self._hold(self._current.draw())
             elif not self._begin_next():
-                break
-        return self.unsettled
+                return False
+        return True
+
+    def settle(self) -> None:
+        """All that was pending is durable or parked."""
+        self.pending, self._size = [], 0
 
     def note_durable(self, writes: Sequence[Write]) -> None:
         """They were acknowledged."""
@@ -107,25 +118,36 @@ class Run:
             if isinstance(each, Poison) or each[:2] not in self._settled
         ]
         self._settled.clear()
+        self._size = _size(self.pending)
 
     def go_back(self, cursor: Cursor) -> None:
         """The fan-out that was met last is not new: somebody left this cursor for it."""
         if self.opening is not None and self.cursor is None:
             del self.pending[-self.opening.drawn :]
+            self._size = _size(self.pending)
             self.opening.restart()
             self.cursor = cursor
 
     def _begin_next(self) -> bool:
         found = next(self._derived, None)
         if isinstance(found, Poison):
-            self.pending.append(found)
+            self._hold([found])
         elif found is not None:
             self._current = found
-            self.pending += found.draw()
+            self._hold(found.draw())
             if not found.done:
                 self.large.append(found)
                 self.opening = found
         return found is not None
+
+    def _hold(self, drawn: list[Write | Poison]) -> None:
+        self.pending += drawn
+        self._size += _size(drawn)
+
+
+def _size(drawn: Iterable[Write | Poison]) -> int:
+    """Bytes of documents."""
+    return sum(len(each.body) for each in drawn if isinstance(each, Write))
 
 
 class Unfinished:
@@ -151,7 +173,8 @@ class Unfinished:
     @property
     def _are_too_much(self) -> bool:
         pending = sum(len(run.pending) for run in self._runs.values())
-        return len(self._runs) > _MOST_RUNS or pending > _MOST_PENDING
+        size = sum(_size(run.pending) for run in self._runs.values())
+        return len(self._runs) > _MOST_RUNS or pending > _MOST_PENDING or size > _MOST_BYTES
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,7 +197,7 @@ class Runner:
             CosmosError: Retrying cannot help; as above.
         """
         run.sent = 0
-        while run.unsettled or run.advance():
+        while await _filled(run, budget):
             await self._catch_up(run, budget)
             await self._settle(run, budget, effort, on_poison)
 
@@ -203,7 +226,7 @@ class Runner:
         if run.writes:
             raise TransientError(f"{len(run.writes)} derived events were not acknowledged.")
         await on_poison(run.poison)
-        run.pending = []
+        run.settle()
         for fan_out in run.large[-1:]:
             if not fan_out.failed:
                 await self.cursors.save(fan_out, budget.at_least(_GRACE))
@@ -231,11 +254,22 @@ class Runner:
         run.opening = run.cursor = None
 
 
+async def _filled(run: Run, budget: Budget) -> bool:
+    """Draw what is to be settled next; whether there is anything."""
+    if not run.unsettled:
+        while run.advance():
+            await _let_others("projecting", budget)
+    return run.unsettled
+
+
 async def _skip(fan_out: FanOut, position: int, budget: Budget) -> None:
     while fan_out.drawn < position and not fan_out.done:
-        if not budget.remaining():
-            raise BudgetSpentError(
-                "The invocation's time is up while going on with a large fan-out."
-            )
+        await _let_others("going on with a large fan-out", budget)
         fan_out.skip(min(CHUNK, position - fan_out.drawn))
-        await asyncio.sleep(0)  # others must have their turn
+
+
+async def _let_others(doing: str, budget: Budget) -> None:
+    """Have their turn, in the midst of what only takes the processor."""
+    if not budget.remaining():
+        raise BudgetSpentError(f"The invocation's time is up while {doing}.")
+    await asyncio.sleep(0)

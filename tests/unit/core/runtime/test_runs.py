@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import gc
 import tracemalloc
@@ -317,6 +318,61 @@ def test_memory_stays_flat(streams: int) -> None:
         return highest
 
     assert peak(8_000) < 2 * peak(2_000)
+
+
+async def test_of_large_events_fewer_are_drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes are bounded as well as their number; cursors and fingerprints hold all the same."""
+    for module in ("core.rules.emissions", "core.runtime.runs"):
+        monkeypatch.setattr(f"{module}.MOST_BYTES", 10_000)
+    world, ahead = World(refused=(25,)), 0
+    code.count = 5 * CHUNK // 2
+
+    async def before(name: str) -> None:
+        nonlocal ahead
+        ahead = max(ahead, code.pulled - len(world.events.documents))
+        await World._before(world, name)
+
+    world.events.before = before
+    with DENIED:
+        await world.process().project(FAN, BATCH, world.clock.budget())
+    assert ahead < CHUNK // 2
+    (cursor,) = world.cursors
+
+    outcome = await world.process().project(FAN, BATCH, world.clock.budget())
+
+    assert outcome.spared == cursor["position"] > 0
+    assert outcome.derived == len(world.events.documents) == code.count
+
+
+async def test_the_budget_ends_what_only_takes_the_processor() -> None:
+    """Others have their turn meanwhile; what was derived is not derived again."""
+    world, turns = World(), 0
+
+    @projection(name="slow.out")
+    def slow(event: Followed) -> Iterator[WasFollowed]:
+        world.clock.now += 1
+        yield WasFollowed(user_id=event.to_follow, follower=event.user_id)
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    module = ProjectionModule(name="slow", projections=(slow,))
+    batch = [followed(1, number) for number in range(2, 202)]
+    process, beside = world.process(), asyncio.create_task(other())
+    with pytest.raises(BudgetSpentError, match="while projecting"):
+        await process.project(module, batch, world.clock.budget(60))
+    beside.cancel()
+    begun = world.clock.now
+
+    outcome = await process.project(module, batch, world.clock.budget(600))
+
+    assert turns >= 2
+    assert begun < 1_000 + 100
+    assert world.clock.now == pytest.approx(1_000 + 200)
+    assert outcome.derived == len(world.events.documents) == 200
 
 
 async def test_what_nobody_acknowledged_is_not_done() -> None:
