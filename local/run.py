@@ -34,6 +34,9 @@ def run(  # noqa: PLR0917 - one parameter for each option
         int | None, typer.Option(min=1, help="RU/s of each container; unlimited if not given.")
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Keep the data in this folder.")] = None,
+    replica_lag: Annotated[
+        int, typer.Option(min=0, help="Milliseconds by which reads without a session token lag.")
+    ] = 0,
     endpoint: Annotated[
         str | None, typer.Option(help="Use this Cosmos DB instead of the embedded one.")
     ] = None,
@@ -55,7 +58,13 @@ def run(  # noqa: PLR0917 - one parameter for each option
         settings = load_settings(app, os.environ)
         if endpoint is not None:
             settings[CONNECTION] = f"AccountEndpoint={endpoint};AccountKey={key};"
-        cosmos = Options(port=cosmos_port, partitions=partitions, throughput=throughput, data=data)
+        cosmos = Options(
+            port=cosmos_port,
+            partitions=partitions,
+            throughput=throughput,
+            data=data,
+            replica_lag=replica_lag / 1000,
+        )
         host = HostOptions(
             folder=app, port=port, function_key=function_key, lease_expiration=lease_expiration
         )

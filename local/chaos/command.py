@@ -33,6 +33,9 @@ def chaos(  # noqa: PLR0917 - one parameter for each option
     follows: Annotated[Path, typer.Option(help="Follow graph: lines `A B`; .gz too.")] = POLBLOGS,
     partitions: Annotated[int, typer.Option(min=1, max=64, help="Physical partitions.")] = 4,
     hosts: Annotated[int, typer.Option(min=1, max=8, help="Hosts that share the work.")] = 2,
+    replica_lag: Annotated[
+        int, typer.Option(min=0, help="Milliseconds by which reads without a session token lag.")
+    ] = 0,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the figures to this file as JSON.")
     ] = None,
@@ -48,7 +51,12 @@ def chaos(  # noqa: PLR0917 - one parameter for each option
         graph = read_follows(follows, int(minutes * 60 * _FOLLOWS_A_SECOND))
         script = Script(seed=seed, seconds=minutes * 60, follows=graph)
         setup = Setup(
-            partitions=partitions, throughput=100_000, folder=folder, hosts=hosts, app=_APP
+            partitions=partitions,
+            throughput=100_000,
+            replica_lag=replica_lag,
+            folder=folder,
+            hosts=hosts,
+            app=_APP,
         )
         report = asyncio.run(_on_stage(setup, script, console))
     except (FollowFileError, ProcessError, ApplicationError) as error:

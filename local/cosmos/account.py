@@ -10,10 +10,12 @@ from local.cosmos.containers import Container, Database, Partition
 from local.cosmos.definitions import container_definition, resource_name
 from local.cosmos.errors import ServiceError, bad_request, conflict, not_found
 from local.cosmos.partitions import split_evenly
+from local.cosmos.replicas import History
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from local.cosmos.replicas import ReplicaLag
     from local.cosmos.storage import ContainerRow, Storage
 
 _OWNER_MISSING = 1003
@@ -26,6 +28,7 @@ class Account:
         storage: The state.
         partitions: Physical partitions of new containers.
         throughput: RU/s of containers that were created without; None for without limit.
+        lag: The age of what reads without a session token see.
         clock: Seconds on a monotonic clock, for the budgets.
     """
 
@@ -35,11 +38,13 @@ class Account:
         *,
         partitions: int,
         throughput: int | None,
+        lag: ReplicaLag,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.storage = storage
         self._partitions = partitions
         self._throughput = throughput
+        self._lag = lag
         self._clock = clock
         self.databases = {
             name: Database(number=number, id=name, ts=ts)
@@ -167,6 +172,7 @@ class Account:
                 Partition(range=each, lsn=lsn, budget=Budget(share, self._clock))
                 for each, lsn in stored
             ],
+            history=History(self._lag, self._clock),
         )
         database.containers[container.id] = container
         return container

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.cosmos.errors import ServiceError, bad_request
 from local.cosmos.jsontext import decode, encode
+from local.cosmos.sessions import session_token
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,6 +89,11 @@ class Call:
         except ValueError:
             raise bad_request(f"Header {name} must be a whole number.") from None
 
+    @property
+    def session_token(self) -> str:
+        """What the client has seen; empty where it does not say."""
+        return self.headers.get("x-ms-session-token", "")
+
     def page_size(self, default: int) -> int:
         """How many results the client wants at most; it may leave that to the server."""
         wanted = self.whole_number("x-ms-max-item-count")
@@ -146,7 +152,7 @@ def resource(content: object, status: int = OK, etag: str | None = None) -> Answ
 
 def refusal(error: ServiceError) -> Answer:
     """An error, with its status and sub-status as the service says them."""
-    headers = {}
+    headers = dict(error.headers)
     if error.sub_status:
         headers["x-ms-substatus"] = str(error.sub_status)
     if error.retry_after_ms is not None:
@@ -158,9 +164,18 @@ def refusal(error: ServiceError) -> Answer:
     )
 
 
-def progress(partition: Partition, etag: str | None = None) -> dict[str, str]:
-    """The headers that tell how far a physical partition is, and the item's or page's ETag."""
-    headers = {"x-ms-session-token": partition.session_token, "lsn": str(partition.lsn)}
+def progress(
+    partition: Partition, etag: str | None = None, lsn: int | None = None
+) -> dict[str, str]:
+    """Return the headers that name the progress of a physical partition, and an ETag.
+
+    Args:
+        partition: The partition that was read or written.
+        etag: The item's or page's ETag.
+        lsn: The last LSN of the replica that was read, None for the partition's own.
+    """
+    at = partition.lsn if lsn is None else lsn
+    headers = {"x-ms-session-token": session_token(partition.range.id, at), "lsn": str(at)}
     if etag is not None:
         headers["etag"] = etag
     return headers

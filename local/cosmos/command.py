@@ -12,7 +12,7 @@ from local.cosmos.server import WELL_KNOWN_KEY, EmbeddedCosmos, Options
 from local.signals import until_stopped
 
 
-def cosmos(
+def cosmos(  # noqa: PLR0917 - one parameter for each option
     port: Annotated[int, typer.Option(help="Port to listen on; 0 for a free one.")] = 8081,
     partitions: Annotated[
         int, typer.Option(min=1, max=64, help="Physical partitions of each container.")
@@ -22,9 +22,19 @@ def cosmos(
     ] = None,
     data: Annotated[Path | None, typer.Option(help="Keep the data in this folder.")] = None,
     key: Annotated[str, typer.Option(help="Account key, Base64.")] = WELL_KNOWN_KEY,
+    replica_lag: Annotated[
+        int, typer.Option(min=0, help="Milliseconds by which reads without a session token lag.")
+    ] = 0,
 ) -> None:
     """Run the embedded Cosmos DB alone, until Ctrl-C or SIGTERM."""
-    options = Options(port=port, partitions=partitions, throughput=throughput, data=data, key=key)
+    options = Options(
+        port=port,
+        partitions=partitions,
+        throughput=throughput,
+        data=data,
+        key=key,
+        replica_lag=replica_lag / 1000,
+    )
     try:
         asyncio.run(_serve(options))
     except OSError as error:

@@ -6,12 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from local.cosmos.definitions import key_path
-from local.cosmos.errors import partition_gone, throttled
+from local.cosmos.errors import partition_gone, session_not_available, throttled
 from local.cosmos.indexing import IndexedPaths
 from local.cosmos.partitions import halves
+from local.cosmos.replicas import Change, History, View
 from local.cosmos.rids import container_bytes, container_rid, database_rid
+from local.cosmos.sessions import demanded_lsn
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from local.cosmos.budget import Budget
     from local.cosmos.partitions import Key, Range
     from local.cosmos.storage import Storage
@@ -34,11 +38,6 @@ class Partition:
         """
         if wait := self.budget.wait_ms():
             raise throttled(wait)
-
-    @property
-    def session_token(self) -> str:
-        """`{id}:-1#{lsn}`: partition, version, global LSN."""
-        return f"{self.range.id}:-1#{self.lsn}"
 
 
 @dataclass(kw_only=True)
@@ -77,6 +76,7 @@ class Container:
         throughput: RU/s of all partitions together; None for without limit.
         ts: Second of its creation.
         partitions: Its physical partitions, in the order of their key ranges.
+        history: The recent writes, for reads from a replica that lags.
     """
 
     def __init__(
@@ -89,6 +89,7 @@ class Container:
         throughput: int | None,
         ts: int,
         partitions: list[Partition],
+        history: History,
     ) -> None:
         self.storage = storage
         self.table: ItemTable = storage.table(number)
@@ -100,6 +101,7 @@ class Container:
         self.throughput = throughput
         self.ts = ts
         self.partitions = partitions
+        self.history = history
         self.usage = Usage()
         self.define(definition)
 
@@ -125,6 +127,24 @@ class Container:
             if each.range.id == partition_id:
                 return each
         raise partition_gone()
+
+    def view(self, partitions: Sequence[Partition], session_token: str) -> View:
+        """Return what a read with this session token sees; an empty token demands nothing.
+
+        Raises:
+            ServiceError: 400, if the token is malformed; 404/1002, if it names an LSN that does
+                not exist.
+        """
+        lsns: dict[str, int] = {}
+        unreplicated: list[Change] = []
+        for partition in partitions:
+            demanded = demanded_lsn(session_token, partition.range)
+            if demanded is not None and demanded > partition.lsn:
+                raise session_not_available()
+            missing = self.history.unreplicated(partition.range, demanded)
+            lsns[partition.range.id] = missing[0].lsn - 1 if missing else partition.lsn
+            unreplicated += missing
+        return View(self.table, lsns, unreplicated)
 
     def split(self, partition_id: str) -> tuple[Partition, Partition]:
         """Split a physical partition in the middle of its key range, as the service does at will.

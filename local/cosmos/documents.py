@@ -13,6 +13,7 @@ from local.cosmos.errors import bad_request, conflict, not_found, precondition_f
 from local.cosmos.jsontext import decode, encode
 from local.cosmos.partitions import key_of_document
 from local.cosmos.patches import holds, patched
+from local.cosmos.replicas import Change
 from local.cosmos.rids import item_rid
 from local.cosmos.table import Item
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from local.cosmos.containers import Container, Partition
     from local.cosmos.partitions import Key
+    from local.cosmos.replicas import View
 
 _LARGEST = 2 * 1024 * 1024
 _LONGEST_ID = 1023
@@ -73,6 +75,8 @@ class Transaction:
         self._lsn = partition.lsn + 1
         self._now = int(time.time())
         self._writes = 0
+        self._history = container.history
+        self._changes: list[Change] = []
         self._scope: AbstractContextManager[None] = container.storage.transaction()
 
     def __enter__(self) -> Self:
@@ -95,11 +99,11 @@ class Transaction:
         self._scope.__exit__(kind, error, traceback)
         if wrote:
             self._partition.lsn = self._lsn
+            self._history.record(self._changes)
 
     def read(self, key: Key, item_id: str) -> Done:
         """The item as it is."""
-        item = self._require(key, item_id)
-        return Done(OK, charges.read(len(item.body)), item.body, item.etag)
+        return _read(self._current(key, item_id), item_id)
 
     def create(self, key: Key, document: dict[str, Any]) -> Done:
         """A new item."""
@@ -144,6 +148,7 @@ class Transaction:
         current = self._require(key, item_id)
         conditions.check(current)
         self._table.remove(current.number)
+        self._record(current, current.number, key, item_id)
         self._writes += 1
         indexed = self._container.indexed_paths.count(_own(decode(current.body)))
         return Done(NO_CONTENT, charges.write(len(current.body), indexed))
@@ -190,11 +195,17 @@ class Transaction:
         )
         indexed = self._container.indexed_paths.count(own)
         charge = charges.write(size, indexed, replaces=current is not None)
+        self._record(current, number, key, item_id)
         if current is None:
             self._table.insert(item)
             return Done(CREATED, charge, body, etag)
         self._table.update(item)
         return Done(OK, charge, body, etag)
+
+    def _record(self, before: Item | None, number: int, key: Key, item_id: str) -> None:
+        if self._history.is_recording:
+            change = Change(self._lsn, key.epk, key.text, item_id, number, before)
+            self._changes.append(change)
 
     def _new_etag(self) -> str:
         """Unlike any other of this item: by LSN, and by place inside the transaction."""
@@ -211,6 +222,23 @@ class Transaction:
         if size > _LARGEST:
             raise too_large("The item is over 2 MB.")
         return body, size
+
+
+def read_item(container: Container, view: View, key: Key, item_id: str) -> Done:
+    """Return the item that a replica has.
+
+    Raises:
+        ServiceError: 404, if it has none.
+    """
+    item = view.find(key.text, item_id)
+    is_expired = item is not None and item.is_expired(container.default_ttl, time.time())
+    return _read(None if is_expired else item, item_id)
+
+
+def _read(item: Item | None, item_id: str) -> Done:
+    if item is None:
+        raise not_found(f"Item {item_id!r}")
+    return Done(OK, charges.read(len(item.body)), item.body, item.etag)
 
 
 def checked_id(document: dict[str, Any]) -> str:

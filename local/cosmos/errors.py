@@ -13,6 +13,7 @@ class ServiceError(Exception):
         sub_status: Cosmos sub-status, 0 for none.
         charge: Request units that the refused request cost.
         retry_after_ms: Milliseconds to wait, where the service tells.
+        headers: Further headers of the answer.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class ServiceError(Exception):
         self.sub_status = sub_status
         self.charge = charge
         self.retry_after_ms = retry_after_ms
+        self.headers: dict[str, str] = {}
 
 
 def bad_request(message: str, *, sub_status: int = 0) -> ServiceError:
@@ -84,6 +86,16 @@ def partition_gone() -> ServiceError:
     """410/1002: the physical partition is not, or no longer, the one for this request."""
     return ServiceError(
         410, "Gone", "The partition key range is gone; read pkranges anew.", sub_status=1002
+    )
+
+
+def session_not_available() -> ServiceError:
+    """Return 404/1002: the session token names a write that the partition does not have."""
+    return ServiceError(
+        404,
+        "NotFound",
+        "The read session is not available for the input session token.",
+        sub_status=1002,
     )
 
 

@@ -14,6 +14,8 @@ from local.cosmos.errors import ServiceError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from local.cosmos.replicas import ReplicaLag
+
 
 class Fault(str, Enum):
     """What can go wrong with a request."""
@@ -65,11 +67,16 @@ class Rule(BaseModel):
 
 
 class Plan(BaseModel):
-    """Rules that hold together, and the seed that decides which requests they strike."""
+    """Rules that hold together, and the seed that decides which requests they strike.
+
+    Attributes:
+        replica_lag_ms: The replica lag while the plan is in force, None for the configured one.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     seed: int = 0
+    replica_lag_ms: Annotated[int | None, Field(ge=0, le=600_000, alias="replicaLagMs")] = None
     rules: tuple[Rule, ...] = ()
 
 
@@ -111,15 +118,22 @@ class Strike:
 
 
 class Faults:
-    """The plan in force, and what it did so far."""
+    """The plan in force, and what it did so far.
 
-    def __init__(self) -> None:
+    Args:
+        lag: The replica lag that plans may override.
+    """
+
+    def __init__(self, lag: ReplicaLag) -> None:
         self.counts: Counter[str] = Counter()
+        self._lag = lag
         self.follow(Plan())
 
     def follow(self, plan: Plan) -> None:
         """Replace the plan; its decisions begin anew with its seed."""
         self._rules = plan.rules
+        lag_ms = plan.replica_lag_ms
+        self._lag.override(None if lag_ms is None else lag_ms / 1000)
         self._random = Random(plan.seed)  # noqa: S311 - as above
 
     def strike(self, verb: str) -> Strike | None:

@@ -44,16 +44,18 @@ def changes(call: Call) -> Answer:
     container = call.container()
     partition = _partition(call, container)
     partition.admit()
-    after, since = _start(call, partition)
-    found = _wanted(call, container, container.table.changes(partition.range.id, after=after))
+    view = container.view([partition], call.session_token)
+    lsn = view.lsns[partition.range.id]
+    after, since = _start(call, lsn)
+    found = _wanted(call, container, view.changes(partition.range.id, after=after))
     items = _page((item for item in found if item.ts > since), call.page_size(_MOST_ITEMS))
     bodies = [f'{item.body[:-1]},"_lsn":{item.lsn}}}' for item in items]
     charge = charges.feed(sum(map(len, bodies)))
     partition.budget.take(charge)
     if not items:
-        headers = progress(partition, f'"{max(partition.lsn, after)}"')
+        headers = progress(partition, f'"{max(lsn, after)}"', lsn)
         return Answer(status=NOT_MODIFIED, charge=charge, headers=headers)
-    headers = progress(partition, f'"{items[-1].lsn}"')
+    headers = progress(partition, f'"{items[-1].lsn}"', lsn)
     headers["x-ms-item-count"] = str(len(items))
     return Answer(body=page(container, bodies), charge=charge, headers=headers)
 
@@ -88,19 +90,19 @@ def _partition(call: Call, container: Container) -> Partition:
     )
 
 
-def _start(call: Call, partition: Partition) -> tuple[int, float]:
+def _start(call: Call, lsn: int) -> tuple[int, float]:
     """The LSN and the second after which changes are wanted."""
     etag = call.headers.get("if-none-match")
     if etag == "*":
-        return partition.lsn, 0
+        return lsn, 0
     since = call.headers.get("if-modified-since")
     second = _second(since) if since else 0
     if etag is None:
         return 0, second
-    lsn = token(etag.strip('"'))
-    if lsn is None:
+    after = token(etag.strip('"'))
+    if after is None:
         raise bad_request("If-None-Match must be *, or the ETag of an earlier page.")
-    return lsn, second
+    return after, second
 
 
 def _second(text: str) -> float:

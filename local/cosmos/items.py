@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from local.cosmos.calls import NOT_MODIFIED, Answer, Call, progress
-from local.cosmos.documents import Conditions, Done, Transaction
+from local.cosmos.documents import Conditions, Done, Transaction, read_item
 from local.cosmos.errors import ServiceError, bad_request
 from local.cosmos.partitions import key_of_document, key_of_header
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from local.cosmos.containers import Container
+    from local.cosmos.containers import Container, Partition
     from local.cosmos.partitions import Key
 
 _KEY_MISMATCH = 1001
@@ -39,14 +40,17 @@ def read(call: Call) -> Answer:
     container, key = call.container(), _key(call)
     partition = container.partition_of(key)
     partition.admit()
-    done = Transaction(container, partition).read(key, call.ids[2])
+    view = container.view([partition], call.session_token)
+    lsn = view.lsns[partition.range.id]
+    with _progress_on_error(partition, lsn):
+        done = read_item(container, view, key, call.ids[2])
     partition.budget.take(done.charge)
     known = call.headers.get("if-none-match") == done.etag
     return Answer(
         status=NOT_MODIFIED if known else done.status,
         body=None if known else done.body,
         charge=done.charge,
-        headers=progress(partition, done.etag),
+        headers=progress(partition, done.etag, lsn),
     )
 
 
@@ -85,12 +89,8 @@ def _perform(
 ) -> Answer:
     partition = container.partition_of(key)
     partition.admit()
-    try:
-        with Transaction(container, partition) as items:
-            done = operate(items)
-    except ServiceError as error:
-        partition.budget.take(error.charge)
-        raise
+    with _progress_on_error(partition), Transaction(container, partition) as items:
+        done = operate(items)
     partition.budget.take(done.charge)
     return Answer(
         status=done.status,
@@ -98,6 +98,17 @@ def _perform(
         charge=done.charge,
         headers=progress(partition, done.etag),
     )
+
+
+@contextmanager
+def _progress_on_error(partition: Partition, lsn: int | None = None) -> Iterator[None]:
+    """Charge the partition for an error, and name its progress on the answer."""
+    try:
+        yield
+    except ServiceError as error:
+        partition.budget.take(error.charge)
+        error.headers = progress(partition, lsn=lsn)
+        raise
 
 
 def _key(call: Call) -> Key:

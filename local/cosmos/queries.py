@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from local.cosmos.containers import Container, Partition
+    from local.cosmos.replicas import View
     from local.cosmos.table import Item
 
 _PAGE = 1000
@@ -94,13 +95,17 @@ def _answer(
     partitions = _partitions(call, container)
     for each in partitions:
         each.admit()
-    found = _Page(call, container, {each.range.id for each in partitions})
+    view = container.view(partitions, call.session_token)
+    found = _Page(call, container, view)
     with running():
         bodies = (found.stream if question.streams else found.slice)(question, parameters)
     charge = charges.query(found.looked_at, sum(map(len, bodies)))
     for each in partitions:
         each.budget.take(charge / len(partitions))
-    headers = {**progress(partitions[0]), "x-ms-item-count": str(len(bodies))}
+    headers = {
+        **progress(partitions[0], lsn=view.lsns[partitions[0].range.id]),
+        "x-ms-item-count": str(len(bodies)),
+    }
     if found.continuation is not None:
         headers["x-ms-continuation"] = found.continuation
     return Answer(body=page(container, bodies), charge=charge, headers=headers)
@@ -109,12 +114,12 @@ def _answer(
 class _Page:
     """One page: where it begins, what it costs, and where the next one begins."""
 
-    def __init__(self, call: Call, container: Container, partitions: set[str]) -> None:
+    def __init__(self, call: Call, container: Container, view: View) -> None:
         key = call.headers.get(_KEY)
         self._key = None if key is None else key_of_header(key).text
         self._minimum = call.headers.get("x-ms-start-epk", "")
         self._maximum = call.headers.get("x-ms-end-epk", "FF")
-        self._partitions = partitions
+        self._view = view
         self._container = container
         self._limit = call.page_size(_PAGE)
         self._start = _continuation(call)
@@ -156,7 +161,7 @@ class _Page:
 
     def _items(self, after: int, most: int | None = None) -> Iterator[Item]:
         now = time.time()
-        for item in self._container.table.scan(after=after, key=self._key):
+        for item in self._view.scan(after=after, key=self._key):
             if self.looked_at == most:
                 self._tired = True
                 return
@@ -166,8 +171,7 @@ class _Page:
                 yield item
 
     def _wants(self, item: Item, now: float) -> bool:
-        inside = item.partition in self._partitions
-        inside = inside and self._minimum <= item.epk < self._maximum
+        inside = self._minimum <= item.epk < self._maximum
         return inside and not item.is_expired(self._container.default_ttl, now)
 
 

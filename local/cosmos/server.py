@@ -17,6 +17,7 @@ from local.cosmos.controls import add_controls
 from local.cosmos.errors import ServiceError, too_large
 from local.cosmos.faults import Fault, Faults
 from local.cosmos.injection import struck
+from local.cosmos.replicas import ReplicaLag
 from local.cosmos.routes import respond, verb_of
 from local.cosmos.storage import Storage
 from local.cosmos.wire import response, segments_of
@@ -48,6 +49,7 @@ class Options:
             without limit. A container created with an offer of its own has that.
         data: Folder that keeps the state; None for in memory.
         key: The account key, Base64.
+        replica_lag: Seconds; reads without a session token see the state of so long ago.
     """
 
     host: str = "127.0.0.1"
@@ -56,6 +58,7 @@ class Options:
     throughput: int | None = None
     data: Path | None = None
     key: str = WELL_KNOWN_KEY
+    replica_lag: float = 0.0
 
 
 class EmbeddedCosmos:
@@ -93,12 +96,16 @@ class EmbeddedCosmos:
         if self._runner is not None:
             return
         self._storage = Storage(self._options.data)
+        lag = ReplicaLag(self._options.replica_lag)
         account = Account(
             self._storage,
             partitions=self._options.partitions,
             throughput=self._options.throughput,
+            lag=lag,
         )
-        self._runner = web.AppRunner(self._app(account), access_log=None, shutdown_timeout=1)
+        self._runner = web.AppRunner(
+            self._app(account, Faults(lag)), access_log=None, shutdown_timeout=1
+        )
         try:
             await self._runner.setup()
             self._site = web.TCPSite(self._runner, self._options.host, self._options.port)
@@ -129,9 +136,7 @@ class EmbeddedCosmos:
         """Stop."""
         await self.stop()
 
-    def _app(self, account: Account) -> web.Application:
-        faults = Faults()
-
+    def _app(self, account: Account, faults: Faults) -> web.Application:
         async def serve(request: web.Request) -> web.StreamResponse:
             started = time.perf_counter()
             call = await self._call(request, account)

@@ -30,6 +30,9 @@ def demo(  # noqa: PLR0917 - one parameter for each option
     throughput: Annotated[
         int, typer.Option(min=1, help="RU/s of each container, over all partitions.")
     ] = 100_000,
+    replica_lag: Annotated[
+        int, typer.Option(min=0, help="Milliseconds by which reads without a session token lag.")
+    ] = 0,
     kills: Annotated[int, typer.Option(min=0, help="SIGKILL the host so often on the way.")] = 0,
     splits: Annotated[int, typer.Option(min=0, help="Split a partition so often.")] = 0,
     json_file: Annotated[
@@ -42,8 +45,15 @@ def demo(  # noqa: PLR0917 - one parameter for each option
     """
     console = Console()
     try:
-        mishaps = Mishaps(kills=kills, splits=splits)
-        report = _play(read_follows(follows, limit), partitions, throughput, mishaps, console)
+        graph = read_follows(follows, limit)
+        with tempfile.TemporaryDirectory(prefix="demo-") as folder:
+            setup = Setup(
+                partitions=partitions,
+                throughput=throughput,
+                replica_lag=replica_lag,
+                folder=Path(folder),
+            )
+            report = _play(graph, setup, Mishaps(kills=kills, splits=splits), console)
     except (FollowFileError, ProcessError, ApplicationError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
@@ -57,19 +67,15 @@ def demo(  # noqa: PLR0917 - one parameter for each option
         raise typer.Exit(1)
 
 
-def _play(
-    follows: list[Follow], partitions: int, throughput: int, mishaps: Mishaps, console: Console
-) -> Report:
+def _play(follows: list[Follow], setup: Setup, mishaps: Mishaps, console: Console) -> Report:
     console.print(
-        f"{len(follows):,} follows; embedded Cosmos DB with {partitions} physical partitions "
-        f"and {throughput:,} RU/s for each container."
+        f"{len(follows):,} follows; embedded Cosmos DB with {setup.partitions} physical partitions "
+        f"and {setup.throughput:,} RU/s for each container."
     )
 
     async def on_stage() -> Report:
         cancel_on_signals()
-        with tempfile.TemporaryDirectory(prefix="demo-") as folder:
-            setup = Setup(partitions=partitions, throughput=throughput, folder=Path(folder))
-            async with Stage(setup) as stage:
-                return await stage.during(play(stage, follows, Progress(console), mishaps))
+        async with Stage(setup) as stage:
+            return await stage.during(play(stage, follows, Progress(console), mishaps))
 
     return asyncio.run(on_stage())

@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 import aiohttp
 
+from local.host.sessions import SessionTokens
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 _VERSION = "2018-12-31"
 _THROTTLED = 429
+_SESSION_NOT_AVAILABLE = (404, 1002)
 _REQUEST_SECONDS = 65.0
 _WITHOUT_HINT = 1.0
 
@@ -53,6 +56,7 @@ class CosmosRest:
         self._endpoint = account.endpoint
         self._key = base64.b64decode(account.key)
         self._session: aiohttp.ClientSession | None = None
+        self._session_tokens = SessionTokens()
 
     async def close(self) -> None:
         """Close the connections."""
@@ -118,12 +122,16 @@ class CosmosRest:
         owner = link if path == link and not _is_list(path) else link.removesuffix(f"/{kind}")
         while True:
             status, fields, content = await self._once(method, path, (kind, owner), headers, body)
-            if status != _THROTTLED:
-                break
-            hint = fields.get("x-ms-retry-after-ms")
-            await asyncio.sleep(int(hint) / 1000 if hint else _WITHOUT_HINT)
-        if status >= 400:  # noqa: PLR2004 - HTTP: an error
             sub_status = int(fields.get("x-ms-substatus", 0))
+            self._session_tokens.record(path, fields.get("x-ms-session-token"))
+            if status == _THROTTLED:
+                hint = fields.get("x-ms-retry-after-ms")
+                await asyncio.sleep(int(hint) / 1000 if hint else _WITHOUT_HINT)
+                continue
+            lost = (status, sub_status) == _SESSION_NOT_AVAILABLE
+            if not (lost and self._session_tokens.discard(path)):
+                break
+        if status >= 400:  # noqa: PLR2004 - HTTP: an error
             raise CosmosError(f"{method} {path}", status, sub_status)
         return Answer(status=status, headers=fields, body=json.loads(content) if content else {})
 
@@ -142,6 +150,8 @@ class CosmosRest:
             "authorization": self._signature(method, *resource, date),
             **headers,
         }
+        if token := self._session_tokens.for_path(path):
+            signed["x-ms-session-token"] = token
         content = None if body is None else json.dumps(body).encode()
         url = f"{self._endpoint}/{quote(path)}"
         try:

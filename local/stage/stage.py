@@ -45,6 +45,7 @@ class Setup:
     Attributes:
         partitions: Physical partitions of each container.
         throughput: RU/s of each container.
+        replica_lag: Milliseconds by which reads without a session token lag.
         folder: For files.
         hosts: How many hosts share the work.
         app: Folder of the app that they run.
@@ -55,6 +56,7 @@ class Setup:
     partitions: int
     throughput: int
     folder: Path
+    replica_lag: int = 0
     hosts: int = 1
     app: Path = Path()
     environ: Mapping[str, str] = field(default_factory=dict)
@@ -73,6 +75,7 @@ class Stage:
                 *("cosmos", "--port", str(port)),
                 *("--partitions", str(setup.partitions)),
                 *("--throughput", str(setup.throughput)),
+                *("--replica-lag", str(setup.replica_lag)),
                 *("--data", str(setup.folder / "cosmos")),
             ),
             probe=f"{self.endpoint}_local/statistics",

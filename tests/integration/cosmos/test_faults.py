@@ -11,6 +11,7 @@ import pytest
 
 from local.cosmos import EmbeddedCosmos
 from local.cosmos.faults import Fault, Faults, Plan, Rule
+from local.cosmos.replicas import ReplicaLag
 from tests.integration.cosmos.raw import BATCH, BULK, ITEMS, Raw, Reply
 from tests.support import until
 
@@ -186,7 +187,7 @@ def test_what_strikes_follows_from_the_seed() -> None:
     """The same plan strikes the same requests in the same way."""
 
     def strikes(seed: int) -> list[Any]:
-        faults = Faults()
+        faults = Faults(ReplicaLag(0))
         rules = (Rule(fault=Fault.PARTIAL, rate=0.3), Rule(fault=Fault.SLOW, rate=0.3))
         faults.follow(Plan(seed=seed, rules=rules))
         found = [faults.strike("BATCH") for _ in range(50)]
