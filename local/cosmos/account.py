@@ -11,6 +11,7 @@ from local.cosmos.definitions import container_definition, resource_name
 from local.cosmos.errors import ServiceError, bad_request, conflict, not_found
 from local.cosmos.partitions import split_evenly
 from local.cosmos.replicas import History
+from local.cosmos.rids import is_rid_link, item_number
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,6 +94,18 @@ class Account:
             error.sub_status = _OWNER_MISSING
             raise
 
+    def named(self, segments: tuple[str, ...]) -> tuple[str, ...]:
+        """Return a path with names in place of resource ids, where it consists of them.
+
+        Resource ids that do not exist stay, and so does the name of a database that looks like one.
+        """
+        if not is_rid_link(segments) or segments[1] in self.databases:
+            return segments
+        named = list(segments)
+        for place, name in enumerate(self._names(segments[1::2])):
+            named[2 * place + 1] = name
+        return tuple(named)
+
     def create_database(self, name: object) -> Database:
         """A new database.
 
@@ -157,6 +170,13 @@ class Account:
             self.storage.remove_container(container.number)
         del container.database.containers[container.id]
 
+    def _names(self, rids: tuple[str, ...]) -> Iterator[str]:
+        """Yield the names of a database, its container and its item, as far as they exist."""
+        for database in self.databases.values():
+            if database.rid == rids[0]:
+                yield database.id
+                yield from _names_in(database, rids[1:])
+
     def _open(self, database: Database, row: ContainerRow) -> Container:
         total = row.throughput or self._throughput
         stored = self.storage.partitions(row.number)
@@ -176,3 +196,12 @@ class Account:
         )
         database.containers[container.id] = container
         return container
+
+
+def _names_in(database: Database, rids: tuple[str, ...]) -> Iterator[str]:
+    for container in database.containers.values():
+        if rids and container.rid == rids[0]:
+            yield container.id
+            item_id = container.table.id_of(item_number(rids[1])) if len(rids) > 1 else None
+            if item_id is not None:
+                yield item_id

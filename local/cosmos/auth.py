@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import base64
 import hmac
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from local.cosmos.errors import ServiceError, unauthorized
+from local.cosmos.rids import is_rid_link
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def check(key: bytes, verb: str, path: str, date: str, authorization: str) -> None:
@@ -31,16 +36,42 @@ def check(key: bytes, verb: str, path: str, date: str, authorization: str) -> No
             "use a connection string.",
             charge=0,
         )
-    expected = signature(key, verb, path, date)
-    if not hmac.compare_digest(fields.get("sig", "").encode(), expected.encode()):
+    sent = fields.get("sig", "").encode()
+    if not any(
+        hmac.compare_digest(sent, _sign(key, verb, *signed, date)) for signed in _forms(path)
+    ):
         raise unauthorized()
 
 
-def signature(key: bytes, verb: str, path: str, date: str) -> str:
-    """The signature that the account's key gives this request, Base64."""
-    kind, link = resource(path)
+def signature(key: bytes, verb: str, path: str, date: str, *, by_rid: bool = False) -> str:
+    """Return the signature that the account's key gives a request, Base64.
+
+    Args:
+        key: The decoded account key.
+        verb: The HTTP method.
+        path: The decoded path of the request.
+        date: The header `x-ms-date`.
+        by_rid: Whether the path consists of resource ids, of which only the last one is signed.
+    """
+    return _sign(key, verb, *(_resource_by_rid(path) if by_rid else resource(path)), date).decode()
+
+
+def _sign(key: bytes, verb: str, kind: str, link: str, date: str) -> bytes:
     text = f"{verb.lower()}\n{kind}\n{link}\n{date.lower()}\n\n"
-    return base64.b64encode(hmac.digest(key, text.encode(), "sha256")).decode()
+    return base64.b64encode(hmac.digest(key, text.encode(), "sha256"))
+
+
+def _forms(path: str) -> Iterator[tuple[str, str]]:
+    """Yield the forms in which a path may be signed: as names, and as resource ids if it can be."""
+    yield resource(path)
+    if is_rid_link(tuple(segment for segment in path.split("/") if segment)):
+        yield _resource_by_rid(path)
+
+
+def _resource_by_rid(path: str) -> tuple[str, str]:
+    """Return resource type and link of a path of resource ids: the last one, in lower case."""
+    kind, link = resource(path)
+    return kind, link.rpartition("/")[2].lower()
 
 
 def resource(path: str) -> tuple[str, str]:

@@ -29,7 +29,7 @@ class Call:
 
     Attributes:
         verb: The HTTP method, or what a POST or GET really is: QUERY, PLAN, BATCH or CHANGES.
-        segments: The decoded path: kinds and ids in turn.
+        segments: The decoded path: kinds and ids in turn, by names where it came by resource ids.
         headers: By name, in any case.
         account: Whom it is sent to.
         endpoint: The account's own address.
@@ -175,7 +175,11 @@ def progress(
         lsn: The last LSN of the replica that was read, None for the partition's own.
     """
     at = partition.lsn if lsn is None else lsn
-    headers = {"x-ms-session-token": session_token(partition.range.id, at), "lsn": str(at)}
+    headers = {
+        "x-ms-session-token": session_token(partition.range.id, at),
+        "x-ms-documentdb-partitionkeyrangeid": partition.range.id,
+        "lsn": str(at),
+    }
     if etag is not None:
         headers["etag"] = etag
     return headers

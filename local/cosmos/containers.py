@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from string import punctuation
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from local.cosmos.definitions import key_path
 from local.cosmos.errors import partition_gone, session_not_available, throttled
@@ -98,6 +100,7 @@ class Container:
         self.rid = container_rid(database.number, number)
         self.rid_bytes = container_bytes(database.number, number)
         self.link = f"dbs/{database.rid}/colls/{self.rid}/"
+        self.owner_headers = _owner_headers(f"dbs/{database.id}/colls/{definition['id']}", self.rid)
         self.throughput = throughput
         self.ts = ts
         self.partitions = partitions
@@ -170,3 +173,8 @@ class Container:
         for partition in self.partitions:
             partition.budget = partition.budget.at(share)
         return left, right
+
+
+def _owner_headers(link: str, rid: str) -> dict[str, str]:
+    """Return the headers by which clients store session tokens; they are ASCII as all headers."""
+    return {"x-ms-alt-content-path": quote(link, safe=f"{punctuation} "), "x-ms-content-path": rid}

@@ -54,6 +54,7 @@ def changes(call: Call) -> Answer:
     partition.budget.take(charge)
     if not items:
         headers = progress(partition, f'"{max(lsn, after)}"', lsn)
+        headers["x-ms-item-count"] = "0"
         return Answer(status=NOT_MODIFIED, charge=charge, headers=headers)
     headers = progress(partition, f'"{items[-1].lsn}"', lsn)
     headers["x-ms-item-count"] = str(len(items))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.cosmos.calls import CREATED, NO_CONTENT, Answer, Call, resource
 from local.cosmos.errors import bad_request
-from local.cosmos.jsontext import decode
+from local.cosmos.jsontext import decode, encode
 from local.cosmos.queries import question_of, running
 
 if TYPE_CHECKING:
@@ -16,6 +16,31 @@ if TYPE_CHECKING:
 _OFFER = "x-ms-offer-throughput"
 _AUTOPILOT = "x-ms-cosmos-offer-autopilot-settings"
 _MOST_THROUGHPUT = 10_000_000
+_QUERY_ENGINE = encode(
+    {
+        "maxSqlQueryInputLength": 262144,
+        "maxJoinsPerSqlQuery": 10,
+        "maxLogicalAndPerSqlQuery": 2000,
+        "maxLogicalOrPerSqlQuery": 2000,
+        "maxUdfRefPerSqlQuery": 10,
+        "maxInExpressionItemsCount": 16000,
+        "queryMaxInMemorySortDocumentCount": 500,
+        "maxQueryRequestTimeoutFraction": 0.9,
+        "sqlAllowNonFiniteNumbers": False,
+        "sqlAllowAggregateFunctions": True,
+        "sqlAllowSubQuery": True,
+        "sqlAllowScalarSubQuery": True,
+        "allowNewKeywords": True,
+        "sqlAllowLike": True,
+        "sqlAllowGroupByClause": True,
+        "maxSpatialQueryCells": 12,
+        "spatialMaxGeometryPointCount": 256,
+        "sqlDisableOptimizationFlags": 0,
+        "sqlAllowTop": True,
+        "enableSpatialIndexing": True,
+    }
+)
+"""The configuration that the service tells its SDKs; the .NET SDK does not start without one."""
 
 Body = dict[str, Any]
 
@@ -35,7 +60,7 @@ def account(call: Call) -> Answer:
             "readableLocations": location,
             "enableMultipleWriteLocations": False,
             "userConsistencyPolicy": {"defaultConsistencyLevel": "Session"},
-            "queryEngineConfiguration": "{}",
+            "queryEngineConfiguration": _QUERY_ENGINE,
         }
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import contextmanager
-from itertools import islice
+from itertools import islice, starmap
 from typing import TYPE_CHECKING, Any
 
 from local.cosmos import charges
@@ -13,6 +13,7 @@ from local.cosmos.errors import bad_request, not_covered
 from local.cosmos.jsontext import decode, encode
 from local.cosmos.partitions import key_of_header
 from local.cosmos.query import Query, QueryError, parse
+from local.cosmos.sessions import session_token
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,6 +105,7 @@ def _answer(
         each.budget.take(charge / len(partitions))
     headers = {
         **progress(partitions[0], lsn=view.lsns[partitions[0].range.id]),
+        "x-ms-session-token": ",".join(starmap(session_token, view.lsns.items())),
         "x-ms-item-count": str(len(bodies)),
     }
     if found.continuation is not None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import binascii
+
+_ID_BYTES = {"dbs": 4, "colls": 8, "docs": 16}
 
 
 def database_rid(number: int) -> str:
@@ -23,6 +26,36 @@ def item_rid(container: bytes, number: int) -> str:
 def container_bytes(database: int, number: int) -> bytes:
     """What the ids of a container and of everything in it begin with."""
     return _database(database) + (0x80000000 | number).to_bytes(4, "big")
+
+
+def item_number(rid: str) -> int:
+    """Return the number of the item that has this resource id."""
+    return int.from_bytes(_content(rid)[8:], "little", signed=True)
+
+
+def is_rid_link(segments: tuple[str, ...]) -> bool:
+    """Return whether a path consists of resource ids, each of which starts with its owner's.
+
+    A link is made of names or of resource ids as a whole. Offers have no other names.
+    """
+    if segments[:1] == ("offers",):
+        return len(segments) > 1
+    owner = b""
+    for kind, rid in zip(segments[::2], segments[1::2], strict=False):
+        content = _content(rid)
+        size = _ID_BYTES.get(kind, len(content))
+        if not content or len(content) != size or not content.startswith(owner):
+            return False
+        owner = content
+    return len(segments) > 1
+
+
+def _content(rid: str) -> bytes:
+    """Return the bytes of a resource id; none where it is not one."""
+    try:
+        return base64.b64decode(rid.replace("-", "/"), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
 
 
 def _database(number: int) -> bytes:

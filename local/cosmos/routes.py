@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.cosmos import batches, feed, items, metadata, queries
@@ -10,6 +11,8 @@ from local.cosmos.errors import ServiceError, bad_request, not_covered
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from local.cosmos.containers import Container
 
 _COLL = "dbs/*/colls/*"
 
@@ -67,8 +70,11 @@ def respond(call: Call) -> Answer:
         answer = refusal(error)
     except RecursionError:
         answer = refusal(bad_request("The document or query is nested too deeply."))
-    _count(call, answer)
-    return answer
+    container = _owner(call)
+    if container is None:
+        return answer
+    _count(container, answer)
+    return replace(answer, headers={**container.owner_headers, **answer.headers})
 
 
 def _handler(call: Call) -> Callable[[Call], Answer]:
@@ -79,13 +85,16 @@ def _handler(call: Call) -> Callable[[Call], Answer]:
         raise not_covered(f"{call.verb} /{shape}") from None
 
 
-def _count(call: Call, answer: Answer) -> None:
+def _owner(call: Call) -> Container | None:
+    """Return the container of a request for items, None where it does not exist."""
     if "docs" not in call.segments[4:5]:
-        return
+        return None
     database = call.account.databases.get(call.ids[0])
-    container = database.containers.get(call.ids[1]) if database else None
-    if container is not None:
-        container.usage.requests += 1
-        container.usage.throttled += answer.throttled > 0
-        container.usage.throttled_operations += answer.throttled
-        container.usage.charge += answer.charge
+    return database.containers.get(call.ids[1]) if database else None
+
+
+def _count(container: Container, answer: Answer) -> None:
+    container.usage.requests += 1
+    container.usage.throttled += answer.throttled > 0
+    container.usage.throttled_operations += answer.throttled
+    container.usage.charge += answer.charge

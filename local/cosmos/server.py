@@ -166,7 +166,7 @@ class EmbeddedCosmos:
             return refusal(too_large("The request is over 4 MB."))
         return Call(
             verb=verb_of(request.method, headers),
-            segments=segments_of(request),
+            segments=account.named(segments_of(request)),
             headers=headers,
             body=body,
             account=account,

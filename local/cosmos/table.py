@@ -94,6 +94,11 @@ class ItemTable:
         row = self._db.execute(self._find, (key, item_id)).fetchone()
         return Item._make(row) if row else None
 
+    def id_of(self, number: int) -> str | None:
+        """Return the id of the item of this number, None if there is no such item."""
+        row = self._db.execute(self._named("SELECT id FROM items WHERE number = ?"), (number,))
+        return next((item_id for (item_id,) in row), None)
+
     def insert(self, item: Item) -> None:
         """Store a new item."""
         self._db.execute(self._insert, item)

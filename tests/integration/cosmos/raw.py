@@ -56,11 +56,17 @@ class Raw:
         assert (await self.send("POST", "/dbs/db/colls", body)).status == 201
 
     async def send(
-        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        by_rid: bool = False,
     ) -> Reply:
         """A request; `body` may be bytes, to be sent as they are."""
         date = formatdate(usegmt=True)
-        sign = signature(base64.b64decode(WELL_KNOWN_KEY), method, path, date)
+        sign = signature(base64.b64decode(WELL_KNOWN_KEY), method, path, date, by_rid=by_rid)
         signed = {
             "x-ms-date": date,
             "authorization": quote(f"type=master&ver=1.0&sig={sign}", safe=""),

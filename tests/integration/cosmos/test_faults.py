@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import pytest
 
-from local.cosmos import EmbeddedCosmos
 from local.cosmos.faults import Fault, Faults, Plan, Rule
 from local.cosmos.replicas import ReplicaLag
 from tests.integration.cosmos.raw import BATCH, BULK, ITEMS, Raw, Reply
@@ -21,14 +19,6 @@ CREATED = {"x-ms-documentdb-is-upsert": "true"}
 @pytest.fixture
 def cosmos_options() -> dict[str, Any]:
     return {"partitions": 1}
-
-
-@pytest.fixture
-async def raw(cosmos: EmbeddedCosmos) -> AsyncIterator[Raw]:
-    async with aiohttp.ClientSession() as session:
-        found = Raw(cosmos.endpoint, session)
-        await found.prepare()
-        yield found
 
 
 async def plan(raw: Raw, *rules: dict[str, Any], seed: int = 1) -> tuple[int, Any]:

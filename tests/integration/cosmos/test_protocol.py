@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import aiohttp
 import pytest
 
 from local.cosmos import EmbeddedCosmos
@@ -20,14 +19,6 @@ RID = "x-ms-cosmos-intended-collection-rid"
 @pytest.fixture
 def cosmos_options() -> dict[str, Any]:
     return {"partitions": 1}
-
-
-@pytest.fixture
-async def raw(cosmos: EmbeddedCosmos) -> AsyncIterator[Raw]:
-    async with aiohttp.ClientSession() as session:
-        found = Raw(cosmos.endpoint, session)
-        await found.prepare()
-        yield found
 
 
 async def put(raw: Raw, *ids: str) -> None:
