@@ -6,7 +6,6 @@ names nor attributes hold anything of an event but its type's module, and never 
 
 from __future__ import annotations
 
-import re
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 
 SCOPE = "event-projections"
 """Of all spans and instruments."""
-
-TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
-"""W3C Trace Context, section 3.2."""
 
 _MOST_LINKS = 32
 """Of a batch's span to the commands that its events come from."""
@@ -137,9 +133,11 @@ def _sources(documents: Iterable[Mapping[str, Any]]) -> list[trace.SpanContext]:
     for document in documents:
         meta = document.get("meta")
         parent = meta.get("traceparent") if isinstance(meta, dict) else None
-        if isinstance(parent, str) and TRACEPARENT.match(parent) and parent not in found:
+        if isinstance(parent, str) and parent not in found:
             context = _traces.extract({"traceparent": parent})
-            found[parent] = trace.get_current_span(context).get_span_context()
+            source = trace.get_current_span(context).get_span_context()
+            if source.is_valid:
+                found[parent] = source
         if len(found) == _MOST_LINKS:
             break
     return list(found.values())

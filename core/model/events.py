@@ -7,6 +7,7 @@ is the partition key, and the id is unique inside a stream.
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NamedTuple
 
@@ -22,7 +23,6 @@ from pydantic_core import to_json
 
 from core.errors import DefinitionError, InvalidEventError
 from core.model.names import entity_name, stream_id
-from core.telemetry import TRACEPARENT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 Document = dict[str, Any]
+
+_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
+"""W3C Trace Context, section 3.2."""
 
 _PROBLEMS = 20
 """Fields at fault that are named."""
@@ -42,7 +45,7 @@ _UtcTime = Annotated[
 
 def _traceparent(value: object) -> object:
     """No event is refused for the trace it belongs to: what is no traceparent is passed over."""
-    return value if isinstance(value, str) and TRACEPARENT.match(value) else None
+    return value if isinstance(value, str) and _TRACEPARENT.match(value) else None
 
 
 _Traceparent = Annotated[str | None, BeforeValidator(_traceparent)]

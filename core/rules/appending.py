@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from pydantic import ValidationError
 
@@ -13,18 +12,34 @@ from core.model.commands import command_name, field_problems
 from core.model.events import Origin, document, utc_text
 from core.rules.batching import MAX_OPERATIONS
 from core.rules.ids import command_event_id, correlation_id
-from core.telemetry import traceparent
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
     from core.model.commands import Command
     from core.model.events import Document, Event
 
 
-def documents_of(command: Command, *, key: str | None, now: datetime) -> list[Document]:
+def documents_of(
+    command: Command,
+    *,
+    key: str | None,
+    new_id: Callable[[], UUID],
+    now: datetime,
+    traceparent: str | None,
+) -> list[Document]:
     """The documents that the command appends to its stream; empty where it appends nothing.
 
     With an idempotency key the ids follow from it, so that a client may repeat a request whose
     reply it never saw. Times grow by a microsecond from event to event, which keeps their order.
+
+    Args:
+        command: The command.
+        key: The idempotency key, if there is one.
+        new_id: Returns a new random id; called only where there is no key.
+        now: The time of the first event.
+        traceparent: The trace that the command belongs to, if there is one.
 
     Raises:
         Refused: The command's `handle` says no.
@@ -41,13 +56,13 @@ def documents_of(command: Command, *, key: str | None, now: datetime) -> list[Do
         ) from None
     _check(name, events)
     origin = Origin(
-        correlation_id=correlation_id(command=name, key=key) if key else str(uuid4()),
-        traceparent=traceparent(),
+        correlation_id=correlation_id(command=name, key=key) if key else str(new_id()),
+        traceparent=traceparent,
     )
     return [
         document(
             event,
-            event_id=_event_id(name, key, event, ordinal),
+            event_id=_event_id(name, key, event, ordinal) if key else str(new_id()),
             time=utc_text(now + timedelta(microseconds=ordinal)),
             origin=origin,
         )
@@ -55,9 +70,7 @@ def documents_of(command: Command, *, key: str | None, now: datetime) -> list[Do
     ]
 
 
-def _event_id(command: str, key: str | None, event: Event, ordinal: int) -> str:
-    if key is None:
-        return str(uuid4())
+def _event_id(command: str, key: str, event: Event, ordinal: int) -> str:
     return command_event_id(
         command=command,
         key=key,

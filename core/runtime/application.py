@@ -7,6 +7,7 @@ import time
 from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from core.budget import Budget
 from core.cosmos.client import answered
@@ -19,7 +20,7 @@ from core.model.registry import Registry
 from core.rules.appending import documents_of
 from core.runtime.engine import Engine
 from core.settings import Settings
-from core.telemetry import batch_span, command_span, note_batch
+from core.telemetry import batch_span, command_span, note_batch, traceparent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,7 +116,13 @@ class Application:
         """
         request, streams = read_command(self.registry.command(command), body), self.engine.streams
         with command_span(command, headers):
-            documents = documents_of(request, key=key, now=datetime.now(timezone.utc))
+            documents = documents_of(
+                request,
+                key=key,
+                new_id=uuid4,
+                now=datetime.now(timezone.utc),
+                traceparent=traceparent(),
+            )
             if documents:
                 stream = documents[0]["streamId"]
                 await streams.append(stream, documents, Budget.of(REQUEST_SECONDS))

@@ -12,8 +12,9 @@ from azure.core.pipeline.transport import HttpRequest
 from azure.cosmos.aio import ContainerProxy
 
 from core.cosmos.delivery import Delivery
+from core.cosmos.gates import Gates
 from core.cosmos.partitions import Partition, PartitionMap
-from core.cosmos.retrying import Effort
+from core.cosmos.retrying import Effort, Retrier
 from core.cosmos.writer import Bulk, Writer
 from core.errors import BudgetSpentError, ConfigurationError, RefusedByCosmosError
 from core.rules.outputs import Write
@@ -162,6 +163,40 @@ async def test_a_batch_that_waits_holds_no_slot() -> None:
     await run(container, [write(1, 1), write(200, 1)], clock, slots=1)
 
     assert order == [cold, hot]
+
+
+@pytest.mark.parametrize(("streams", "each"), [(400, 4), (10, 50)], ids=["bulk", "one by one"])
+async def test_two_modules_take_turns_at_a_partition(streams: int, each: int) -> None:
+    """The one that comes second is served beside the first one, not behind it."""
+    clock, order = FakeTime(), list[bool]()
+
+    class Noting(MemoryContainer):
+        async def execute_item_batch(self, *arguments: Any, **options: Any) -> Any:
+            order.append(int(arguments[1][-4:], 16) < 1_000)
+            return await super().execute_item_batch(*arguments, **options)
+
+    container: Any = Noting()
+    retrier = Retrier(gates=Gates(clock), sleep=clock.sleep, jitter=lambda: 0.0)
+    shared = Writer(
+        container=container, partitions=PartitionMap(container, retrier), retrier=retrier
+    )
+    retrier.gates.of("").refuse(retrier.gates.of("").take(1), 1.0)
+    module = Delivery(
+        budget=clock.budget(600.0),
+        effort=Effort(),
+        on_durable=lambda _: None,
+        on_refused=lambda *_: None,
+    )
+
+    def writes(first: int) -> list[Write]:
+        return [write(first + user, number) for number in range(each) for user in range(streams)]
+
+    await asyncio.gather(*(shared.write(writes(first), module) for first in (1, 1_001)))
+
+    assert len(container.documents) == 2 * streams * each
+    first, shared_turns = order.index(False), order[order.index(False) :][: len(order) // 2]
+    assert first < len(order) // 2
+    assert min(shared_turns.count(turn) for turn in (True, False)) > len(shared_turns) // 4
 
 
 async def test_a_slot_is_not_waited_for_beyond_the_budget() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from uuid import uuid4
 
 import pytest
 from pydantic import Field
@@ -11,7 +12,7 @@ from core.errors import DefinitionError, InvalidRequestError, Refused
 from core.model.commands import read_command
 from core.rules.appending import documents_of
 from projections.followship import Follow
-from tests.support import stream, user
+from tests.support import Document, stream, user
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
@@ -37,11 +38,15 @@ class Note(Command):
             yield Noted(name=name)
 
 
+def append(command: Command, key: str | None = None) -> list[Document]:
+    return documents_of(command, key=key, new_id=uuid4, now=NOW, traceparent=None)
+
+
 def test_without_a_key_every_request_is_new() -> None:
     """Ids are random then."""
     command = Follow(user_id=user(1), to_follow=user(2))
 
-    first, second = (documents_of(command, key=None, now=NOW)[0]["id"] for _ in range(2))
+    first, second = (append(command)[0]["id"] for _ in range(2))
 
     assert first != second
 
@@ -50,7 +55,7 @@ def test_with_a_key_a_repeated_request_has_the_same_ids() -> None:
     """A client may repeat a request whose reply it never saw."""
     command = Follow(user_id=user(1), to_follow=user(2))
 
-    first, second = (documents_of(command, key="k", now=NOW)[0] for _ in range(2))
+    first, second = (append(command, key="k")[0] for _ in range(2))
 
     assert first == second
     assert first["streamId"] == stream(1)
@@ -59,7 +64,7 @@ def test_with_a_key_a_repeated_request_has_the_same_ids() -> None:
 
 def test_events_of_one_command_keep_their_order_in_time() -> None:
     """Each is a microsecond later than the one before."""
-    times = [each["time"] for each in documents_of(Note(name="a", count=3), key=None, now=NOW)]
+    times = [each["time"] for each in append(Note(name="a", count=3))]
 
     assert times == sorted(set(times))
 
@@ -83,7 +88,7 @@ class Write(Command):
 def test_what_an_event_does_not_take_is_the_requests_fault() -> None:
     """The field is named, its value is not quoted."""
     with pytest.raises(InvalidRequestError) as caught:
-        documents_of(Write(text="SECRET"), key=None, now=NOW)
+        append(Write(text="SECRET"))
 
     assert [each.field for each in caught.value.problems] == ["text"]
     assert "SECRET" not in f"{caught.value}{caught.value.problems}"
@@ -100,7 +105,7 @@ def test_numbers_that_json_does_not_have_are_refused(number: str) -> None:
 
 def test_a_command_may_append_nothing() -> None:
     """Then there is nothing to store."""
-    assert documents_of(Note(name="a", count=0), key=None, now=NOW) == []
+    assert append(Note(name="a", count=0)) == []
 
 
 @pytest.mark.parametrize(
@@ -113,19 +118,19 @@ def test_a_command_may_append_nothing() -> None:
 def test_what_cannot_be_appended_as_a_whole_is_refused(command: Command, message: str) -> None:
     """The error says what to do instead."""
     with pytest.raises(DefinitionError, match=message):
-        documents_of(command, key=None, now=NOW)
+        append(command)
 
 
 def test_an_unusable_entity_id_is_the_callers_mistake() -> None:
     """It could reach another stream."""
     with pytest.raises(InvalidRequestError, match="an id of entity"):
-        documents_of(Note(name="a/b"), key=None, now=NOW)
+        append(Note(name="a/b"))
 
 
 def test_nobody_can_follow_themselves() -> None:
     """The example's rule names the field at fault."""
     with pytest.raises(Refused) as caught:
-        documents_of(Follow(user_id=user(1), to_follow=user(1)), key=None, now=NOW)
+        append(Follow(user_id=user(1), to_follow=user(1)))
 
     assert caught.value.problems[0].field == "to_follow"
 

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import asyncio
+import json
 import logging
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
 from azure.core.exceptions import ServiceResponseError
+from azure.core.pipeline.transport import HttpRequest
 
 from core import projection
 from core.errors import BlockedError, BudgetSpentError
@@ -51,6 +57,57 @@ async def test_what_was_acknowledged_is_not_sent_again_on_a_retry() -> None:
 
     assert (outcome.derived, outcome.spared) == (3, 2)
     assert [name for name, _ in container.batches] == [stream(2), stream(2), stream(3)]
+
+
+class SlowContainer(MemoryContainer):
+    """Takes turns of the event loop for each request, and knows which ones were interrupted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: Counter[str] = Counter()
+        self.interrupted: set[str] = set()
+
+    async def execute_item_batch(self, *arguments: Any, **options: Any) -> Any:
+        request = HttpRequest("POST", "", headers={"x-ms-documentdb-partitionkey": "[]"})
+        options["raw_request_hook"](SimpleNamespace(http_request=request))
+        ids = {each["resourceBody"]["id"] for each in json.loads(bytes(request.data))}  # type: ignore[arg-type] # bytes
+        self.sent.update(ids)
+        try:
+            await asyncio.sleep(0)
+            results = await super().execute_item_batch(*arguments, **options)
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            self.interrupted |= ids
+            raise
+        return results
+
+
+@pytest.mark.parametrize("streams", [1, 2, 250])
+async def test_after_a_cancellation_only_interrupted_requests_are_sent_again(streams: int) -> None:
+    """At whatever turn of the event loop it comes: what was acknowledged is known."""
+    batch = [followed(number + 1000, number % streams + 1) for number in range(250)]
+    turns, interrupted, is_cancelled = 0, 0, True
+    while is_cancelled:
+        container, clock = SlowContainer(), FakeTime()
+        engine = pipeline(container, MemoryContainer(), clock)
+        attempt = asyncio.create_task(engine.project(MODULE, batch, clock.budget()))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        is_cancelled = attempt.cancel()
+        with suppress(asyncio.CancelledError):
+            await attempt
+        acknowledged = set(container.sent) - container.interrupted
+        if is_cancelled:
+            outcome = await engine.project(MODULE, batch, clock.budget())
+            assert (outcome.derived, outcome.spared) == (250, len(acknowledged))
+        turns, interrupted = turns + 1, interrupted + len(container.interrupted)
+
+        assert len(container.documents) == 250
+        assert {each for each, times in container.sent.items() if times > 1} <= (
+            container.interrupted
+        )
+    assert turns > 20
+    assert interrupted > 250
 
 
 async def test_poison_is_parked_and_the_rest_is_written() -> None:
