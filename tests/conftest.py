@@ -12,6 +12,7 @@ from core.cosmos.client import opened_client
 from core.cosmos.provisioning import provision
 from core.settings import Settings
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos, Options
+from tests.support import DATE_HANDLING
 
 
 @pytest.fixture
@@ -35,9 +36,19 @@ async def client(cosmos: EmbeddedCosmos) -> AsyncIterator[CosmosClient]:
 
 
 @pytest.fixture
-def environ(cosmos: EmbeddedCosmos) -> dict[str, str]:
+def date_handling() -> str:
+    """How the host hands dates over; `tests.support.both_date_handlings` overrides it."""
+    return "None"
+
+
+@pytest.fixture
+def environ(cosmos: EmbeddedCosmos, date_handling: str) -> dict[str, str]:
     """Application settings for the embedded Cosmos DB."""
-    return {"CosmosConnection": cosmos.connection_string, "FeedPollDelayMilliseconds": "50"}
+    return {
+        "CosmosConnection": cosmos.connection_string,
+        "FeedPollDelayMilliseconds": "50",
+        DATE_HANDLING: date_handling,
+    }
 
 
 @pytest.fixture

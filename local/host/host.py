@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import json
 import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import azure.functions as func
 from aiohttp import web
 
-from local.host.bindings import CosmosTrigger, HttpTrigger, declared, duration
+from local.host.bindings import CosmosTrigger, HttpTrigger, declared
+from local.host.configuration import HostConfiguration
 from local.host.http import application
 from local.host.leases import LeaseTiming
 from local.host.processor import Processor
@@ -69,7 +69,7 @@ class TriggerHost:
         self._runner: web.AppRunner | None = None
         self._processors: list[Processor] = []
         self._tasks: list[asyncio.Task[None]] = []
-        self._host_json = host_json(options.folder)
+        self._configuration = HostConfiguration.from_folder(options.folder, settings)
         self.port = options.port
 
     @property
@@ -129,7 +129,7 @@ class TriggerHost:
     async def _listen(self, routes: list[HttpTrigger]) -> None:
         app = application(
             routes,
-            prefix=route_prefix(self._host_json),
+            prefix=self._configuration.route_prefix,
             function_key=self._options.function_key,
         )
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
@@ -154,7 +154,8 @@ class TriggerHost:
             Account.of(trigger.connection, self._settings, where),
             Account.of(trigger.lease_connection, self._settings, where),
             timing,
-            function_timeout(self._host_json),
+            timeout=self._configuration.function_timeout,
+            rewrites_dates=self._configuration.rewrites_dates,
         )
 
 
@@ -175,33 +176,6 @@ def load_app(folder: Path) -> func.FunctionApp:
     if not found:
         raise HostError("function_app.py defines no azure.functions.FunctionApp.")
     return found[0]
-
-
-def host_json(folder: Path) -> dict[str, Any]:
-    """The folder's host.json; empty where there is none.
-
-    Raises:
-        HostError: It is no JSON object.
-    """
-    path = folder / "host.json"
-    try:
-        content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
-        raise HostError(f"{path} is no JSON object.")
-    return content
-
-
-def route_prefix(content: Mapping[str, Any]) -> str:
-    """The prefix of all routes: `api`, unless host.json says otherwise."""
-    return str(content.get("extensions", {}).get("http", {}).get("routePrefix", "api"))
-
-
-def function_timeout(content: Mapping[str, Any]) -> float | None:
-    """Seconds that an attempt may take, as in host.json; 30 minutes where it says nothing."""
-    text = str(content.get("functionTimeout", "00:30:00"))
-    return None if text == "-1" else duration(text)
 
 
 def publish(settings: Mapping[str, str]) -> None:

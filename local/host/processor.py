@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import azure.functions as func
 
+from local.host.dates import rewrite_dates
 from local.host.feed import Feed, Page, PartitionGoneError
 from local.host.invocation import Attempt, call
 from local.host.leases import Lease, lease_prefix, successors, to_take
@@ -41,6 +42,7 @@ class Processor:
         lease_account: Of the lease container.
         timing: Intervals of the leases.
         timeout: Seconds that an attempt may take; None for without limit.
+        rewrites_dates: Whether dates are handed over as the extension writes them.
     """
 
     def __init__(
@@ -49,9 +51,12 @@ class Processor:
         account: Account,
         lease_account: Account,
         timing: LeaseTiming,
+        *,
         timeout: float | None,
+        rewrites_dates: bool,
     ) -> None:
         self._timeout = timeout
+        self._rewrites_dates = rewrites_dates
         self._trigger = trigger
         self._timing = timing
         self._endpoint = account.endpoint
@@ -191,7 +196,8 @@ class Processor:
 
     async def _attempt(self, page: Page, failures: int) -> bool:
         function, policy = self._trigger.function, self._trigger.function.retry
-        documents = func.DocumentList(map(func.Document.from_dict, page.documents))
+        stored = rewrite_dates(page.documents) if self._rewrites_dates else page.documents
+        documents = func.DocumentList(map(func.Document.from_dict, stored))
         attempt = Attempt(number=failures, most=policy.count if policy else 0)
         work = call(function.name, function.call, self._trigger.argument, documents, attempt)
         try:

@@ -19,7 +19,7 @@ from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
 from core.runtime.application import Application
 from local.host import HostOptions, TriggerHost
-from tests.support import followed, stream, until, user
+from tests.support import both_date_handlings, followed, stream, until, user
 
 ALICE, BOB, EVE = user(1), user(2), user(3)
 
@@ -93,6 +93,7 @@ async def documents(database: DatabaseProxy, container: str = "events") -> list[
     return [each async for each in items]
 
 
+@both_date_handlings()
 async def test_who_follows_somebody_appears_among_their_followers(api: Api) -> None:
     """The idea, from command to entity."""
     status, body = await api.follow(ALICE, BOB)
@@ -109,6 +110,7 @@ async def test_who_follows_somebody_appears_among_their_followers(api: Api) -> N
     }
 
 
+@both_date_handlings()
 async def test_a_repeated_request_is_one_request(api: Api, database: DatabaseProxy) -> None:
     """By its idempotency key."""
     headers = {"Idempotency-Key": "k1"}
@@ -121,6 +123,7 @@ async def test_a_repeated_request_is_one_request(api: Api, database: DatabasePro
     assert sorted(each["type"] for each in await documents(database)) == ["Followed", "WasFollowed"]
 
 
+@both_date_handlings()
 async def test_following_twice_leaves_one_follow(api: Api) -> None:
     """Under a new request as well."""
     await api.follow(ALICE, BOB)
@@ -213,6 +216,7 @@ async def test_what_is_not_there_is_a_404(api: Api, path: str) -> None:
     assert (status, body["status"]) == (404, 404)
 
 
+@both_date_handlings()
 async def test_poison_is_parked_and_everything_around_it_is_projected(
     api: Api, database: DatabaseProxy
 ) -> None:
@@ -235,6 +239,7 @@ async def test_poison_is_parked_and_everything_around_it_is_projected(
     assert "The data does not fit Followed" in found["parked"][0]
 
 
+@both_date_handlings()
 async def test_dead_letters_are_dealt_with_over_http(api: Api, database: DatabaseProxy) -> None:
     """List, show, replay, discard; an unknown one is a 404, a missing reason a 400."""
     events = database.get_container_client("events")

@@ -28,7 +28,7 @@ from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos
 from local.host import HostOptions, TriggerHost
 from local.stage.stage import FUNCTION_KEY, Setup, Stage
 from local.trial import projections as trial_projections
-from tests.support import TIME, followed, stream, until, user
+from tests.support import TIME, both_date_handlings, followed, stream, until, user
 
 ROOT = Path(__file__).parents[2]
 FOLLOWS = [followed(number, number % 9 + 500) for number in range(1, 241)]
@@ -97,6 +97,7 @@ def expected() -> list[tuple[str, str]]:
     return sorted((each["data"]["user_id"], each["data"]["to_follow"]) for each in FOLLOWS)
 
 
+@both_date_handlings()
 async def test_leases_that_change_hands_lose_and_double_nothing(
     environ: dict[str, str], database: DatabaseProxy
 ) -> None:

@@ -1,0 +1,79 @@
+"""What host.json says, as far as the local host reads it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from local.host.bindings import duration
+from local.host.settings import HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+_OVERRIDE = "AzureFunctionsJobHost"
+"""The first part of settings that override host.json: `AzureFunctionsJobHost__path__to__value`."""
+
+_DATE_PARSING = ("extensions", "cosmosDB", "serializerSettings", "dateParseHandling")
+
+
+class HostConfiguration:
+    """The values of host.json; names are read in any case, as .NET reads them.
+
+    Args:
+        content: The file's content.
+        settings: Application settings, which may override single values.
+
+    Attributes:
+        route_prefix: The first part of all routes: `api`, unless host.json says otherwise.
+        function_timeout: The seconds that an attempt may take, None for no limit; 30 minutes where
+            host.json says nothing.
+        rewrites_dates: Whether documents' dates are handed over as the extension writes them.
+    """
+
+    def __init__(self, content: Mapping[str, Any], settings: Mapping[str, str]) -> None:
+        self._content = content
+        self._settings = {name.lower(): value for name, value in settings.items()}
+        timeout = str(self._value("functionTimeout") or "00:30:00")
+        prefix = self._value("extensions", "http", "routePrefix")
+        self.route_prefix = "api" if prefix is None else str(prefix)
+        self.function_timeout = None if timeout == "-1" else duration(timeout)
+        self.rewrites_dates = self._rewrites_dates()
+
+    @classmethod
+    def from_folder(cls, folder: Path, settings: Mapping[str, str]) -> HostConfiguration:
+        """Return what the folder's host.json says; the defaults where there is none.
+
+        Raises:
+            HostError: If it is not a JSON object, or has a value that is not covered.
+        """
+        path = folder / "host.json"
+        try:
+            content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        except ValueError:
+            content = None
+        if not isinstance(content, dict):
+            raise HostError(f"{path} is not a JSON object.")
+        return cls(content, settings)
+
+    def _rewrites_dates(self) -> bool:
+        handling = self._value(*_DATE_PARSING) or "DateTime"
+        names = {"none": False, "datetime": True}
+        if str(handling).lower() not in names:
+            raise HostError(
+                f"{'.'.join(_DATE_PARSING)} in host.json is {handling!r}; the local host covers "
+                '"None", which hands dates over as they are stored, and "DateTime", the default.'
+            )
+        return names[str(handling).lower()]
+
+    def _value(self, *path: str) -> object:
+        """Return the value at a path: a setting's, else the file's, else None."""
+        override = self._settings.get("__".join((_OVERRIDE, *path)).lower())
+        if override is not None:
+            return override
+        value: Any = self._content
+        for name in path:
+            members = value.items() if isinstance(value, dict) else ()
+            value = next((inner for key, inner in members if key.lower() == name.lower()), None)
+        return value

@@ -1,0 +1,109 @@
+"""Dates in events on their way through the trigger."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+import azure.functions as func
+import pytest
+from azure.cosmos.aio import DatabaseProxy
+
+from core import Command, Entity, Event, projection, reduces
+from core.budget import Budget
+from core.functions.triggers import register_triggers
+from core.model.registry import ProjectionModule, Registry
+from core.runtime.application import Application
+from local.host import HostOptions, TriggerHost
+from tests.support import both_date_handlings, until
+
+COUNT = 12
+"""As many events a microsecond apart have a time that ends in a zero among them."""
+
+WHEN = "2024-05-01T12:00:00.500000+02:00"
+
+
+class Added(Event, entity="cart"):
+    number: int
+    when: str
+
+    @property
+    def entity_id(self) -> str:
+        return "1"
+
+
+class Shown(Event, entity="mirror"):
+    number: int
+    when: str
+
+    @property
+    def entity_id(self) -> str:
+        return "1"
+
+
+class Fill(Command):
+    def handle(self) -> Iterator[Added]:
+        for number in range(COUNT):
+            yield Added(number=number, when=WHEN)
+
+
+class Mirror(Entity):
+    numbers: tuple[int, ...] = ()
+    times: tuple[str, ...] = ()
+
+    @reduces
+    def shown(self, event: Shown) -> Mirror:
+        return self.evolve(numbers=(*self.numbers, event.number), times=(*self.times, event.when))
+
+
+@projection(name="cart.mirror")
+def mirror(event: Added) -> Iterator[Shown]:
+    yield Shown(number=event.number, when=event.when)
+
+
+@pytest.fixture
+async def application(
+    environ: dict[str, str], database: DatabaseProxy
+) -> AsyncIterator[Application]:
+    del database
+    registry = Registry(
+        modules={"cart": ProjectionModule(name="cart", projections=(mirror,))},
+        events={"Added": Added, "Shown": Shown},
+        commands={"fill": Fill},
+        entities={"mirror": Mirror},
+    )
+    found = Application(registry, environ)
+    yield found
+    await found.close()
+
+
+async def mirrored(application: Application, environ: dict[str, str]) -> Mirror:
+    """The entity behind the trigger, once all of a command's events are projected."""
+    app = func.FunctionApp()
+    register_triggers(app, application, environ)
+    async with TriggerHost(HostOptions(port=0), environ, app):
+        await application.execute("fill", b"{}")
+
+        async def complete() -> bool:
+            documents = await application.engine.streams.read("mirror-1", Budget.of(10))
+            return len(documents) == COUNT
+
+        await until(complete)
+    entity = await application.entity("mirror", "1")
+    assert isinstance(entity, Mirror)
+    return entity
+
+
+@both_date_handlings("events of one entity are ordered by the rewritten time, as text")
+async def test_events_of_an_entity_keep_their_order(
+    application: Application, environ: dict[str, str]
+) -> None:
+    """Those of one command are microseconds apart."""
+    assert (await mirrored(application, environ)).numbers == tuple(range(COUNT))
+
+
+@both_date_handlings("derived events take over dates as the trigger rewrote them")
+async def test_dates_in_the_data_are_derived_as_they_are_stored(
+    application: Application, environ: dict[str, str]
+) -> None:
+    """With their zeros and their offset."""
+    assert set((await mirrored(application, environ)).times) == {WHEN}
