@@ -8,7 +8,7 @@ from itertools import islice, starmap
 from typing import TYPE_CHECKING, Any
 
 from local.cosmos import charges
-from local.cosmos.calls import Answer, Call, page, progress, token
+from local.cosmos.calls import Answer, Call, page, progress, resource, token
 from local.cosmos.errors import bad_request, not_covered
 from local.cosmos.jsontext import decode, encode
 from local.cosmos.partitions import key_of_header
@@ -53,9 +53,34 @@ def listing(call: Call) -> Answer:
 
 
 def plan(call: Call) -> Answer:
-    """POST .../docs for a query plan: no client needs one here."""
-    del call
-    raise not_covered("A query plan, which this server's answers make needless,")
+    """Return the plan of a query whose results clients put together one after another."""
+    question, _ = question_of(call)
+    if not question.streams:
+        raise not_covered("A query plan for ORDER BY, TOP, DISTINCT, OFFSET LIMIT or aggregates")
+    return resource(
+        {
+            "partitionedQueryExecutionInfoVersion": 2,
+            "queryInfo": {
+                "distinctType": "None",
+                "top": None,
+                "offset": None,
+                "limit": None,
+                "orderBy": [],
+                "orderByExpressions": [],
+                "groupByExpressions": [],
+                "groupByAliases": [],
+                "aggregates": [],
+                "groupByAliasToAggregateType": {},
+                "rewrittenQuery": "",
+                "hasSelectValue": False,
+                "dCountInfo": None,
+                "hasNonStreamingOrderBy": False,
+            },
+            "queryRanges": [
+                {"min": "", "max": "FF", "isMinInclusive": True, "isMaxInclusive": False}
+            ],
+        }
+    )
 
 
 def question_of(call: Call) -> tuple[Query, dict[str, Any]]:

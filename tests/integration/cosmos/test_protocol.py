@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,6 +44,13 @@ async def test_the_account_names_its_own_endpoint(cosmos: EmbeddedCosmos, raw: R
         assert [each["databaseAccountEndpoint"] for each in reply.body[locations]] == [
             cosmos.endpoint
         ]
+
+
+async def test_the_account_configures_the_query_engine_of_clients(raw: Raw) -> None:
+    """A JSON object in a string, without which the .NET SDK does not start."""
+    reply = await raw.send("GET", "/")
+
+    assert json.loads(reply.body["queryEngineConfiguration"])["maxSqlQueryInputLength"] == 262144
 
 
 async def test_a_write_tells_charge_session_and_etag(raw: Raw) -> None:
@@ -109,6 +117,7 @@ async def test_nothing_new_is_a_304_that_tells_how_far_the_partition_is(raw: Raw
 
     assert reply.status == 304
     assert (reply.headers["etag"], reply.headers["x-ms-session-token"]) == ('"3"', "0:-1#3")
+    assert reply.headers["x-ms-item-count"] == "0"
 
 
 async def test_an_entry_of_the_feed_sent_back_stays_one_document(raw: Raw) -> None:
