@@ -5,9 +5,9 @@ import os
 import azure.functions as func
 
 import projections
+from core.application import Application
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
-from core.runtime.application import Application
 
 application = Application.discover(projections, os.environ)
 

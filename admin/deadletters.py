@@ -11,14 +11,14 @@ from rich.progress import Progress
 from rich.table import Table
 
 from admin.environment import SETTINGS, SettingsOption, opened_operations, run
-from core.rules.letters import counts
+from core.dead_letters.dead_letter import counts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
-    from core.rules.letters import DeadLetter
-    from core.runtime.operations import Operations
+    from core.dead_letters.dead_letter import DeadLetter
+    from core.operations.operations import Operations
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 ProjectionOption = Annotated[

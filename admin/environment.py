@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 import projections
+from core.application import Application
 from core.errors import EngineError, SettingError
-from core.runtime.application import Application
-from core.runtime.operations import Operations
+from core.operations.operations import Operations
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Mapping

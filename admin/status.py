@@ -17,7 +17,7 @@ from admin.environment import SETTINGS, SettingsOption, opened_operations, run
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from core.cosmos.tracker import LeaseStatus, ModuleStatus
+    from core.tracking.tracker import LeaseStatus, ModuleStatus
 
 _STUCK = timedelta(minutes=1)
 

@@ -19,8 +19,8 @@ from benchmarks.output import JsonOption, save, show, spread
 from benchmarks.plots import Plot
 from benchmarks.stub import Stub
 from benchmarks.workloads import FOLLOWS
-from core.budget import Budget
 from core.model.registry import Registry
+from core.throttling.deadline import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,8 +16,8 @@ from benchmarks.events import among, announced, followed
 from benchmarks.output import JsonOption, save, show
 from benchmarks.plots import Plot
 from benchmarks.stub import Stub
-from core.budget import Budget
 from core.model.registry import Registry
+from core.throttling.deadline import Budget
 from local.stage.processes import peak_memory
 from local.trial import projections as trial
 

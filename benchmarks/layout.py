@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from azure.cosmos.aio import DatabaseProxy
 
-    from core.rules.outputs import Write
+    from core.writing.writes import Write
 
 _EVERYTHING = {
     "indexingMode": "consistent",

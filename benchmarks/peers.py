@@ -18,12 +18,12 @@ from urllib.parse import quote
 
 import aiohttp
 
-from core.budget import Budget
-from core.cosmos.delivery import Delivery
 from core.cosmos.gates import Gates
 from core.cosmos.partitions import PartitionMap
 from core.cosmos.retrying import Effort, Retrier
-from core.cosmos.writer import Bulk, Writer
+from core.throttling.deadline import Budget
+from core.writing.delivery import Delivery
+from core.writing.writer import Bulk, Writer
 from local.cosmos import WELL_KNOWN_KEY
 from local.cosmos.auth import signature
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from azure.cosmos.aio import ContainerProxy
 
     from benchmarks.targets import Target
-    from core.rules.outputs import Write
+    from core.writing.writes import Write
 
 JAVASCRIPT = Path(__file__).parent / "javascript"
 _HOUR = 3_600.0

@@ -13,7 +13,7 @@ import typer
 from benchmarks.cosmos import account
 from benchmarks.events import among, followed, unlucky
 from benchmarks.output import JsonOption, save, show
-from core.runtime.application import Application
+from core.application import Application
 from local.trial import projections
 
 if TYPE_CHECKING:

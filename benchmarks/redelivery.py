@@ -12,8 +12,8 @@ import typer
 from benchmarks.cosmos import account
 from benchmarks.events import among, announced, followed
 from benchmarks.output import JsonOption, save, show
+from core.application import Application
 from core.errors import BudgetSpentError
-from core.runtime.application import Application
 from local.trial import projections
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from benchmarks.plots import Plot
 from benchmarks.workloads import spread
 from core.cosmos.client import opened_client
 from core.cosmos.provisioning import provision
-from core.rules.outputs import Write
 from core.settings import CONNECTION, Settings
+from core.writing.writes import Write
 from local.cosmos import WELL_KNOWN_KEY
 from local.stage.stage import DATABASE, NAMES, Setup, Stage
 

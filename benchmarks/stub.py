@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 from azure.core.pipeline.transport import HttpRequest
 from azure.cosmos.exceptions import CosmosResourceNotFoundError
 
-from core.cosmos.cursors import Cursors
-from core.cosmos.deadletters import DeadLetters
 from core.cosmos.gates import Gates
-from core.cosmos.partitions import PartitionMap, effective_key
+from core.cosmos.key_ranges import effective_key
+from core.cosmos.partitions import PartitionMap
 from core.cosmos.retrying import Retrier
-from core.cosmos.writer import Writer
-from core.runtime.pipeline import Pipeline
-from core.runtime.runs import Runner
+from core.dead_letters.store import DeadLetters
+from core.projecting.batch_run import Runner
+from core.projecting.processor import Pipeline
+from core.tracking.fan_out_progress import Cursors
+from core.writing.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from azure.cosmos.aio import DatabaseProxy
 
     from benchmarks.targets import Target
-    from core.rules.outputs import Write
+    from core.writing.writes import Write
 
 _BUDGETS = (1_000, 4_000, 10_000)
 _PARTITIONS = (1, 4, 16)

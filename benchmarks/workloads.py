@@ -7,9 +7,9 @@ from uuid import UUID
 
 from benchmarks.events import followed
 from core.model.registry import Registry
-from core.rules.derivation import derive
-from core.rules.fanouts import FanOut
-from core.rules.outputs import Write
+from core.projecting.derivation import derive
+from core.projecting.fan_out import FanOut
+from core.writing.writes import Write
 from local.stage.follows import POLBLOGS, Follow, read_follows
 from local.trial import projections
 

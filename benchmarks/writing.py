@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from azure.cosmos.aio import DatabaseProxy
 
-    from core.rules.outputs import Write
+    from core.writing.writes import Write
     from local.stage.follows import Follow
 
 _SLOW = {"upsert_item one by one", "upsert_item, gather of 50", "ours, COSMOS_BULK=off"}

@@ -14,18 +14,19 @@ import pytest
 from azure.core.pipeline.transport import HttpRequest
 from azure.cosmos.exceptions import CosmosBatchOperationError, CosmosHttpResponseError
 
-from core.budget import Budget
-from core.cosmos.cursors import Cursors
-from core.cosmos.deadletters import DeadLetters
 from core.cosmos.gates import Gate, Gates
 from core.cosmos.partitions import PartitionMap
 from core.cosmos.retrying import Retrier
-from core.cosmos.writer import Writer
+from core.dead_letters.poison import Poison
+from core.dead_letters.store import DeadLetters
 from core.errors import PoisonError
-from core.rules.fanouts import FanOut
-from core.rules.outputs import Poison, Write
-from core.runtime.pipeline import Pipeline
-from core.runtime.runs import Runner
+from core.projecting.batch_run import Runner
+from core.projecting.fan_out import FanOut
+from core.projecting.processor import Pipeline
+from core.throttling.deadline import Budget
+from core.tracking.fan_out_progress import Cursors
+from core.writing.writer import Writer
+from core.writing.writes import Write
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator

@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 import projections
+from core.application import Application
 from core.cosmos.containers import containers
 from core.functions.triggers import register_triggers
-from core.runtime.application import Application
 from core.settings import CONNECTION, Settings
 
 ROOT = Path(__file__).parent.parent

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from admin.doctor.findings import error, warning
-from core.cosmos.client import answered, listed, opened_client
+from core.cosmos.client import opened_client
 from core.cosmos.containers import containers
+from core.cosmos.requests import answered, listed
 from core.errors import ConfigurationError, CosmosError
-from core.rules.leases import lease_prefix
+from core.tracking.leases import lease_prefix
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping

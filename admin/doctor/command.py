@@ -15,8 +15,8 @@ from admin.doctor.account import check_account
 from admin.doctor.configuration import check_host, check_names, check_settings
 from admin.doctor.findings import error
 from admin.environment import SETTINGS, SettingsOption, environment, run, values
+from core.application import Application
 from core.errors import DefinitionError, SettingError
-from core.runtime.application import Application
 
 if TYPE_CHECKING:
     from admin.doctor.findings import Finding

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from admin.doctor.findings import error, warning
-from core.cosmos.client import LONGEST_REQUEST
+from core.cosmos.requests import LONGEST_REQUEST
 from core.settings import CONNECTION, Settings
 
 if TYPE_CHECKING:

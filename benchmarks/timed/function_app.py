@@ -12,14 +12,14 @@ from typing import Any
 import azure.functions as func
 
 import projections
-from core.cosmos.delivery import Delivery
-from core.cosmos.writer import Writer
+from core.application import Application
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
-from core.rules.outputs import Write
-from core.runtime.application import Application
-from core.runtime.engine import Engine
-from core.runtime.pipeline import Outcome
+from core.projecting.processor import Outcome
+from core.services import Engine
+from core.writing.delivery import Delivery
+from core.writing.writer import Writer
+from core.writing.writes import Write
 
 _NOTES = Path(os.environ["TIMED_NOTES"])
 _handed = ContextVar("handed", default=0.0)

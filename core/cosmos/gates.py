@@ -7,13 +7,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.rules.batching import MAX_OPERATIONS
-from core.rules.pacing import Pace
+from core.quotas import MAX_OPERATIONS
+from core.throttling.token_bucket import Pace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from core.rules.outputs import Write
 
 _QUANTUM = 0.1
 """Seconds of a partition's budget that one request takes: larger ones overshoot it."""
@@ -135,9 +134,9 @@ class Ceilings:
     ) -> None:
         self._gates = {name: Gate(clock, rate) for name, rate in rates.items()}
 
-    def of(self, writes: Iterable[Write]) -> tuple[Gate, ...]:
-        """The gates that a request with all these writes has to go through first."""
+    def of(self, projections: Iterable[str]) -> tuple[Gate, ...]:
+        """Return the gates that a request with writes of these projections has to pass first."""
         if not self._gates:
             return ()
-        names = sorted({each.source.name for each in writes} & self._gates.keys())
+        names = sorted(self._gates.keys() & set(projections))
         return tuple(self._gates[name] for name in names)

@@ -7,9 +7,8 @@ import json
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-import mmh3
-
-from core.cosmos.client import answered, listed
+from core.cosmos.key_ranges import effective_key
+from core.cosmos.requests import answered, listed
 from core.cosmos.retrying import Effort, held
 
 if TYPE_CHECKING:
@@ -17,12 +16,11 @@ if TYPE_CHECKING:
 
     from azure.cosmos.aio import ContainerProxy
 
-    from core.budget import Budget
     from core.cosmos.retrying import Retrier
+    from core.throttling.deadline import Budget
 
 ResultT = TypeVar("ResultT")
 
-_HASH_BITS = (1 << 126) - 1
 _METADATA = "metadata"
 _OK = 200
 _REFRESH_SECONDS = 5.0
@@ -144,16 +142,6 @@ class PartitionMap:
         self._places[stream_id] = found
         self._agrees = effective_key(stream_id) == found
         return found
-
-
-def effective_key(stream_id: str) -> str:
-    """The effective partition key of a stream: the hash by which streams are spread (version 2).
-
-    MurmurHash3 (128 bits, x64) over the value's type and content, the two highest bits cleared;
-    as the SDKs compute it.
-    """
-    hashed = mmh3.hash128(b"\x08" + stream_id.encode() + b"\xff", 0, x64arch=True)
-    return f"{hashed & _HASH_BITS:032X}"
 
 
 def range_ids(response: Any) -> dict[tuple[str, str], str]:  # noqa: ANN401 - as above

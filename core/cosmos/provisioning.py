@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from azure.cosmos import PartitionKey
 
-from core.budget import Budget
 from core.cosmos.containers import Container, containers
 from core.cosmos.gates import Gates
 from core.cosmos.retrying import Retrier
 from core.errors import ConflictError
+from core.throttling.deadline import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

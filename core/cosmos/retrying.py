@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
-from core.cosmos.client import answered
+from core.cosmos.requests import answered
 from core.errors import (
     BudgetSpentError,
     ConfigurationError,
@@ -18,14 +18,14 @@ from core.errors import (
     ThrottledError,
     TransientError,
 )
-from core.rules.backoff import FIRST_WAIT, backoff
-from core.telemetry import note_charge, note_retry
+from core.telemetry.spans import note_charge, note_retry
+from core.throttling.backoff import FIRST_WAIT, backoff
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 
-    from core.budget import Budget
     from core.cosmos.gates import Gate, Gates, Ticket
+    from core.throttling.deadline import Budget
 
 ResultT = TypeVar("ResultT")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import models_json_schema
 
-from core.runtime.operations import LONGEST_REASON
+from core.operations.operations import LONGEST_REASON
 
 if TYPE_CHECKING:
     from core.model.registry import Registry

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
+from core.dead_letters.dead_letter import counts
 from core.errors import EngineError, FieldProblem, InvalidRequestError
 from core.functions.openapi import describe
 from core.functions.problems import MEDIA_TYPE, problem
 from core.model.commands import read_body
-from core.rules.letters import counts
-from core.runtime.operations import Discard, Operations
+from core.operations.operations import Discard, Operations
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from core.runtime.application import Application
+    from core.application import Application
 
     Handler = Callable[[func.HttpRequest], Awaitable[func.HttpResponse]]
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import azure.functions as func  # noqa: TC002 - the worker reads the annotations
 
-from core.rules.leases import lease_prefix
 from core.settings import CONNECTION
+from core.tracking.leases import lease_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from core.runtime.application import Application
+    from core.application import Application
 
 
 def register_triggers(

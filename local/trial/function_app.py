@@ -4,9 +4,9 @@ import os
 
 import azure.functions as func
 
+from core.application import Application
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
-from core.runtime.application import Application
 from local.trial import projections
 
 application = Application.discover(projections, os.environ)

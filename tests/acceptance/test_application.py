@@ -14,10 +14,10 @@ import pytest
 from azure.cosmos.aio import CosmosClient, DatabaseProxy
 
 import projections
+from core.application import Application
 from core.errors import SettingError
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
-from core.runtime.application import Application
 from local.host import HostOptions, TriggerHost
 from tests.support import both_date_handlings, followed, stream, until, user
 

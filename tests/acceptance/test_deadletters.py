@@ -17,13 +17,13 @@ from azure.cosmos.aio import DatabaseProxy
 
 import projections
 from core import Event, projection
-from core.budget import Budget
+from core.application import Application
+from core.dead_letters.dead_letter import DeadLetter
 from core.errors import BlockedError, InvalidRequestError, UnknownNameError
 from core.functions.routes import register_routes
 from core.model.registry import ProjectionModule, Registry
-from core.rules.letters import DeadLetter
-from core.runtime.application import Application
-from core.runtime.operations import Operations
+from core.operations.operations import Operations
+from core.throttling.deadline import Budget
 from local.cosmos import EmbeddedCosmos
 from tests.support import TIME, followed, stream
 

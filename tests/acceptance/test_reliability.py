@@ -18,10 +18,10 @@ from azure.cosmos.aio import ContainerProxy, CosmosClient, DatabaseProxy
 from typing_extensions import Self
 
 import projections
+from core.application import Application
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
-from core.runtime.application import Application
-from core.runtime.operations import Operations
+from core.operations.operations import Operations
 from local import trial
 from local.chaos.schedule import planted, schedule
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos

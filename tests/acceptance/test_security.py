@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 from yarl import URL
 
 import projections
+from core.application import Application
 from core.functions.openapi import describe
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
-from core.runtime.application import Application
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos
 from local.host import HostOptions, TriggerHost
 from tests.support import followed, stream, until, user

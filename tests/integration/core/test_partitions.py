@@ -9,10 +9,11 @@ from azure.cosmos.aio import DatabaseProxy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.budget import Budget
 from core.cosmos.gates import Gates
-from core.cosmos.partitions import PartitionMap, effective_key
+from core.cosmos.key_ranges import effective_key
+from core.cosmos.partitions import PartitionMap
 from core.cosmos.retrying import Retrier
+from core.throttling.deadline import Budget
 from tests.support import stream
 
 

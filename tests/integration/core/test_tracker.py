@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from azure.cosmos.aio import ContainerProxy, DatabaseProxy
 
-from core.cosmos.feed import Feed
-from core.cosmos.tracker import Tracker
 from core.errors import UnknownNameError
-from core.rules.leases import LeaseState
+from core.tracking.change_feed import Feed
+from core.tracking.leases import LeaseState
+from core.tracking.tracker import Tracker
 from local.host.leases import PartitionRange, lease_prefix, new_lease, timestamp
 from tests.support import followed, stream
 

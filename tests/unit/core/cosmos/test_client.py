@@ -19,7 +19,8 @@ from azure.cosmos.exceptions import (
     CosmosHttpResponseError,
 )
 
-from core.cosmos.client import Client, cosmos_errors
+from core.cosmos.client import Client
+from core.cosmos.errors import cosmos_errors
 from core.errors import (
     BlockedError,
     BudgetSpentError,

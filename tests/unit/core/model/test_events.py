@@ -7,7 +7,7 @@ import pytest
 
 from core import Event
 from core.errors import DefinitionError, InvalidEventError
-from core.model.events import Envelope, Origin, document, read_event, utc_text
+from core.model.documents import Envelope, Origin, document, read_event, utc_text
 from projections.followship import Followed, WasFollowed
 from tests.support import TIME, followed, stream, user
 

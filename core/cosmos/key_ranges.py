@@ -1,0 +1,40 @@
+"""Effective partition keys and ranges of them; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import mmh3
+
+_HASH_BITS = (1 << 126) - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyRange:
+    """A part of the key space: effective partition keys from `low` up to, not including, `high`."""
+
+    low: str
+    high: str
+
+    def covers(self, other: KeyRange) -> bool:
+        """Whether all of the other lies in this one."""
+        return self.low <= other.low and other.high <= self.high
+
+    def holds(self, effective_key: str) -> bool:
+        """Whether the key lies in this range."""
+        return self.low <= effective_key < self.high
+
+    def overlap(self, other: KeyRange) -> KeyRange | None:
+        """What both have in common."""
+        low, high = max(self.low, other.low), min(self.high, other.high)
+        return KeyRange(low=low, high=high) if low < high else None
+
+
+def effective_key(stream_id: str) -> str:
+    """The effective partition key of a stream: the hash by which streams are spread (version 2).
+
+    MurmurHash3 (128 bits, x64) over the value's type and content, the two highest bits cleared;
+    as the SDKs compute it.
+    """
+    hashed = mmh3.hash128(b"\x08" + stream_id.encode() + b"\xff", 0, x64arch=True)
+    return f"{hashed & _HASH_BITS:032X}"

@@ -1,0 +1,1 @@
+"""Events that cannot be projected, as values and as stored documents."""

@@ -1,0 +1,1 @@
+"""Projects the batches of the change feed."""

@@ -1,0 +1,1 @@
+"""Appends events to a stream, reads a stream and folds it."""

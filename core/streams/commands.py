@@ -1,0 +1,98 @@
+"""From a command to the documents that it appends."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from core.errors import DefinitionError, InvalidRequestError
+from core.ids import command_event_id, correlation_id
+from core.model.commands import command_name, field_problems
+from core.model.documents import Origin, document, utc_text
+from core.quotas import MAX_OPERATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from uuid import UUID
+
+    from core.model.commands import Command
+    from core.model.documents import Document
+    from core.model.events import Event
+
+
+def documents_of(
+    command: Command,
+    *,
+    key: str | None,
+    new_id: Callable[[], UUID],
+    now: datetime,
+    traceparent: str | None,
+) -> list[Document]:
+    """The documents that the command appends to its stream; empty where it appends nothing.
+
+    With an idempotency key the ids follow from it, so that a client may repeat a request whose
+    reply it never saw. Times grow by a microsecond from event to event, which keeps their order.
+
+    Args:
+        command: The command.
+        key: The idempotency key, if there is one.
+        new_id: Returns a new random id; called only where there is no key.
+        now: The time of the first event.
+        traceparent: The trace that the command belongs to, if there is one.
+
+    Raises:
+        Refused: The command's `handle` says no.
+        InvalidRequestError: The command is for an entity whose id cannot be used, or asks for what
+            an event's fields do not take.
+        DefinitionError: The command appends to several streams, or more than 100 events.
+    """
+    name = command_name(type(command))
+    try:
+        events = list(command.handle())
+    except ValidationError as error:
+        raise InvalidRequestError(
+            f"What command {name!r} asks for makes no event.", *field_problems(error)
+        ) from None
+    _check(name, events)
+    origin = Origin(
+        correlation_id=correlation_id(command=name, key=key) if key else str(new_id()),
+        traceparent=traceparent,
+    )
+    return [
+        document(
+            event,
+            event_id=_event_id(name, key, event, ordinal) if key else str(new_id()),
+            time=utc_text(now + timedelta(microseconds=ordinal)),
+            origin=origin,
+        )
+        for ordinal, event in enumerate(events)
+    ]
+
+
+def _event_id(command: str, key: str, event: Event, ordinal: int) -> str:
+    return command_event_id(
+        command=command,
+        key=key,
+        event_type=type(event).__name__,
+        stream=event.stream_id,
+        ordinal=ordinal,
+    )
+
+
+def _check(name: str, events: list[Event]) -> None:
+    try:
+        streams = {event.stream_id for event in events}
+    except ValueError as error:
+        raise InvalidRequestError(f"Command {name!r}: {error}.") from None
+    if len(streams) > 1:
+        raise DefinitionError(
+            f"Command {name!r} appends to {len(streams)} streams, which cannot be done as a "
+            "whole. Append to one and let a projection write the others."
+        )
+    if len(events) > MAX_OPERATIONS:
+        raise DefinitionError(
+            f"Command {name!r} appends {len(events)} events; {MAX_OPERATIONS} can be appended "
+            "as a whole. Append one and let a projection derive the others."
+        )

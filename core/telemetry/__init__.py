@@ -1,0 +1,1 @@
+"""Spans and metrics through OpenTelemetry, and where they are sent."""

@@ -1,0 +1,1 @@
+"""When, how long and how often requests are sent; knows nothing of Cosmos DB."""

@@ -1,0 +1,1 @@
+"""Writes documents to Cosmos DB and returns the result of each write."""

@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from core.dead_letters.dead_letter import LONGEST_REASON, Count, DeadLetter, counts
+from core.dead_letters.poison import Poison
+
+NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
+LATER = datetime(2026, 1, 2, tzinfo=timezone.utc)
+
+
+def letter(projection: str | None = "m.f", now: datetime = NOW, **changes: Any) -> DeadLetter:
+    fields: dict[str, Any] = {
+        "module": "m",
+        "stream_id": "s-1",
+        "event_id": "e",
+        "reason": "why",
+        "error_type": "ProjectionFailedError",
+        "traceback": "here",
+    }
+    return DeadLetter.of(Poison(projection=projection, **{**fields, **changes}), now)
+
+
+def test_a_letter_reads_back_as_it_was_stored() -> None:
+    """In a layout that is kept."""
+    found = letter()
+
+    assert DeadLetter.read(found.document()) == found
+    assert sorted(found.document()) == [
+        *("attempts", "blocking", "discarded", "errorType", "eventId", "first", "id", "last"),
+        *("module", "order", "projection", "reason", "streamId", "traceback"),
+    ]
+
+
+def test_another_attempt_keeps_when_it_began() -> None:
+    """And counts."""
+    again = letter().failed_again("OtherError", "worse", "", LATER)
+
+    assert (again.attempts, again.reason, again.error_type) == (2, "worse", "OtherError")
+    assert again.first < again.last
+    assert again.id == letter().id
+
+
+def test_a_letter_is_never_too_large_to_be_parked() -> None:
+    """Whatever its reason quotes."""
+    first = letter(reason="x" * 3_000_000)
+
+    again = first.failed_again("OtherError", "y" * 3_000_000, "", LATER)
+
+    assert len(first.reason) == len(again.reason) == LONGEST_REASON
+
+
+@pytest.mark.parametrize(
+    ("projection", "name", "expected"),
+    [
+        ("m.f", None, True),
+        ("m.f", "m", True),
+        ("m.f", "m.f", True),
+        ("m.f", "m.g", False),
+        (None, "m", True),
+        (None, "m.f", False),
+    ],
+)
+def test_letters_are_chosen_by_projection_or_module(
+    projection: str | None, name: str | None, *, expected: bool
+) -> None:
+    """Those of unreadable events concern the module."""
+    assert letter(projection).concerns(name) is expected
+
+
+@pytest.mark.parametrize(
+    ("projection", "other", "expected"),
+    [
+        ("m.f", "m.f", True),
+        ("m.f", "m.g", False),
+        ("m.f", None, True),
+        (None, "m.f", True),
+        (None, None, True),
+    ],
+)
+def test_an_unreadable_event_stands_in_the_order_of_every_projection(
+    projection: str | None, other: str | None, *, expected: bool
+) -> None:
+    """It holds them up, and is held up by them."""
+    earlier, later = letter(other, order="1"), letter(projection, order="2")
+
+    assert later.is_behind(earlier) is expected
+    assert not earlier.is_behind(later)
+
+
+def test_letters_are_counted_by_projection_and_error() -> None:
+    """With the oldest of each."""
+    found = [letter(now=LATER), letter(event_id="x"), letter(None, error_type="InvalidEventError")]
+
+    assert counts(found) == [
+        Count(
+            name="m.f",
+            error_type="ProjectionFailedError",
+            count=2,
+            oldest="2026-01-01T00:00:00.000000Z",
+        ),
+        Count(
+            name="m",
+            error_type="InvalidEventError",
+            count=1,
+            oldest="2026-01-01T00:00:00.000000Z",
+        ),
+    ]

@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from core.dead_letters.poison import Poison
+from core.dead_letters.store import DeadLetters
+from tests.support import FakeTime, MemoryContainer
+
+
+async def test_parking_again_keeps_the_first_dead_letter() -> None:
+    """Its id is deterministic."""
+    container, clock = MemoryContainer(), FakeTime()
+    letters = DeadLetters(container=container, retrier=clock.retrier())  # type: ignore[arg-type] # stands in
+    poison = Poison(
+        module="m",
+        projection="m.f",
+        stream_id="s",
+        event_id="e",
+        reason="first",
+        error_type="InvalidEventError",
+    )
+
+    await letters.park([poison], clock.budget())
+    await letters.park([poison], clock.budget())
+
+    (letter,) = container.documents.values()
+    assert (letter["module"], letter["projection"], letter["reason"]) == ("m", "m.f", "first")
+    assert (letter["streamId"], letter["eventId"]) == ("s", "e")

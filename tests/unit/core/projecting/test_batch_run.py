@@ -1,0 +1,405 @@
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import gc
+import tracemalloc
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from core import projection
+from core.errors import BudgetSpentError, ConfigurationError, TransientError
+from core.model.registry import ProjectionModule
+from core.projecting.batch_run import Run, Unfinished
+from core.projecting.derivation import derive
+from core.projecting.fan_out import FanOut
+from core.projecting.processor import Pipeline
+from core.throttling.deadline import Budget
+from projections.followship import Followed, WasFollowed
+from tests.support import FakeTime, MemoryContainer, followed, pipeline, refusal, user
+
+CHUNK = 1_000
+COUNT = 3 * CHUNK + CHUNK // 2
+DENIED = pytest.raises(ConfigurationError)
+
+
+@dataclass
+class Code:
+    """What is deployed: how many streams it fans out to, and what it does on the way."""
+
+    count: int = COUNT
+    streams: int = 1
+    mark: int = 0
+    bad: int = -1
+    pulled: int = 0
+
+
+code = Code()
+
+
+@projection(name="fan.out")
+def fan_out(event: Followed) -> Iterator[WasFollowed]:
+    """As the deployed code says; counts how many were asked for."""
+    for number in range(code.count):
+        code.pulled += 1
+        if number == code.bad:
+            raise ValueError("bad")
+        follower = user(code.mark) if code.mark else event.user_id
+        yield WasFollowed(user_id=user(number % code.streams + 2), follower=follower)
+
+
+FAN = ProjectionModule(name="fan", projections=(fan_out,))
+BATCH = [followed(1, 2)]
+
+
+@dataclass
+class World:
+    """Containers that outlive processes; refuses the sends whose numbers are planned."""
+
+    refused: tuple[int, ...] = ()
+    sent: int = 0
+    clock: FakeTime = field(default_factory=FakeTime)
+    letters: MemoryContainer = field(default_factory=MemoryContainer)
+    leases: MemoryContainer = field(default_factory=MemoryContainer)
+
+    def __post_init__(self) -> None:
+        self.events = MemoryContainer(before=self._before)
+
+    async def _before(self, _: str) -> None:
+        self.sent += 1
+        if self.sent in self.refused:
+            raise refusal(403)
+
+    def process(self) -> Pipeline:
+        """A new process that remembers nothing."""
+        return pipeline(self.events, self.letters, self.clock, self.leases)
+
+    @property
+    def cursors(self) -> list[dict[str, Any]]:
+        return list(self.leases.documents.values())
+
+
+@pytest.fixture(autouse=True)
+def deployed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The code as it is at first; and small chunks, so that the tests are quick."""
+    global code  # noqa: PLW0603 - what is deployed
+    code = Code()
+    monkeypatch.setattr("core.projecting.fan_out.CHUNK", CHUNK)
+    monkeypatch.setattr("core.projecting.batch_run.CHUNK", CHUNK)
+
+
+async def test_a_large_fan_out_is_streamed() -> None:
+    """Never much more of it is held than is written at once."""
+    world, ahead = World(), 0
+
+    async def before(_: str) -> None:
+        nonlocal ahead
+        ahead = max(ahead, code.pulled - len(world.events.documents))
+
+    world.events.before = before
+
+    outcome = await world.process().project(FAN, BATCH, world.clock.budget())
+
+    assert outcome.derived == len(world.events.documents) == COUNT
+    assert ahead <= 2 * CHUNK
+
+
+async def test_it_goes_on_where_it_stopped() -> None:
+    """On a retry in the same process nothing is sent or derived twice."""
+    world = World(refused=(25,))
+    process = world.process()
+    with DENIED:
+        await process.project(FAN, BATCH, world.clock.budget())
+
+    outcome = await process.project(FAN, BATCH, world.clock.budget())
+
+    assert (outcome.derived, outcome.spared) == (COUNT, 2_400)
+    assert len(world.events.documents) == COUNT
+    assert world.sent == COUNT // 100 + 1
+    assert code.pulled == COUNT
+
+
+async def test_another_process_goes_on_at_the_cursor() -> None:
+    """What was written before is derived again, for that it is a function, but not written."""
+    world = World(refused=(25,))
+    with DENIED:
+        await world.process().project(FAN, BATCH, world.clock.budget())
+    assert [each["position"] for each in world.cursors] == [2_000]
+
+    outcome = await world.process().project(FAN, BATCH, world.clock.budget())
+
+    assert (outcome.derived, outcome.spared) == (COUNT, 2_000)
+    assert len(world.events.documents) == COUNT
+    assert world.sent == 25 + (COUNT - 2_000) // 100
+    assert world.cursors == []
+
+
+@pytest.mark.parametrize(("streams", "refused"), [(1, 25), (7, 30), (1_200, 2_500)])
+async def test_ids_are_the_same_with_and_without_a_cursor(streams: int, refused: int) -> None:
+    """Ordinals count on over what was skipped."""
+    code.streams = streams
+    interrupted, straight = World(refused=(refused,)), World()
+    with DENIED:
+        await interrupted.process().project(FAN, BATCH, interrupted.clock.budget())
+    assert interrupted.cursors
+
+    await interrupted.process().project(FAN, BATCH, interrupted.clock.budget())
+    await straight.process().project(FAN, BATCH, straight.clock.budget())
+
+    assert interrupted.events.documents == straight.events.documents
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param({"mark": 9}, id="other fields"),
+        pytest.param({"streams": 3}, id="other streams"),
+        pytest.param({"count": 1_500}, id="fewer events"),
+        pytest.param({"bad": 1_500}, id="a failure where there was none"),
+    ],
+)
+async def test_changed_code_begins_anew(
+    change: dict[str, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    """The fingerprint of what was emitted so far is another one."""
+    world = World(refused=(25,))
+    with DENIED:
+        await world.process().project(FAN, BATCH, world.clock.budget())
+    for name, value in change.items():
+        setattr(code, name, value)
+    afresh = World()
+    await afresh.process().project(FAN, BATCH, afresh.clock.budget())
+    sent = world.sent
+
+    outcome = await world.process().project(FAN, BATCH, world.clock.budget())
+
+    assert "fanout.restarted" in caplog.text
+    assert outcome.spared == 0
+    assert world.sent - sent == afresh.sent
+    assert afresh.events.documents.items() <= world.events.documents.items()
+    assert world.letters.documents.keys() == afresh.letters.documents.keys()
+
+
+class Ticking:
+    """A clock that moves by itself: every look at it takes a second."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        """Seconds."""
+        self.now += 1
+        return self.now
+
+
+async def test_catching_up_may_take_more_than_one_attempt() -> None:
+    """A budget that is too small for it is no dead end."""
+    world = World(refused=(35,))
+    with DENIED:
+        await world.process().project(FAN, BATCH, world.clock.budget())
+    process, sent = world.process(), world.sent
+    with pytest.raises(BudgetSpentError):
+        await process.project(FAN, BATCH, Budget.of(3, Ticking()))
+    assert world.sent == sent
+
+    outcome = await process.project(FAN, BATCH, world.clock.budget())
+
+    assert (outcome.derived, outcome.spared) == (COUNT, 3_000)
+    assert len(world.events.documents) == COUNT
+
+
+async def test_the_budget_ends_an_attempt_in_the_midst_of_success() -> None:
+    """The host would kill the worker; what was written is not written again."""
+    world = World()
+    process, clock = world.process(), world.clock
+
+    async def before(_: str) -> None:
+        clock.now += 1
+
+    world.events.before = before
+    with pytest.raises(BudgetSpentError):
+        await process.project(FAN, BATCH, clock.budget(12))
+    assert len(world.events.documents) == 1_200
+
+    outcome = await process.project(FAN, BATCH, clock.budget(600))
+
+    assert (outcome.derived, outcome.spared) == (COUNT, 1_200)
+    assert len(world.events.batches) == COUNT // 100
+
+
+async def test_what_a_chunk_has_come_to_is_noted_when_the_budget_ends_with_it() -> None:
+    """Otherwise a whole chunk would be written once more."""
+    world = World()
+
+    async def before(_: str) -> None:
+        world.clock.now += 1
+
+    world.events.before = before
+    with pytest.raises(BudgetSpentError):
+        await world.process().project(FAN, BATCH, world.clock.budget(10))
+
+    assert len(world.events.documents) == CHUNK
+    assert [each["position"] for each in world.cursors] == [CHUNK]
+
+
+async def test_small_events_around_a_large_one_are_written_too() -> None:
+    """Before and behind it, whichever process comes to them."""
+
+    @projection(name="mixed.out")
+    def mixed(event: Followed) -> Iterator[WasFollowed]:
+        for _ in range(COUNT if event.to_follow == user(2) else 1):
+            yield WasFollowed(user_id=event.to_follow, follower=event.user_id)
+
+    module = ProjectionModule(name="mixed", projections=(mixed,))
+    batch = [followed(1, 3), followed(4, 2), followed(1, 5), followed(6, 2), followed(1, 7)]
+    world = World(refused=(15, 30, 58))
+    for _ in world.refused:
+        with DENIED:
+            await world.process().project(module, batch, world.clock.budget())
+
+    outcome = await world.process().project(module, batch, world.clock.budget())
+
+    assert outcome.derived == len(world.events.documents) == 2 * COUNT + 3
+    assert world.cursors == []
+
+
+async def test_what_cosmos_never_takes_is_parked() -> None:
+    """Its event, and no other; otherwise the batch would be delivered for ever."""
+
+    async def before(name: str) -> None:
+        if name.endswith("3"):
+            raise refusal(400)
+
+    code.count, code.streams = 3, 3
+    world = World()
+    world.events.before = before
+
+    outcome = await world.process().project(FAN, BATCH, world.clock.budget())
+
+    assert (outcome.derived, outcome.parked) == (2, 1)
+    (letter,) = world.letters.documents.values()
+    assert letter["eventId"] == "1-2"
+    assert letter["reason"] == "Cosmos DB refused a derived event with status 400."
+
+
+async def test_a_container_with_another_partition_key_parks_nothing() -> None:
+    """No event is to blame for it."""
+
+    async def before(_: str) -> None:
+        raise refusal(400, sub_status=1001)
+
+    world = World()
+    world.events.before = before
+
+    with DENIED:
+        await world.process().project(FAN, BATCH, world.clock.budget())
+
+    assert world.letters.documents == {}
+
+
+@pytest.mark.parametrize("streams", [1, 8_000])
+def test_memory_stays_flat(streams: int) -> None:
+    """Drawing 8,000 takes no more than twice what drawing 2,000 takes."""
+
+    def peak(count: int) -> int:
+        code.count, code.streams = count, streams
+        (found,) = derive(FAN, BATCH, max_hops=16)
+        assert isinstance(found, FanOut)
+        gc.collect()
+        tracemalloc.start()
+        while not found.done:
+            found.draw()
+        _, highest = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return highest
+
+    assert peak(8_000) < 2 * peak(2_000)
+
+
+async def test_of_large_events_fewer_are_drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes are bounded as well as their number; cursors and fingerprints hold all the same."""
+    for module in ("core.projecting.emissions", "core.projecting.batch_run"):
+        monkeypatch.setattr(f"{module}.MOST_BYTES", 10_000)
+    world, ahead = World(refused=(25,)), 0
+    code.count = 5 * CHUNK // 2
+
+    async def before(name: str) -> None:
+        nonlocal ahead
+        ahead = max(ahead, code.pulled - len(world.events.documents))
+        await World._before(world, name)
+
+    world.events.before = before
+    with DENIED:
+        await world.process().project(FAN, BATCH, world.clock.budget())
+    assert ahead < CHUNK // 2
+    (cursor,) = world.cursors
+
+    outcome = await world.process().project(FAN, BATCH, world.clock.budget())
+
+    assert outcome.spared == cursor["position"] > 0
+    assert outcome.derived == len(world.events.documents) == code.count
+
+
+async def test_the_budget_ends_what_only_takes_the_processor() -> None:
+    """Others have their turn meanwhile; what was derived is not derived again."""
+    world, turns = World(), 0
+
+    @projection(name="slow.out")
+    def slow(event: Followed) -> Iterator[WasFollowed]:
+        world.clock.now += 1
+        yield WasFollowed(user_id=event.to_follow, follower=event.user_id)
+
+    async def other() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    module = ProjectionModule(name="slow", projections=(slow,))
+    batch = [followed(1, number) for number in range(2, 202)]
+    process, beside = world.process(), asyncio.create_task(other())
+    with pytest.raises(BudgetSpentError, match="while projecting"):
+        await process.project(module, batch, world.clock.budget(60))
+    beside.cancel()
+    begun = world.clock.now
+
+    outcome = await process.project(module, batch, world.clock.budget(600))
+
+    assert turns >= 2
+    assert begun < 1_000 + 100
+    assert world.clock.now == pytest.approx(1_000 + 200)
+    assert outcome.derived == len(world.events.documents) == 200
+
+
+async def test_what_nobody_acknowledged_is_not_done() -> None:
+    """Even where the writer returns."""
+    world = World()
+    process = world.process()
+
+    async def forget(*_: object) -> None:
+        return
+
+    lossy = SimpleNamespace(write=forget)
+    runner = dataclasses.replace(process.runner, writer=lossy)  # type: ignore[arg-type] # stands in
+    with pytest.raises(TransientError, match="1000 derived events"):
+        await dataclasses.replace(process, runner=runner).project(FAN, BATCH, world.clock.budget())
+
+
+def test_of_unfinished_runs_the_oldest_are_forgotten() -> None:
+    """There may be only so many, and they may hold only so much."""
+    many, large = Unfinished(), Unfinished()
+    for number in range(65):
+        many.keep(number, Run(iter(())))
+    for number in range(3):
+        run = Run(derive(FAN, BATCH, max_hops=16))
+        run.advance()
+        run.pending *= 45
+        large.keep(number, run)
+
+    assert many.take(0) is None
+    assert many.take(1) is not None
+    assert [large.take(number) is None for number in range(3)] == [True, False, False]

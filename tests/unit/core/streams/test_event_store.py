@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import pytest
+from azure.core.exceptions import ServiceResponseError
+
+from core.cosmos.partitions import PartitionMap
+from core.errors import ConfigurationError, KeyReusedError
+from core.streams.event_store import Streams
+from tests.support import FakeTime, MemoryContainer, followed, refusal, stream
+
+
+def streams(container: MemoryContainer, clock: FakeTime) -> Streams:
+    return Streams(
+        container=container,  # type: ignore[arg-type] # stands in
+        partitions=PartitionMap(container, clock.retrier()),  # type: ignore[arg-type] # stands in
+        retrier=clock.retrier(),
+    )
+
+
+async def test_appending_again_changes_nothing() -> None:
+    """A client's repetition succeeds and leaves what is there."""
+    container, clock = MemoryContainer(), FakeTime()
+    first = followed(1, 2, time="2026-01-01T00:00:00Z")
+    await streams(container, clock).append(stream(1), [first], clock.budget())
+
+    again = followed(1, 2, time="2026-02-02T00:00:00Z")
+    await streams(container, clock).append(stream(1), [again], clock.budget())
+
+    assert list(container.documents.values()) == [first]
+
+
+async def test_a_lost_reply_is_no_second_append() -> None:
+    """The retry finds its own events."""
+    lost = [ServiceResponseError("reset")]
+
+    async def after(_: str) -> None:
+        if lost:
+            raise lost.pop()
+
+    container, clock = MemoryContainer(after=after), FakeTime()
+
+    await streams(container, clock).append(stream(1), [followed(1, 2)], clock.budget())
+
+    assert len(container.documents) == 1
+
+
+async def test_a_key_for_another_request_is_refused() -> None:
+    """The events that are there are not those that were asked for."""
+    container, clock = MemoryContainer(), FakeTime()
+    await streams(container, clock).append(stream(1), [followed(1, 2, "e")], clock.budget())
+
+    with pytest.raises(KeyReusedError):
+        await streams(container, clock).append(stream(1), [followed(1, 3, "e")], clock.budget())
+
+    assert container.documents[stream(1), "e"] == followed(1, 2, "e")
+
+
+async def test_a_missing_container_is_said() -> None:
+    """With what to do."""
+
+    async def before(_: str) -> None:
+        raise refusal(404)
+
+    container, clock = MemoryContainer(before=before), FakeTime()
+
+    with pytest.raises(ConfigurationError, match="admin init"):
+        await streams(container, clock).append(stream(1), [followed(1, 2)], clock.budget())

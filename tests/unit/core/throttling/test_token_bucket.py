@@ -1,0 +1,251 @@
+"""How the pace of a partition is found and held, against models of what a partition takes."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from core.cosmos.gates import Gate
+from core.throttling.token_bucket import BURST, FIRST_RATE, Pace
+from local.cosmos.budget import Budget
+
+CHARGE = 6.2
+"""Request units of one operation."""
+
+
+class Second:
+    """A partition that begins every second with a full budget and carries nothing over."""
+
+    def __init__(self, rate: float, clock: Callable[[], float]) -> None:
+        self.rate, self._clock = rate, clock
+        self._second, self._used = 0, 0.0
+
+    def wait_ms(self) -> int:
+        second = int(self._clock())
+        if second != self._second:
+            over = self._used - self.rate * (second - self._second)
+            self._second, self._used = second, max(over, 0.0)
+        if self._used < self.rate:
+            return 0
+        over = (self._used - self.rate) / self.rate
+        return math.ceil((second + 1 + over - self._clock()) * 1000)
+
+    def take(self, charge: float) -> None:
+        self._used += charge
+
+
+Partition = Budget | Second
+
+
+@dataclass
+class Sender:
+    """Sends as fast as its gate lets it, and counts what becomes of it."""
+
+    partition: Partition
+    now: float = 0.0
+    requests: int = 0
+    refused: int = 0
+    charge: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.gate = Gate(lambda: self.now)
+        self._random = random.Random(1)  # noqa: S311 - for travel times
+
+    def send(self) -> None:
+        """One request, in its turn."""
+        ticket = self.gate.take(self.gate.operations)
+        self.now += ticket.wait
+        self._travel()
+        hints = [self._operation() for _ in range(ticket.operations)]
+        taken = CHARGE * hints.count(0)
+        self.charge += taken
+        self._travel()
+        self.requests += 1
+        self.gate.settle(ticket, taken)
+        if any(hints):
+            self.refused += 1
+            self.gate.refuse(ticket, max(hints) / 1000)
+        else:
+            self.gate.learn(ticket.operations, taken)
+
+    def until(self, moment: float) -> None:
+        while self.now < moment:
+            self.send()
+
+    def _operation(self) -> int:
+        wait = self.partition.wait_ms()
+        if not wait:
+            self.partition.take(CHARGE)
+        return wait
+
+    def _travel(self) -> None:
+        self.now += self._random.uniform(0.001, 0.005)
+
+
+def sender(model: type[Budget | Second], rate: float) -> Sender:
+    found = Sender(Budget(None, lambda: 0.0))
+    found.partition = model(rate, lambda: found.now)
+    return found
+
+
+@pytest.mark.parametrize("rate", [62.5, 250.0, 1_000.0, 2_500.0, 10_000.0])
+@pytest.mark.parametrize(("model", "least"), [(Budget, 0.98), (Second, 0.9)])
+def test_a_budget_is_used_and_hardly_ever_overdrawn(
+    model: type[Budget | Second], least: float, rate: float
+) -> None:
+    """Less of it is where a second's budget is lost with the second."""
+    found = sender(model, rate)
+    found.until(10.0)
+    before, found.requests, found.refused, found.charge = found.now, 0, 0, 0.0
+
+    found.until(130.0)
+
+    used = found.charge / (rate * (found.now - before))
+    assert least <= used <= 1.02
+    assert found.refused <= 0.02 * found.requests
+
+
+@pytest.mark.parametrize("rate", [62.5, 1_000.0, 10_000.0])
+def test_a_budget_is_found_within_a_few_requests(rate: float) -> None:
+    """Of the first second little is refused."""
+    found = sender(Budget, rate)
+
+    found.until(5.0)
+
+    assert found.refused <= 6
+    assert found.gate._pace._measured == pytest.approx(rate, rel=0.15)
+
+
+class Shared:
+    """A partition that several senders write to, each at its own time."""
+
+    def __init__(self, rate: float, count: int) -> None:
+        self.senders = [sender(Budget, rate) for _ in range(count)]
+        partition = Budget(rate, lambda: max(each.now for each in self.senders))
+        for each in self.senders:
+            each.partition = partition
+
+    def until(self, moment: float, senders: list[Sender]) -> list[float]:
+        """What each of these used meanwhile, of the whole; the others are silent."""
+        begun, before = max(each.now for each in self.senders), [each.charge for each in senders]
+        while min(each.now for each in senders) < moment:
+            min(senders, key=lambda each: each.now).send()
+        seconds = moment - begun
+        return [
+            (each.charge - was) / seconds / 1_000.0
+            for each, was in zip(senders, before, strict=True)
+        ]
+
+
+@pytest.mark.parametrize("count", [2, 4, 8])
+def test_processes_share_a_partition_and_take_what_others_leave(count: int) -> None:
+    """Nobody is left with nothing; who is alone at last has all of it soon."""
+    shared = Shared(1_000.0, count)
+    shared.until(10.0, shared.senders)
+
+    shares = shared.until(40.0, shared.senders)
+    assert 0.95 <= sum(shares) <= 1.05
+    assert min(shares) > 0.25 / count
+
+    shared.until(52.0, shared.senders[:1])
+    assert 0.9 <= shared.until(62.0, shared.senders[:1])[0] <= 1.2
+
+
+@pytest.mark.parametrize("factor", [0.25, 0.5, 4.0, 10.0])
+def test_a_budget_that_changes_is_found_again(factor: float) -> None:
+    """After a split, or when somebody scales the account."""
+    found = sender(Budget, 1_000.0)
+    found.until(30.0)
+    found.partition = Budget(1_000.0 * factor, lambda: found.now)
+
+    found.until(120.0)
+
+    assert found.gate._pace._measured == pytest.approx(1_000.0 * factor, rel=0.15)
+
+
+def test_a_partition_that_takes_everything_is_not_held_back() -> None:
+    """The pace grows with every answer until the sender is the limit."""
+    found = sender(Budget, 10_000_000.0)
+
+    found.until(0.5)
+
+    assert found.refused == 0
+    assert found.charge > 20_000
+
+
+def test_a_hint_is_obeyed_and_slightly_more() -> None:
+    """An answer takes time to travel."""
+    pace = Pace(0.0)
+    pace.reserve(0.0, 100.0)
+    pace.refuse(0.0, 2.0)
+
+    assert 2.0 <= pace.reserve(0.0, 0.0) < 2.2
+    assert pace.reserve(1.0, 0.0) == pytest.approx(1.05)
+    assert pace.reserve(3.0, 0.0) == 0.0
+
+
+def test_what_was_sent_before_a_refusal_tells_nothing_new() -> None:
+    """It can only make the wait longer."""
+    pace = Pace(0.0)
+    pace.refuse(0.0, 1.0)
+    rate = pace.rate
+
+    pace.hold(0.0, 0.5)
+    assert pace.reserve(0.0, 0.0) == pytest.approx(1.05)
+    pace.hold(0.0, 3.0)
+    assert pace.reserve(0.0, 0.0) == pytest.approx(3.05)
+    assert pace.rate == rate
+
+
+def test_requests_are_spaced_by_what_they_cost() -> None:
+    """What one has reserved, the next one waits for."""
+    pace = Pace(0.0, ceiling=100.0)
+
+    waits = [pace.reserve(0.0, 50.0) for _ in range(3)]
+
+    assert waits == pytest.approx([0.5 - BURST, 1.0 - BURST, 1.5 - BURST])
+
+
+def test_what_was_reserved_and_not_used_is_given_back() -> None:
+    """The next one may go at once."""
+    pace = Pace(0.0, ceiling=100.0)
+    pace.reserve(0.0, 80.0)
+
+    pace.give_back(80.0)
+
+    assert pace.reserve(0.0, 25.0) == 0.0
+
+
+def test_a_ceiling_is_not_learned() -> None:
+    """Neither up nor down."""
+    pace = Pace(0.0, ceiling=100.0)
+
+    pace.note(10_000.0)
+
+    assert pace.rate == 100.0
+
+
+def test_nobody_learns_from_idleness() -> None:
+    """An hour without requests says nothing of what would have been taken."""
+    pace = Pace(0.0)
+    pace.note(2_000.0)
+    pace.reserve(0.0, 2_000.0)
+    pace.refuse(0.0, 1.0)
+    rate = pace.rate
+
+    pace.reserve(3_600.0, 0.0)
+
+    assert pace.rate == pytest.approx(rate, rel=0.05)
+
+
+def test_it_never_comes_to_a_standstill() -> None:
+    """However often nothing at all was taken."""
+    pace = Pace(0.0)
+    for second in range(100):
+        pace.refuse(float(second), 0.1)
+
+    assert 0.9 < pace.rate < FIRST_RATE

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+
+from core.quotas import MAX_REQUEST_BYTES
+from core.writing.plan import LOOSE, OPERATION_BYTES, fitting, plan
+from core.writing.writes import Write
+from tests.support import Blame
+
+FRAME = OPERATION_BYTES + 1
+"""What stands around a document of stream `s`."""
+
+
+def write(stream: str, number: int, size: int = 100) -> Write:
+    return Write(stream_id=stream, id=str(number), body=b"x" * size, source=Blame())
+
+
+def test_streams_are_planned_apart_and_in_order() -> None:
+    """The order inside a stream is that of the writes."""
+    writes = [write("a", 1), write("b", 1), write("a", 2), write("b", 2), write("a", 3)]
+
+    planned = plan(writes, bulk=False).batched
+
+    assert [[(each.stream_id, each.id) for each in stream] for stream in planned] == [
+        [("a", "1"), ("a", "2"), ("a", "3")],
+        [("b", "1"), ("b", "2")],
+    ]
+
+
+def test_a_write_that_comes_twice_is_planned_once() -> None:
+    """A batch of the feed may be delivered with repetitions."""
+    planned = plan([write("a", 1), write("a", 2), write("a", 1)], bulk=False).batched
+
+    assert [[each.id for each in stream] for stream in planned] == [["1", "2"]]
+
+
+def test_streams_with_few_writes_are_loose() -> None:
+    """They go together with others; the order inside each is kept."""
+    many = [write("many", number) for number in range(LOOSE)]
+    few = [write("few", number) for number in range(LOOSE - 1)]
+
+    planned = plan([*many, *few, write("one", 1)], bulk=True)
+
+    assert [stream[0].stream_id for stream in planned.batched] == ["many"]
+    assert [[each.id for each in stream] for stream in planned.loose] == [
+        [str(number) for number in range(LOOSE - 1)],
+        ["1"],
+    ]
+
+
+def test_of_many_writes_streams_with_more_are_loose() -> None:
+    """With 5,000 streams of 8 a transactional batch for each would be 5,000 requests."""
+    writes = [write(str(stream), number) for number in range(8) for stream in range(5_000)]
+    hot = [write("hot", number) for number in range(200)]
+
+    planned = plan([*writes, *hot], bulk=True)
+
+    assert [stream[0].stream_id for stream in planned.batched] == ["hot"]
+    assert len(planned.loose) == 5_000
+
+
+@pytest.mark.parametrize(
+    ("sizes", "most", "expected"),
+    [
+        pytest.param([10] * 99, 100, 99, id="all"),
+        pytest.param([10] * 101, 200, 100, id="no more than Cosmos DB takes"),
+        pytest.param([10] * 99, 7, 7, id="no more than the pace allows"),
+        pytest.param([MAX_REQUEST_BYTES], 100, 1, id="one at least"),
+        pytest.param([MAX_REQUEST_BYTES // 2 - FRAME] * 2, 100, 2, id="two fill it exactly"),
+        pytest.param([MAX_REQUEST_BYTES // 2 - FRAME + 1] * 2, 100, 1, id="a byte too many"),
+        pytest.param([10, MAX_REQUEST_BYTES, 10], 100, 1, id="a large one waits"),
+    ],
+)
+def test_a_request_stays_in_the_limits(sizes: list[int], most: int, expected: int) -> None:
+    """100 operations, 2 MB; counted as sent, with what stands around each document."""
+    writes = [write("s", nth, size) for nth, size in enumerate(sizes)]
+
+    assert fitting(writes, most) == expected

@@ -1,0 +1,344 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import AsyncMock, create_autospec
+
+import pytest
+from azure.core.exceptions import ServiceResponseError
+from azure.core.pipeline.transport import HttpRequest
+from azure.cosmos.aio import ContainerProxy
+
+from core.cosmos.gates import Gates
+from core.cosmos.partitions import Partition, PartitionMap
+from core.cosmos.retrying import Effort, Retrier
+from core.errors import BudgetSpentError, ConfigurationError, RefusedByCosmosError
+from core.writing.delivery import Delivery
+from core.writing.writer import Bulk, Writer
+from core.writing.writes import Write
+from tests.support import Blame, FakeTime, MemoryContainer, batch_refusal, refusal, stream
+
+
+def write(user: int, number: int) -> Write:
+    name = stream(user)
+    body = json.dumps({"id": str(number), "streamId": name}).encode()
+    return Write(stream_id=name, id=str(number), body=body, source=Blame())
+
+
+def writer(container: Any, clock: FakeTime, slots: int = 32) -> Writer:
+    """A writer that writes stream by stream; for the other form see test_lanes."""
+    return Writer(
+        bulk=Bulk(on=False),
+        container=container,
+        partitions=PartitionMap(container, clock.retrier()),
+        retrier=clock.retrier(),
+        slots=asyncio.Semaphore(slots),
+    )
+
+
+async def run(container: Any, writes: list[Write], clock: FakeTime, **options: Any) -> Effort:
+    """Write and return what it took; `durable` and `refused` collect what became of them."""
+    effort = Effort()
+    durable: list[str] = options.pop("durable", [])
+    refused: list[Write] = options.pop("refused", [])
+    budget = clock.budget(options.pop("seconds", 60.0))
+    await writer(container, clock, **options).write(
+        writes,
+        Delivery(
+            budget=budget,
+            effort=effort,
+            on_durable=lambda found: durable.extend(each.id for each in found),
+            on_refused=lambda write, _: refused.append(write),
+        ),
+    )
+    return effort
+
+
+DONE = [{"statusCode": 201}]
+
+
+def sdk_container(*answers: Any) -> Any:
+    """The SDK's container client, mocked: each answer is returned or raised in turn."""
+    container = create_autospec(ContainerProxy, instance=True)
+    container.execute_item_batch = AsyncMock(side_effect=answers)
+    container.read_feed_ranges = MemoryContainer().read_feed_ranges
+    return container
+
+
+async def test_a_batch_is_one_call_of_the_sdk() -> None:
+    """All operations are upserts into one logical partition."""
+    container = sdk_container(DONE * 2)
+
+    await run(container, [write(1, 1), write(1, 2)], FakeTime())
+
+    _, key = container.execute_item_batch.await_args.args
+    request = HttpRequest("POST", "", headers={"x-ms-documentdb-partitionkey": "[]"})
+    hook = container.execute_item_batch.await_args.kwargs["raw_request_hook"]
+    hook(SimpleNamespace(http_request=request))
+    assert key == stream(1)
+    body = str(request.data, "utf-8")  # type: ignore[arg-type] # bytes
+    assert json.loads(body) == [
+        {"operationType": "Upsert", "resourceBody": {"id": "1", "streamId": stream(1)}},
+        {"operationType": "Upsert", "resourceBody": {"id": "2", "streamId": stream(1)}},
+    ]
+    assert request.headers["Content-Length"] == str(len(body))
+    assert "x-ms-documentdb-partitionkey" in request.headers
+
+
+@pytest.mark.parametrize(
+    ("failure", "waited"),
+    [
+        pytest.param(refusal(429, retry_after_ms=700), 0.7, id="429 with a hint"),
+        pytest.param(refusal(429), 0.05, id="429 without a hint"),
+        pytest.param(
+            batch_refusal(429, at=0, of=1, retryAfterMilliseconds=300), 0.3, id="429 in a batch"
+        ),
+        pytest.param(refusal(449), 0.05, id="449"),
+        pytest.param(ServiceResponseError("reset"), 0.05, id="lost reply"),
+        pytest.param(refusal(503), 0.05, id="503"),
+        pytest.param(asyncio.TimeoutError(), 0.05, id="no reply in time"),
+    ],
+)
+async def test_what_passes_by_itself_is_tried_again(failure: Exception, waited: float) -> None:
+    """The same batch, after the wait that the failure calls for."""
+    clock = FakeTime()
+    container = sdk_container(failure, DONE)
+
+    effort = await run(container, [write(1, 1)], clock)
+
+    first, second = container.execute_item_batch.await_args_list
+    assert first.args == second.args
+    assert waited <= sum(clock.slept) <= waited + 0.1
+    assert effort.requests == 2
+
+
+async def test_order_inside_a_stream_is_kept() -> None:
+    """The second batch is sent when the first is durable."""
+    container = MemoryContainer()
+
+    await run(container, [write(1, number) for number in range(250)], FakeTime())
+
+    sent = [document["id"] for _, batch in container.batches for document in batch]
+    assert sent == [str(number) for number in range(250)]
+
+
+async def test_streams_are_written_side_by_side_up_to_the_limit() -> None:
+    """The limit counts requests in flight."""
+    flying, most = 0, 0
+
+    async def before(_: str) -> None:
+        nonlocal flying, most
+        flying += 1
+        most = max(most, flying)
+        for _turn in range(50):
+            await asyncio.sleep(0)
+        flying -= 1
+
+    container = MemoryContainer(before=before)
+
+    await run(container, [write(user, 1) for user in range(50)], FakeTime(), slots=7)
+
+    assert most == 7
+    assert len(container.documents) == 50
+
+
+async def test_a_batch_that_waits_holds_no_slot() -> None:
+    """A throttled partition must not hold up the others."""
+    clock = FakeTime()
+    hot, cold = stream(1), stream(200)
+    refused = 3
+    order: list[str] = []
+
+    async def before(name: str) -> None:
+        nonlocal refused
+        if name == hot and refused:
+            refused -= 1
+            raise refusal(429, retry_after_ms=1000)
+        order.append(name)
+
+    container = MemoryContainer(partitions=2, before=before)
+
+    await run(container, [write(1, 1), write(200, 1)], clock, slots=1)
+
+    assert order == [cold, hot]
+
+
+@pytest.mark.parametrize(("streams", "each"), [(400, 4), (10, 50)], ids=["bulk", "one by one"])
+async def test_two_modules_take_turns_at_a_partition(streams: int, each: int) -> None:
+    """The one that comes second is served beside the first one, not behind it."""
+    clock, order = FakeTime(), list[bool]()
+
+    class Noting(MemoryContainer):
+        async def execute_item_batch(self, *arguments: Any, **options: Any) -> Any:
+            order.append(int(arguments[1][-4:], 16) < 1_000)
+            return await super().execute_item_batch(*arguments, **options)
+
+    container: Any = Noting()
+    retrier = Retrier(gates=Gates(clock), sleep=clock.sleep, jitter=lambda: 0.0)
+    shared = Writer(
+        container=container, partitions=PartitionMap(container, retrier), retrier=retrier
+    )
+    retrier.gates.of("").refuse(retrier.gates.of("").take(1), 1.0)
+    module = Delivery(
+        budget=clock.budget(600.0),
+        effort=Effort(),
+        on_durable=lambda _: None,
+        on_refused=lambda *_: None,
+    )
+
+    def writes(first: int) -> list[Write]:
+        return [write(first + user, number) for number in range(each) for user in range(streams)]
+
+    await asyncio.gather(*(shared.write(writes(first), module) for first in (1, 1_001)))
+
+    assert len(container.documents) == 2 * streams * each
+    first, shared_turns = order.index(False), order[order.index(False) :][: len(order) // 2]
+    assert first < len(order) // 2
+    assert min(shared_turns.count(turn) for turn in (True, False)) > len(shared_turns) // 4
+
+
+async def test_a_slot_is_not_waited_for_beyond_the_budget() -> None:
+    """Requests that hang keep theirs for long; what comes behind them is not sent late."""
+    container = MemoryContainer()
+
+    with pytest.raises(BudgetSpentError):
+        await run(container, [write(1, 1), write(2, 1)], FakeTime(), slots=0, seconds=0.01)
+
+    assert container.batches == []
+
+
+async def test_one_failing_stream_does_not_stop_the_others() -> None:
+    """What was acknowledged is told, so that it is not sent again."""
+    durable: list[str] = []
+
+    async def before(name: str) -> None:
+        if name == stream(1):
+            raise refusal(503)
+
+    container = MemoryContainer(before=before)
+
+    with pytest.raises(BudgetSpentError):
+        await run(container, [write(1, 1), write(2, 2)], FakeTime(), durable=durable, seconds=1.0)
+
+    assert durable == ["2"]
+
+
+async def test_configuration_is_told_before_a_spent_budget() -> None:
+    """It is what somebody has to correct."""
+
+    async def before(name: str) -> None:
+        raise refusal(403 if name == stream(2) else 503)
+
+    with pytest.raises(ConfigurationError):
+        await run(MemoryContainer(before=before), [write(1, 1), write(2, 1)], FakeTime())
+
+
+async def test_a_split_is_noticed() -> None:
+    """410: the physical partitions are read anew."""
+    gone = [refusal(410, sub_status=1002)]
+
+    async def before(_: str) -> None:
+        if gone:
+            raise gone.pop()
+
+    container = MemoryContainer(before=before)
+
+    await run(container, [write(1, 1)], FakeTime())
+
+    assert container.refreshed == 2
+
+
+async def test_request_charges_are_summed_up() -> None:
+    """As the service tells them."""
+    effort = await run(MemoryContainer(), [write(1, 1), write(2, 1)], FakeTime())
+
+    assert effort.charge == 20.0
+
+
+async def test_partitions_are_told_by_the_start_of_their_range() -> None:
+    """The greatest start that is not above the stream's place."""
+    clock = FakeTime()
+    partitions = PartitionMap(MemoryContainer(partitions=4), clock.retrier())  # type: ignore[arg-type] # stands in
+
+    found = [
+        (await partitions.locate(stream(number), clock.budget())).low for number in (0, 63, 64, 200)
+    ]
+
+    assert found == ["", "", "40", "C0"]
+
+
+async def test_with_one_partition_no_place_is_computed() -> None:
+    """It would take longer than sending the request."""
+    container = MemoryContainer()
+    container.feed_range_from_partition_key = AsyncMock()  # type: ignore[method-assign] # must not be called
+
+    clock = FakeTime()
+    partitions = PartitionMap(container, clock.retrier())  # type: ignore[arg-type] # stands in
+
+    assert await partitions.locate(stream(1), clock.budget()) == Partition("", "0")
+    container.feed_range_from_partition_key.assert_not_awaited()
+
+
+async def test_of_a_refused_batch_only_what_is_to_blame_is_left_out() -> None:
+    """The others are written one by one, in their order."""
+    refused: list[Write] = []
+    durable: list[str] = []
+    container = sdk_container(
+        batch_refusal(400, at=1, of=3), DONE, batch_refusal(413, at=0, of=1), DONE
+    )
+    writes = [write(1, 1), write(1, 2), write(1, 3)]
+
+    await run(container, writes, FakeTime(), refused=refused, durable=durable)
+
+    assert [each.id for each in refused] == ["2"]
+    assert durable == ["1", "3"]
+
+
+@pytest.mark.parametrize("status", [405, 415])
+async def test_other_refusals_are_nobodys_fault(status: int) -> None:
+    """They stop the batch; no event is blamed."""
+    refused: list[Write] = []
+
+    with pytest.raises(RefusedByCosmosError):
+        await run(sdk_container(refusal(status)), [write(1, 1)], FakeTime(), refused=refused)
+
+    assert refused == []
+
+
+async def test_where_a_stream_lies_is_asked_again_when_the_answer_fails() -> None:
+    """Nothing is sent before it is known, and nothing fails because of it."""
+    container, clock = MemoryContainer(partitions=2), FakeTime()
+    place, read = container.feed_range_from_partition_key, container.read_feed_ranges
+    failures = [refusal(503), refusal(429, retry_after_ms=10), ServiceResponseError("reset")]
+
+    async def place_later(name: str) -> Any:
+        if failures:
+            raise failures.pop()
+        return await place(name)
+
+    async def read_later(**options: Any) -> Any:
+        if len(failures) == 3:
+            raise failures.pop()
+        async for each in read(**options):
+            yield each
+
+    container.feed_range_from_partition_key = place_later  # type: ignore[method-assign,assignment] # the case
+    container.read_feed_ranges = read_later  # type: ignore[method-assign] # the case
+
+    await run(container, [write(1, 1)], clock)
+
+    assert failures == []
+    assert len(container.documents) == 1
+
+
+@pytest.mark.parametrize("answer", [[], DONE * 2])
+async def test_an_answer_to_something_else_counts_as_none(answer: list[Any]) -> None:
+    """One result for each document; otherwise the batch is sent again."""
+    durable: list[str] = []
+    container = sdk_container(answer, DONE)
+
+    effort = await run(container, [write(1, 1)], FakeTime(), durable=durable)
+
+    assert (durable, effort.requests) == (["1"], 2)
