@@ -3,6 +3,7 @@
 import typer
 
 from local.chaos.command import chaos
+from local.conformance.command import conformance
 from local.cosmos.command import cosmos
 from local.demo.command import demo
 from local.run import run
@@ -17,6 +18,7 @@ app.command()(run)
 app.command()(cosmos)
 app.command()(demo)
 app.command()(chaos)
+app.command()(conformance)
 
 if __name__ == "__main__":
     app(prog_name="python -m local")

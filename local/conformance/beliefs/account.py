@@ -1,0 +1,52 @@
+"""Beliefs about the account."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from azure.cosmos import CosmosClient, PartitionKey
+
+from local.conformance.answers import answer_to, answers_to
+from local.conformance.checks import Between, check
+
+if TYPE_CHECKING:
+    from local.conformance.workspace import Target, Workspace
+
+
+@check("account.consistency", believed="Session")
+async def consistency(workspace: Workspace) -> str:
+    """Return the default consistency level."""
+    account = await asyncio.to_thread(_account, workspace.target)
+    return str(account.ConsistencyPolicy["defaultConsistencyLevel"])
+
+
+@check("account.write_regions", believed="1")
+async def write_regions(workspace: Workspace) -> str:
+    """Return the number of regions that take writes; two would accept one position twice."""
+    return str(len((await asyncio.to_thread(_account, workspace.target)).WritableLocations))
+
+
+@check("account.clock", believed=Between(low=-60, high=60, source="seconds off this machine's"))
+async def clock(workspace: Workspace) -> float:
+    """Return how far the service's clock is from ours, by the `Date` header of an answer."""
+    answer = await answer_to(lambda hook: workspace.events.read(raw_response_hook=hook))
+    told = parsedate_to_datetime(answer.headers["date"])
+    return round((told - datetime.now(timezone.utc)).total_seconds(), 1)
+
+
+@check("account.missing_container", believed="404/1003")
+async def missing_container(workspace: Workspace) -> str:
+    """Return the first answer to a read in a container that somebody else has deleted."""
+    container = await workspace.database.create_container("missing", PartitionKey("/streamId"))
+    await container.read()
+    await workspace.stranger.get_database_client(workspace.database.id).delete_container("missing")
+    answers = await answers_to(lambda hook: container.read_item("x", "y", raw_response_hook=hook))
+    return answers.all[0].code
+
+
+def _account(target: Target) -> Any:  # noqa: ANN401 - the SDK's DatabaseAccount has no types
+    with CosmosClient(target.endpoint, target.key) as client:
+        return client.get_database_account()

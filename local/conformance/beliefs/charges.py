@@ -1,0 +1,124 @@
+"""Beliefs about request charges; nothing of it is a formula that Microsoft publishes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from local.conformance.answers import answer_to
+from local.conformance.checks import Between, check
+from local.conformance.feed import feed_of
+from local.conformance.workspace import KILOBYTE
+
+if TYPE_CHECKING:
+    from local.conformance.workspace import Workspace
+
+_CREATE = Between(low=4.5, high=8, source="Microsoft: 5.5 for 1 KB; Orleans.CosmosDB #35: 6.29")
+
+
+@check("charge.create", believed=_CREATE)
+async def create(workspace: Workspace) -> float:
+    """Return the charge of a create of 1 KB."""
+    document = workspace.sized(workspace.stream(), KILOBYTE)
+    return (
+        await answer_to(lambda hook: workspace.events.create_item(document, raw_response_hook=hook))
+    ).charge
+
+
+@check("charge.upsert_new", believed=_CREATE)
+async def upsert_new(workspace: Workspace) -> float:
+    """Return the charge of an upsert of 1 KB that creates."""
+    document = workspace.sized(workspace.stream(), KILOBYTE)
+    return (
+        await answer_to(lambda hook: workspace.events.upsert_item(document, raw_response_hook=hook))
+    ).charge
+
+
+@check(
+    "charge.upsert_replacing",
+    believed=Between(
+        low=7, high=16, source="Microsoft: twice a create; Orleans.CosmosDB #35: 10.29"
+    ),
+)
+async def upsert_replacing(workspace: Workspace) -> float:
+    """Return the charge of an upsert of 1 KB that replaces."""
+    document = workspace.sized(workspace.stream(), KILOBYTE)
+    await workspace.events.create_item(document)
+    return (
+        await answer_to(lambda hook: workspace.events.upsert_item(document, raw_response_hook=hook))
+    ).charge
+
+
+@check(
+    "charge.refused_create",
+    believed=Between(low=0.9, high=3, source="not published; 1.3 assumed, a look-up of the id"),
+)
+async def refused_create(workspace: Workspace) -> float:
+    """Return the charge of a create whose id is taken."""
+    document = workspace.sized(workspace.stream(), KILOBYTE)
+    await workspace.events.create_item(document)
+    return (
+        await answer_to(lambda hook: workspace.events.create_item(document, raw_response_hook=hook))
+    ).charge
+
+
+@check(
+    "charge.refused_batch",
+    believed=Between(low=0.9, high=3, source="not published; assumed as a refused create"),
+)
+async def refused_batch(workspace: Workspace) -> float:
+    """Return the charge of a batch of two creates whose first id is taken."""
+    stream = workspace.stream()
+    taken = workspace.sized(stream, KILOBYTE)
+    await workspace.append(stream, taken)
+    return (await workspace.append(stream, taken, workspace.sized(stream, KILOBYTE))).charge
+
+
+@check("charge.batch_read", believed=Between(low=0.9, high=2, source="assumed as a point read"))
+async def batch_read(workspace: Workspace) -> float:
+    """Return the charge of a batch of one read of 1 KB."""
+    stream = workspace.stream()
+    document = workspace.sized(stream, KILOBYTE)
+    await workspace.append(stream, document)
+    return (await workspace.read_in_batch(stream, document["id"])).charge
+
+
+@check("charge.point_read", believed=Between(low=0.9, high=1.1, source="Microsoft: 1 for 1 KB"))
+async def point_read(workspace: Workspace) -> float:
+    """Return the charge of a point read of 1 KB."""
+    return await _read(workspace, KILOBYTE)
+
+
+@check(
+    "charge.large_point_read", believed=Between(low=9, high=11, source="Microsoft: 10 for 100 KB")
+)
+async def large_point_read(workspace: Workspace) -> float:
+    """Return the charge of a point read of 100 KB."""
+    return await _read(workspace, 100 * KILOBYTE)
+
+
+@check("charge.missing_point_read", believed=Between(low=0.9, high=1.5, source="Equinox: 1.38"))
+async def missing_point_read(workspace: Workspace) -> float:
+    """Return the charge of a point read that finds nothing."""
+    stream = workspace.stream()
+    answer = await answer_to(
+        lambda hook: workspace.events.read_item("missing", stream, raw_response_hook=hook)
+    )
+    return answer.charge
+
+
+@check("charge.empty_feed", believed=Between(low=0.9, high=2.5, source="not published; 1 assumed"))
+async def empty_feed(workspace: Workspace) -> float:
+    """Return the charge of a poll of the feed that finds nothing."""
+    feed = await feed_of(workspace.events, workspace.stream())
+    return (await feed.pages())[-1].answer.charge
+
+
+async def _read(workspace: Workspace, size: int) -> float:
+    document = workspace.sized(workspace.stream(), size)
+    await workspace.events.create_item(document)
+    answer = await answer_to(
+        lambda hook: workspace.events.read_item(
+            document["id"], document["streamId"], raw_response_hook=hook
+        )
+    )
+    return answer.charge
