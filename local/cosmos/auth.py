@@ -62,8 +62,14 @@ def _sign(key: bytes, verb: str, kind: str, link: str, date: str) -> bytes:
 
 
 def _forms(path: str) -> Iterator[tuple[str, str]]:
-    """Yield the forms in which a path may be signed: as names, and as resource ids if it can be."""
+    """Yield the forms in which a path may be signed: as names, and as resource ids if it can be.
+
+    Paths of operations on a container (`.../operations/partitionkeydelete`) are signed as its own.
+    """
     yield resource(path)
+    owner, operations, _ = path.strip("/").rpartition("/operations/")
+    if operations:
+        yield resource(owner)
     if is_rid_link(tuple(segment for segment in path.split("/") if segment)):
         yield _resource_by_rid(path)
 

@@ -54,8 +54,13 @@ def _operations(call: Call) -> list[Operation]:
     if len(call.body) > _LARGEST:
         raise too_large("The batch is over 2 MB.")
     operations = call.json()
-    if not isinstance(operations, list) or not 1 <= len(operations) <= _MOST_OPERATIONS:
-        raise bad_request(f"A batch has 1 to {_MOST_OPERATIONS} operations.")
+    if not isinstance(operations, list) or not operations:
+        raise bad_request("Batch request has no operations.")
+    if len(operations) > _MOST_OPERATIONS:
+        raise bad_request(
+            "Batch request has more operations than what is supported: "
+            f"{len(operations)}, at most {_MOST_OPERATIONS}."
+        )
     if not all(isinstance(operation, dict) for operation in operations):
         raise bad_request("Each operation of a batch must be a JSON object.")
     return operations

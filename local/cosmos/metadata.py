@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from local.cosmos.calls import CREATED, NO_CONTENT, Answer, Call, resource
 from local.cosmos.errors import bad_request
 from local.cosmos.jsontext import decode, encode
 from local.cosmos.queries import question_of, running
+from local.cosmos.quota import partition_statistics, quota_headers
 
 if TYPE_CHECKING:
     from local.cosmos.account import Account
@@ -104,7 +106,9 @@ def create_container(call: Call) -> Answer:
 
 def read_container(call: Call) -> Answer:
     """GET /dbs/{db}/colls/{coll}."""
-    return resource(_container_body(_container(call)))
+    container = _container(call)
+    answer = resource({**_container_body(container), **partition_statistics(call, container)})
+    return replace(answer, headers=quota_headers(call, container))
 
 
 def replace_container(call: Call) -> Answer:

@@ -26,6 +26,9 @@ _CHANGES = (
 )
 
 
+_SIZES = "SELECT partition, COUNT(*), SUM(LENGTH(body)) FROM items GROUP BY partition"
+
+
 class Item(NamedTuple):
     """A row of the table; a tuple, as thousands a second come out of SQLite.
 
@@ -125,6 +128,11 @@ class ItemTable:
         """How many items there are, expired ones included until something meets them."""
         count: int = self._db.execute(self._named("SELECT COUNT(*) FROM items")).fetchone()[0]
         return count
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Return the number of items and of their bytes in each physical partition."""
+        rows = self._db.execute(self._named(_SIZES))
+        return {partition: (count, size) for partition, count, size in rows}
 
     def scan(self, *, after: int, key: str | None) -> Iterator[Item]:
         """Items in the order in which they were created, of one partition key or of all."""

@@ -1,0 +1,45 @@
+"""What a container says of its size where a client asks for it: headers, and statistics."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from local.cosmos.calls import Call
+    from local.cosmos.containers import Container
+
+_KB = 1024
+_QUOTA = "documentSize=10240;documentsSize=20971520;documentsCount=-1;collectionSize=20971520;"
+"""The limits of a physical partition in the service, in KB; nothing enforces them here."""
+
+
+def quota_headers(call: Call, container: Container) -> dict[str, str]:
+    """Return the headers with quota, usage and index progress; none unless asked for."""
+    if not call.flag("x-ms-documentdb-populatequotainfo"):
+        return {}
+    sizes = container.table.sizes().values()
+    documents, size = sum(count for count, _ in sizes), sum(size for _, size in sizes) // _KB
+    return {
+        "x-ms-resource-quota": _QUOTA,
+        "x-ms-resource-usage": (
+            f"documentSize=0;documentsSize={size};documentsCount={documents};collectionSize={size};"
+        ),
+        "x-ms-documentdb-collection-index-transformation-progress": "100",
+    }
+
+
+def partition_statistics(call: Call, container: Container) -> dict[str, list[dict[str, Any]]]:
+    """Return the member with the size of each physical partition; none unless asked for."""
+    if not call.flag("x-ms-documentdb-populatepartitionstatistics"):
+        return {}
+    sizes = container.table.sizes()
+    rows = [
+        (partition.range.id, *sizes.get(partition.range.id, (0, 0)))
+        for partition in container.partitions
+    ]
+    return {
+        "statistics": [
+            {"id": name, "sizeInKB": size // _KB, "documentCount": count, "partitionKeys": []}
+            for name, count, size in rows
+        ]
+    }

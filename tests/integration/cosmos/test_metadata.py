@@ -1,0 +1,65 @@
+"""What SDKs read beside the data: texts of refusals, and what a container says of itself."""
+
+from __future__ import annotations
+
+import pytest
+from azure.cosmos import PartitionKey
+from azure.cosmos.aio import CosmosClient
+from azure.cosmos.exceptions import CosmosHttpResponseError
+
+from tests.integration.cosmos.raw import BATCH, ITEMS, A, Raw
+
+QUOTA = {
+    "x-ms-documentdb-populatequotainfo": "true",
+    "x-ms-documentdb-populatepartitionstatistics": "true",
+}
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "Batch request has no operations."), (101, "more operations than what is supported")],
+)
+async def test_a_batch_of_a_wrong_size_is_refused_with_the_services_text(
+    raw: Raw, count: int, text: str
+) -> None:
+    """A batch has 1 to 100 operations."""
+    operation = {"operationType": "Create", "resourceBody": {"id": "1", "pk": "a"}}
+
+    reply = await raw.send("POST", ITEMS, [operation] * count, BATCH)
+
+    assert (reply.status, reply.body["code"]) == (400, "BadRequest")
+    assert text in reply.body["message"]
+
+
+async def test_a_container_answers_its_quota_where_it_is_asked_for(raw: Raw) -> None:
+    """Headers with the quota, the usage and the progress of the index; statistics in the body."""
+    await raw.send("POST", ITEMS, {"id": "1", "pk": "a"}, A)
+
+    reply = await raw.send("GET", "/dbs/db/colls/items", headers=QUOTA)
+
+    assert "documentsCount=1;" in reply.headers["x-ms-resource-usage"]
+    assert "collectionSize=" in reply.headers["x-ms-resource-quota"]
+    assert reply.headers["x-ms-documentdb-collection-index-transformation-progress"] == "100"
+    counts = {row["id"]: row["documentCount"] for row in reply.body["statistics"]}
+    assert sum(counts.values()) == 1
+    assert list(counts) == ["0", "1", "2", "3"]
+
+
+async def test_a_container_says_nothing_of_its_quota_unasked(raw: Raw) -> None:
+    """It costs a count of the items."""
+    reply = await raw.send("GET", "/dbs/db/colls/items")
+
+    assert "x-ms-resource-usage" not in reply.headers
+    assert "statistics" not in reply.body
+
+
+async def test_deleting_a_partition_key_is_refused_as_not_covered(client: CosmosClient) -> None:
+    """A request whose signature has another form than that of its path is no false 401."""
+    database = await client.create_database("db")
+    container = await database.create_container("items", PartitionKey("/pk"))
+
+    with pytest.raises(CosmosHttpResponseError) as refused:
+        await container.delete_all_items_by_partition_key("a")
+
+    assert refused.value.status_code == 405
+    assert "operations/* is not covered" in refused.value.message
