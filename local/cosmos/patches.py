@@ -26,7 +26,7 @@ def holds(condition: object, document: dict[str, Any]) -> bool:
 
 
 def patched(document: dict[str, Any], operations: object) -> dict[str, Any]:
-    """The document after the operations add, set, replace, remove and incr; a copy.
+    """The document after the operations add, set, replace, remove, incr and move; a copy.
 
     Raises:
         ServiceError: 400 where an operation is unknown or its path does not fit.
@@ -54,6 +54,8 @@ def _apply(document: dict[str, Any], operation: dict[str, Any]) -> None:
         _add(place, last, value)
     elif name == "incr":
         _increment(place, last, value)
+    elif name == "move":
+        _move(document, str(operation.get("from")), path)
     else:
         raise bad_request(f"Patch operation {name!r} is not covered by the embedded Cosmos DB.")
 
@@ -93,6 +95,16 @@ def _add(place: Any, step: str, value: object) -> None:  # noqa: ANN401 - JSON
         place.insert(int(step), value)
     else:
         _set(place, step, value)
+
+
+def _move(document: dict[str, Any], source: str, target: str) -> None:
+    if target.startswith(f"{source}/"):
+        raise bad_request(f"A patch cannot move {source!r} into itself, to {target!r}.")
+    place, last = _parent(document, source)
+    if not _exists(place, last):
+        raise bad_request(f"Patch path {source!r} does not exist.")
+    value = place.pop(_index(place, last))
+    _add(*_parent(document, target), value)
 
 
 def _increment(place: Any, step: str, value: object) -> None:  # noqa: ANN401 - JSON

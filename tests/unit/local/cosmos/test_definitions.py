@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from local.cosmos.definitions import container_definition, key_path
+from local.cosmos.errors import ServiceError
 from local.cosmos.indexing import IndexedPaths
 from local.cosmos.jsontext import decode, encode
 from local.cosmos.patches import holds, patched
@@ -132,6 +133,29 @@ def test_patches_create_what_the_service_would(
 ) -> None:
     """An increment of nothing begins at zero."""
     assert patched({"list": [1]}, [operation]) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "expected"),
+    [
+        pytest.param("/a", "/new", {"b": {"c": 1}, "list": [1, 2], "new": 7}, id="a new name"),
+        pytest.param("/a", "/b/c", {"b": {"c": 7}, "list": [1, 2]}, id="in place of another"),
+        pytest.param("/b/c", "/list/1", {"a": 7, "b": {}, "list": [1, 1, 2]}, id="into a list"),
+        pytest.param("/list/0", "/a", {"a": 1, "b": {"c": 1}, "list": [2]}, id="out of a list"),
+    ],
+)
+def test_a_patch_moves_a_value(source: str, target: str, expected: dict[str, Any]) -> None:
+    """A value that is in its new place is replaced, and one in a list is shifted."""
+    before = {"a": 7, "b": {"c": 1}, "list": [1, 2]}
+
+    assert patched(before, [{"op": "move", "from": source, "path": target}]) == expected
+
+
+@pytest.mark.parametrize(("source", "target"), [("/none", "/a"), ("/b", "/b/c"), ("/b", "/x/y")])
+def test_a_move_that_does_not_fit_is_refused(source: str, target: str) -> None:
+    """A source that is missing, a target inside the source, a target without a parent."""
+    with pytest.raises(ServiceError, match="400"):
+        patched({"a": 7, "b": {"c": 1}}, [{"op": "move", "from": source, "path": target}])
 
 
 @pytest.mark.parametrize(("condition", "expected"), [(None, True), ("FROM c WHERE c.n = 2", False)])
