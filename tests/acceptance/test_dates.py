@@ -9,10 +9,10 @@ import pytest
 from azure.cosmos.aio import DatabaseProxy
 
 from core import Command, Entity, Event, projection, reduces
-from core.budget import Budget
+from core.application import Application
 from core.functions.triggers import register_triggers
 from core.model.registry import ProjectionModule, Registry
-from core.runtime.application import Application
+from core.throttling.deadline import Budget
 from local.host import HostOptions, TriggerHost
 from tests.support import both_date_handlings, until
 
