@@ -12,12 +12,14 @@ from local.cosmos.errors import ServiceError, bad_request, conflict, not_found
 from local.cosmos.partitions import split_evenly
 from local.cosmos.replicas import History
 from local.cosmos.rids import is_rid_link, item_number
+from local.cosmos.throughput import default
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from local.cosmos.replicas import ReplicaLag
-    from local.cosmos.storage import ContainerRow, Storage
+    from local.cosmos.storage import ContainerRow, Kind, Storage
+    from local.cosmos.throughput import Throughput
 
 _OWNER_MISSING = 1003
 
@@ -44,12 +46,12 @@ class Account:
     ) -> None:
         self.storage = storage
         self._partitions = partitions
-        self._throughput = throughput
+        self._throughput = None if throughput is None else default(throughput)
         self._lag = lag
         self._clock = clock
         self.databases = {
-            name: Database(number=number, id=name, ts=ts)
-            for number, name, ts in storage.databases()
+            name: Database(number=number, id=name, throughput=throughput, ts=ts)
+            for number, name, throughput, ts in storage.databases()
         }
         by_number = {each.number: each for each in self.databases.values()}
         for row in storage.containers():
@@ -106,7 +108,7 @@ class Account:
             named[2 * place + 1] = name
         return tuple(named)
 
-    def create_database(self, name: object) -> Database:
+    def create_database(self, name: object, throughput: Throughput | None) -> Database:
         """A new database.
 
         Raises:
@@ -116,9 +118,10 @@ class Account:
         if checked in self.databases:
             raise conflict(f"Database {checked!r}")
         ts = int(time.time())
-        number = self.storage.add_database(checked, ts)
-        self.databases[checked] = Database(number=number, id=checked, ts=ts)
-        return self.databases[checked]
+        number = self.storage.add_database(checked, throughput, ts)
+        database = Database(number=number, id=checked, throughput=throughput, ts=ts)
+        self.databases[checked] = database
+        return database
 
     def delete_database(self, name: str) -> None:
         """Delete a database with its containers.
@@ -134,7 +137,7 @@ class Account:
         del self.databases[name]
 
     def create_container(
-        self, database: Database, body: dict[str, Any], throughput: int | None
+        self, database: Database, body: dict[str, Any], throughput: Throughput | None
     ) -> Container:
         """A new container with its physical partitions.
 
@@ -170,6 +173,12 @@ class Account:
             self.storage.remove_container(container.number)
         del container.database.containers[container.id]
 
+    def replace_throughput(self, owner: Database | Container, throughput: Throughput) -> None:
+        """Give a database or a container another throughput."""
+        kind: Kind = "databases" if isinstance(owner, Database) else "containers"
+        self.storage.set_throughput(kind, owner.number, throughput)
+        owner.provision(throughput)
+
     def _names(self, rids: tuple[str, ...]) -> Iterator[str]:
         """Yield the names of a database, its container and its item, as far as they exist."""
         for database in self.databases.values():
@@ -178,15 +187,15 @@ class Account:
                 yield from _names_in(database, rids[1:])
 
     def _open(self, database: Database, row: ContainerRow) -> Container:
-        total = row.throughput or self._throughput
+        throughput = row.throughput or self._throughput
         stored = self.storage.partitions(row.number)
-        share = total / len(stored) if total else None
+        share = throughput.limit / len(stored) if throughput else None
         container = Container(
             storage=self.storage,
             database=database,
             number=row.number,
             definition=row.definition,
-            throughput=total,
+            throughput=throughput,
             ts=row.ts,
             partitions=[
                 Partition(range=each, lsn=lsn, budget=Budget(share, self._clock))

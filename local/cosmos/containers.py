@@ -12,7 +12,7 @@ from local.cosmos.errors import partition_gone, session_not_available, throttled
 from local.cosmos.indexing import IndexedPaths
 from local.cosmos.partitions import halves
 from local.cosmos.replicas import Change, History, View
-from local.cosmos.rids import container_bytes, container_rid, database_rid
+from local.cosmos.rids import container_bytes, container_rid, database_rid, offer_rid
 from local.cosmos.sessions import demanded_lsn
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from local.cosmos.partitions import Key, Range
     from local.cosmos.storage import Storage
     from local.cosmos.table import ItemTable
+    from local.cosmos.throughput import Throughput
 
 
 @dataclass(kw_only=True)
@@ -58,6 +59,7 @@ class Database:
 
     number: int
     id: str
+    throughput: Throughput | None
     ts: int
     containers: dict[str, Container] = field(default_factory=dict)
 
@@ -65,6 +67,20 @@ class Database:
     def rid(self) -> str:
         """Its resource id."""
         return database_rid(self.number)
+
+    @property
+    def link(self) -> str:
+        """The link by resource id."""
+        return f"dbs/{self.rid}/"
+
+    @property
+    def offer_rid(self) -> str:
+        """The resource id of the offer with its throughput."""
+        return offer_rid(self.number, of_container=False)
+
+    def provision(self, throughput: Throughput) -> None:
+        """Have another throughput, which limits nothing."""
+        self.throughput = throughput
 
 
 class Container:
@@ -75,7 +91,7 @@ class Container:
         database: The database that it is in.
         number: Its number in the storage.
         definition: What the service echoes.
-        throughput: RU/s of all partitions together; None for without limit.
+        throughput: The throughput of all partitions together, None for no limit.
         ts: Second of its creation.
         partitions: Its physical partitions, in the order of their key ranges.
         history: The recent writes, for reads from a replica that lags.
@@ -88,7 +104,7 @@ class Container:
         database: Database,
         number: int,
         definition: dict[str, Any],
-        throughput: int | None,
+        throughput: Throughput | None,
         ts: int,
         partitions: list[Partition],
         history: History,
@@ -99,7 +115,8 @@ class Container:
         self.number = number
         self.rid = container_rid(database.number, number)
         self.rid_bytes = container_bytes(database.number, number)
-        self.link = f"dbs/{database.rid}/colls/{self.rid}/"
+        self.link = f"{database.link}colls/{self.rid}/"
+        self.offer_rid = offer_rid(number, of_container=True)
         self.owner_headers = _owner_headers(f"dbs/{database.id}/colls/{definition['id']}", self.rid)
         self.throughput = throughput
         self.ts = ts
@@ -169,10 +186,18 @@ class Container:
         left, right = (Partition(range=each, lsn=whole.lsn, budget=whole.budget) for each in ranges)
         at = self.partitions.index(whole)
         self.partitions[at : at + 1] = [left, right]
-        share = self.throughput / len(self.partitions) if self.throughput else None
+        self._share_throughput()
+        return left, right
+
+    def provision(self, throughput: Throughput) -> None:
+        """Have another throughput, which the partitions share evenly from now on."""
+        self.throughput = throughput
+        self._share_throughput()
+
+    def _share_throughput(self) -> None:
+        share = self.throughput.limit / len(self.partitions) if self.throughput else None
         for partition in self.partitions:
             partition.budget = partition.budget.at(share)
-        return left, right
 
 
 def _owner_headers(link: str, rid: str) -> dict[str, str]:

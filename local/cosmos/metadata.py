@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +11,15 @@ from local.cosmos.errors import bad_request
 from local.cosmos.jsontext import decode, encode
 from local.cosmos.queries import question_of, running
 from local.cosmos.quota import partition_statistics, quota_headers
+from local.cosmos.throughput import autoscale, fixed
 
 if TYPE_CHECKING:
     from local.cosmos.account import Account
     from local.cosmos.containers import Container, Database
+    from local.cosmos.throughput import Throughput
 
 _OFFER = "x-ms-offer-throughput"
 _AUTOPILOT = "x-ms-cosmos-offer-autopilot-settings"
-_MOST_THROUGHPUT = 10_000_000
 _QUERY_ENGINE = encode(
     {
         "maxSqlQueryInputLength": 262144,
@@ -70,12 +72,12 @@ def account(call: Call) -> Answer:
 def list_databases(call: Call) -> Answer:
     """GET or query /dbs."""
     bodies = [_database_body(each) for each in call.account.databases.values()]
-    return _listed(call, "Databases", bodies, "")
+    return listed(call, "Databases", bodies, "")
 
 
 def create_database(call: Call) -> Answer:
     """POST /dbs."""
-    database = call.account.create_database(call.json_object().get("id"))
+    database = call.account.create_database(call.json_object().get("id"), _throughput(call))
     return resource(_database_body(database), CREATED)
 
 
@@ -94,7 +96,7 @@ def list_containers(call: Call) -> Answer:
     """GET or query /dbs/{db}/colls."""
     owner = call.account.database(call.ids[0])
     bodies = [_container_body(each) for each in owner.containers.values()]
-    return _listed(call, "DocumentCollections", bodies, owner.rid)
+    return listed(call, "DocumentCollections", bodies, owner.rid)
 
 
 def create_container(call: Call) -> Answer:
@@ -122,14 +124,6 @@ def delete_container(call: Call) -> Answer:
     """DELETE /dbs/{db}/colls/{coll}, with its items."""
     call.account.delete_container(_container(call))
     return Answer(status=NO_CONTENT)
-
-
-def query_offers(call: Call) -> Answer:
-    """Query /offers: the throughput of containers; 400 if none is limited, as if serverless."""
-    bodies = [_offer_body(each) for each in call.account.containers() if each.throughput]
-    if not bodies:
-        raise bad_request("No container of the account has a throughput: nothing is limited.")
-    return _listed(call, "Offers", bodies, "")
 
 
 def statistics(found: Account) -> Answer:
@@ -173,20 +167,25 @@ def _container(call: Call) -> Container:
     return call.account.container(call.ids[0], call.ids[1])
 
 
-def _throughput(call: Call) -> int | None:
-    """RU/s that the new container is to have: fixed, or the most that it may scale to."""
-    throughput = call.whole_number(_OFFER)
-    if throughput is None and _AUTOPILOT in call.headers:
-        try:
-            throughput = int(decode(call.headers[_AUTOPILOT])["maxThroughput"])
-        except (ValueError, OverflowError, TypeError, KeyError):
-            raise bad_request(f"Header {_AUTOPILOT} must tell maxThroughput.") from None
-    if throughput is not None and not 1 <= throughput <= _MOST_THROUGHPUT:
-        raise bad_request(f"The throughput must be from 1 to {_MOST_THROUGHPUT} RU/s.")
-    return throughput
+def _throughput(call: Call) -> Throughput | None:
+    """Return the throughput that a new database or container is to have, None for none."""
+    ru_per_second, settings, ts = (
+        call.whole_number(_OFFER),
+        call.headers.get(_AUTOPILOT),
+        int(time.time()),
+    )
+    if ru_per_second is not None and settings is not None:
+        raise bad_request(f"Of the headers {_OFFER} and {_AUTOPILOT} only one can be sent.")
+    if settings is None:
+        return None if ru_per_second is None else fixed(ru_per_second, ts)
+    try:
+        return autoscale(decode(settings), ts)
+    except ValueError:
+        raise bad_request(f"Header {_AUTOPILOT} must be JSON.") from None
 
 
-def _listed(call: Call, name: str, bodies: list[Body], rid: str) -> Answer:
+def listed(call: Call, name: str, bodies: list[Body], rid: str) -> Answer:
+    """Answer with all resources of a kind, or with the results of a query of them."""
     if call.verb == "QUERY":
         question, parameters = question_of(call)
         with running():
@@ -198,7 +197,7 @@ def _database_body(database: Database) -> Body:
     return {
         "id": database.id,
         "_rid": database.rid,
-        "_self": f"dbs/{database.rid}/",
+        "_self": database.link,
         "_etag": f'"{database.ts:08x}"',
         "_colls": "colls/",
         "_users": "users/",
@@ -218,18 +217,4 @@ def _container_body(container: Container) -> Body:
         "_udfs": "udfs/",
         "_conflicts": "conflicts/",
         "_ts": container.ts,
-    }
-
-
-def _offer_body(container: Container) -> Body:
-    return {
-        "id": container.rid,
-        "_rid": container.rid,
-        "_self": f"offers/{container.rid}/",
-        "_etag": f'"{container.ts:08x}"',
-        "_ts": container.ts,
-        "offerVersion": "V2",
-        "offerResourceId": container.rid,
-        "resource": container.link,
-        "content": {"offerThroughput": container.throughput},
     }

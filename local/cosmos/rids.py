@@ -23,6 +23,11 @@ def item_rid(container: bytes, number: int) -> str:
     return _text(container + number.to_bytes(8, "little"))
 
 
+def offer_rid(number: int, *, of_container: bool) -> str:
+    """Return 3 bytes from the number of a database or container."""
+    return _text((number | of_container << 23).to_bytes(3, "big"))
+
+
 def container_bytes(database: int, number: int) -> bytes:
     """What the ids of a container and of everything in it begin with."""
     return _database(database) + (0x80000000 | number).to_bytes(4, "big")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from local.cosmos import batches, feed, items, metadata, queries
+from local.cosmos import batches, feed, items, metadata, offers, queries
 from local.cosmos.calls import Answer, Call, refusal
 from local.cosmos.errors import ServiceError, bad_request, not_covered
 
@@ -29,7 +29,10 @@ _ROUTES: dict[tuple[str, str], Callable[[Call], Answer]] = {
     ("GET", _COLL): metadata.read_container,
     ("PUT", _COLL): metadata.replace_container,
     ("DELETE", _COLL): metadata.delete_container,
-    ("QUERY", "offers"): metadata.query_offers,
+    ("GET", "offers"): offers.list_offers,
+    ("QUERY", "offers"): offers.list_offers,
+    ("GET", "offers/*"): offers.read_offer,
+    ("PUT", "offers/*"): offers.replace_offer,
     ("GET", f"{_COLL}/pkranges"): feed.partition_ranges,
     ("CHANGES", f"{_COLL}/pkranges"): feed.partition_ranges,
     ("CHANGES", f"{_COLL}/docs"): feed.changes,

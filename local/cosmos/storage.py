@@ -5,23 +5,27 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from local.cosmos.partitions import Range
 from local.cosmos.table import ItemTable
+from local.cosmos.throughput import Throughput
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-_VERSION = 2
+Kind = Literal["databases", "containers"]
+
+_VERSION = 3
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS databases (
-    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, ts INTEGER NOT NULL);
+    number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL,
+    throughput TEXT, ts INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS containers (
     number INTEGER PRIMARY KEY AUTOINCREMENT, database INTEGER NOT NULL, id TEXT NOT NULL,
-    definition TEXT NOT NULL, throughput INTEGER, ts INTEGER NOT NULL, UNIQUE (database, id));
+    definition TEXT NOT NULL, throughput TEXT, ts INTEGER NOT NULL, UNIQUE (database, id));
 CREATE TABLE IF NOT EXISTS partitions (
     container INTEGER NOT NULL, id TEXT NOT NULL, minimum TEXT NOT NULL, maximum TEXT NOT NULL,
     parents TEXT NOT NULL, lsn INTEGER NOT NULL, PRIMARY KEY (container, id));
@@ -42,7 +46,7 @@ class ContainerRow:
     number: int
     database: int
     definition: dict[str, Any]
-    throughput: int | None
+    throughput: Throughput | None
     ts: int
 
 
@@ -88,13 +92,24 @@ class Storage:
             raise
         self._db.execute("COMMIT")
 
-    def databases(self) -> list[tuple[int, str, int]]:
-        """Number, id and time of every database."""
-        return self._db.execute("SELECT number, id, ts FROM databases ORDER BY number").fetchall()
+    def databases(self) -> list[tuple[int, str, Throughput | None, int]]:
+        """Return number, id, throughput and time of every database."""
+        rows = self._db.execute("SELECT number, id, throughput, ts FROM databases ORDER BY number")
+        return [(number, name, _throughput(text), ts) for number, name, text, ts in rows]
 
-    def add_database(self, name: str, ts: int) -> int:
+    def add_database(self, name: str, throughput: Throughput | None, ts: int) -> int:
         """Store a database and return its number."""
-        return self._insert("INSERT INTO databases (id, ts) VALUES (?, ?)", (name, ts))
+        return self._insert(
+            "INSERT INTO databases (id, throughput, ts) VALUES (?, ?, ?)",
+            (name, _text(throughput), ts),
+        )
+
+    def set_throughput(self, kind: Kind, number: int, throughput: Throughput) -> None:
+        """Store the throughput of a database or a container."""
+        self._db.execute(
+            f"UPDATE {kind} SET throughput = ? WHERE number = ?",  # noqa: S608 - one of two names
+            (_text(throughput), number),
+        )
 
     def remove_database(self, number: int) -> None:
         """Remove a database, which has no containers any more."""
@@ -110,20 +125,20 @@ class Storage:
                 number=number,
                 database=database,
                 definition=json.loads(definition),
-                throughput=throughput,
+                throughput=_throughput(text),
                 ts=ts,
             )
-            for number, database, definition, throughput, ts in rows
+            for number, database, definition, text, ts in rows
         ]
 
     def add_container(
-        self, database: int, definition: dict[str, Any], throughput: int | None, ts: int
+        self, database: int, definition: dict[str, Any], throughput: Throughput | None, ts: int
     ) -> ContainerRow:
         """Store a container and the table of its items."""
         number = self._insert(
             "INSERT INTO containers (database, id, definition, throughput, ts) "
             "VALUES (?, ?, ?, ?, ?)",
-            (database, definition["id"], json.dumps(definition), throughput, ts),
+            (database, definition["id"], json.dumps(definition), _text(throughput), ts),
         )
         self.table(number).create()
         return ContainerRow(
@@ -197,3 +212,11 @@ class Storage:
         if number is None:
             raise sqlite3.DatabaseError("SQLite gave the new row no number.")
         return number
+
+
+def _text(throughput: Throughput | None) -> str | None:
+    return None if throughput is None else json.dumps(astuple(throughput))
+
+
+def _throughput(text: str | None) -> Throughput | None:
+    return None if text is None else Throughput(*json.loads(text))

@@ -12,7 +12,6 @@ from azure.cosmos import (
     CosmosClient,
     DatabaseProxy,
     PartitionKey,
-    ThroughputProperties,
     exceptions,
 )
 
@@ -128,20 +127,6 @@ def test_a_container_made_anew_is_noticed(
     assert [each["id"] for each in container.query_items_change_feed(start_time="Beginning")] == [
         "new"
     ]
-
-
-def test_throughput_is_told(database: DatabaseProxy) -> None:
-    """Fixed, or the most that a container may scale to."""
-    fixed = database.create_container("fixed", PartitionKey("/pk"), offer_throughput=700)
-    scaled = database.create_container(
-        "scaled",
-        PartitionKey("/pk"),
-        offer_throughput=ThroughputProperties(auto_scale_max_throughput=4000),
-    )
-
-    found = [each.get_throughput().offer_throughput for each in (fixed, scaled)]
-
-    assert found == [700, 4000]
 
 
 def test_a_patch_may_have_a_condition(container: ContainerProxy) -> None:
