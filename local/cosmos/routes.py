@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from local.cosmos import batches, feed, items, metadata, offers, queries
+from local.cosmos import batches, conflicts, feed, items, metadata, offers, queries
 from local.cosmos.calls import Answer, Call, refusal
 from local.cosmos.errors import ServiceError, bad_request, not_covered
 
@@ -45,6 +45,10 @@ _ROUTES: dict[tuple[str, str], Callable[[Call], Answer]] = {
     ("PUT", f"{_COLL}/docs/*"): items.replace,
     ("PATCH", f"{_COLL}/docs/*"): items.patch,
     ("DELETE", f"{_COLL}/docs/*"): items.delete,
+    ("GET", f"{_COLL}/conflicts"): conflicts.list_conflicts,
+    ("QUERY", f"{_COLL}/conflicts"): conflicts.list_conflicts,
+    ("GET", f"{_COLL}/conflicts/*"): conflicts.conflict,
+    ("DELETE", f"{_COLL}/conflicts/*"): conflicts.conflict,
 }
 
 

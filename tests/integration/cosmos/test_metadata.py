@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import CosmosClient
-from azure.cosmos.exceptions import CosmosHttpResponseError
+from azure.cosmos.exceptions import CosmosHttpResponseError, CosmosResourceNotFoundError
 
-from tests.integration.cosmos.raw import BATCH, ITEMS, A, Raw
+from tests.integration.cosmos.raw import BATCH, ITEMS, QUERY, A, Raw
 
 QUOTA = {
     "x-ms-documentdb-populatequotainfo": "true",
@@ -63,3 +63,28 @@ async def test_deleting_a_partition_key_is_refused_as_not_covered(client: Cosmos
 
     assert refused.value.status_code == 405
     assert "operations/* is not covered" in refused.value.message
+
+
+async def test_an_account_with_one_write_region_has_no_conflicts(client: CosmosClient) -> None:
+    """They are listed and queried as nothing, and cannot be read or deleted."""
+    database = await client.create_database("db")
+    container = await database.create_container("items", PartitionKey("/pk"))
+    query = "SELECT * FROM c"
+
+    assert [conflict async for conflict in container.list_conflicts()] == []
+    assert [
+        conflict async for conflict in container.query_conflicts(query, partition_key="a")
+    ] == []
+    for request in (container.get_conflict, container.delete_conflict):
+        with pytest.raises(CosmosResourceNotFoundError):
+            await request("1", partition_key="a")
+
+
+async def test_conflicts_of_all_partitions_are_queried_by_header_only(raw: Raw) -> None:
+    """As items are."""
+    body, kind = {"query": "SELECT * FROM c"}, {"content-type": "application/query+json"}
+
+    refused = await raw.send("POST", "/dbs/db/colls/items/conflicts", body, kind)
+    answered = await raw.send("POST", "/dbs/db/colls/items/conflicts", body, QUERY)
+
+    assert (refused.status, answered.status, answered.body["_count"]) == (400, 200, 0)
