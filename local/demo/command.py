@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from local.demo.play import Mishaps, play
+from local.demo.running import App, RunningReport, play_on
 from local.signals import cancel_on_signals
 from local.stage.client import ApplicationError
 from local.stage.follows import POLBLOGS, Follow, FollowFileError, read_follows
@@ -35,6 +36,12 @@ def demo(  # noqa: PLR0917 - one parameter for each option
     ] = 0,
     kills: Annotated[int, typer.Option(min=0, help="SIGKILL the host so often on the way.")] = 0,
     splits: Annotated[int, typer.Option(min=0, help="Split a partition so often.")] = 0,
+    url: Annotated[
+        str | None, typer.Option(help="URL of a running app without events, to use instead.")
+    ] = None,
+    function_key: Annotated[str, typer.Option(help="Key that the functions of --url ask for.")] = (
+        "local"
+    ),
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the figures to this file as JSON.")
     ] = None,
@@ -46,6 +53,10 @@ def demo(  # noqa: PLR0917 - one parameter for each option
     console = Console()
     try:
         graph = read_follows(follows, limit)
+        if url is not None:
+            running = App(url=url, function_key=function_key)
+            _finish(asyncio.run(_play_on(running, graph, console)), console, json_file)
+            return
         with tempfile.TemporaryDirectory(prefix="demo-") as folder:
             setup = Setup(
                 partitions=partitions,
@@ -60,11 +71,20 @@ def demo(  # noqa: PLR0917 - one parameter for each option
     except asyncio.CancelledError:
         console.print("Stopped.")
         raise typer.Exit(130) from None
+    _finish(report, console, json_file)
+
+
+def _finish(report: Report | RunningReport, console: Console, json_file: Path | None) -> None:
     report.show(console)
     if json_file is not None:
         json_file.write_text(json.dumps(report.as_json(), indent=2) + "\n", encoding="utf-8")
     if not report.exact:
         raise typer.Exit(1)
+
+
+async def _play_on(app: App, follows: list[Follow], console: Console) -> RunningReport:
+    cancel_on_signals()
+    return await play_on(app, follows, Progress(console))
 
 
 def _play(follows: list[Follow], setup: Setup, mishaps: Mishaps, console: Console) -> Report:

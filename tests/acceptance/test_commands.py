@@ -139,6 +139,21 @@ def test_the_demo_survives_a_killed_host_and_a_split(tmp_path: Path) -> None:
     assert found["events_per_second"] > 0
 
 
+def test_the_demo_runs_on_an_app_that_is_running(tmp_path: Path) -> None:
+    """Over HTTP alone, as with the Functions host of Azure."""
+    port, cosmos = str(free_port()), str(free_port())
+    graph, figures = tmp_path / "follows.csv", tmp_path / "out.json"
+    graph.write_text("a,b\na,c\nb,c\nc,c\na,b\n", encoding="utf-8")
+    url = f"http://127.0.0.1:{port}/"
+
+    with running("local", "run", "--port", port, "--cosmos-port", cosmos, probe=f"{url}api/health"):
+        done = run("local", "demo", "--url", url, "--follows", str(graph), "--json", str(figures))
+
+    found = json.loads(figures.read_text(encoding="utf-8"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (found["follows"], found["users_checked"], found["users_wrong"]) == (3, 3, 0)
+
+
 @pytest.mark.skipif(not Path("/proc").exists(), reason="children are listed in /proc")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_demo_leaves_no_process_behind(how: signal.Signals) -> None:
