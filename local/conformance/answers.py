@@ -18,6 +18,9 @@ _PLACEHOLDER = [("read", ("-",))]
 """What the SDK is asked to send before the hook replaces it."""
 
 
+TOO_MANY_REQUESTS = 429
+
+
 class Answer(NamedTuple):
     """One HTTP answer, with the headers of its request."""
 
@@ -78,11 +81,15 @@ class Answers:
 
 
 async def answers_to(call: Callable[[Answers], Awaitable[object]]) -> Answers:
-    """Return the answers to a call of the SDK, whether it succeeds or fails."""
+    """Return the answers to a call of the SDK, whether it succeeds or fails.
+
+    Answers that were throttled and asked for again are left out.
+    """
     answers = Answers()
     with suppress(HttpResponseError):
         await call(answers)
-    return answers
+    *before, last = answers.all
+    return Answers([*(each for each in before if each.status != TOO_MANY_REQUESTS), last])
 
 
 async def answer_to(call: Callable[[Answers], Awaitable[object]]) -> Answer:
@@ -104,7 +111,23 @@ async def bulk(
     *,
     continue_on_error: bool = True,
 ) -> Answer:
-    """Return the answer to a bulk request, as the JavaScript SDK sends it to a key range."""
+    """Return the answer to a bulk request, whether operations succeed or fail."""
+    return await answer_to(
+        lambda hook: send_bulk(
+            container, range_id, operations, hook, continue_on_error=continue_on_error
+        )
+    )
+
+
+async def send_bulk(
+    container: ContainerProxy,
+    range_id: str,
+    operations: Sequence[dict[str, Any]],
+    hook: Answers,
+    *,
+    continue_on_error: bool = True,
+) -> None:
+    """Send a bulk request to a key range, in the form of the JavaScript SDK."""
     headers = {
         "x-ms-cosmos-batch-atomic": "False",
         "x-ms-cosmos-batch-continue-on-error": str(continue_on_error),
@@ -117,10 +140,8 @@ async def bulk(
         del sent.headers["x-ms-documentdb-partitionkey"]
         sent.headers.update({**headers, "Content-Length": str(len(sent.data))})
 
-    return await answer_to(
-        lambda hook: container.execute_item_batch(
-            _PLACEHOLDER, "-", raw_request_hook=replace, raw_response_hook=hook
-        )
+    await container.execute_item_batch(
+        _PLACEHOLDER, "-", raw_request_hook=replace, raw_response_hook=hook
     )
 
 

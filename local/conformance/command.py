@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from azure.core.exceptions import AzureError
@@ -21,10 +21,16 @@ from local.signals import cancel_on_signals
 from local.stage.progress import Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from local.conformance.checks import Finding
 
 _PARTITIONS = 4
 _INTERRUPTED = 130
+_IDENTITY = "identity"
+_ROLE_HELP = (
+    f"Key of the role {{}} of infra/cosmos.bicep, or `{_IDENTITY}`: whoever `az login` logged in."
+)
 
 
 def conformance(
@@ -34,6 +40,8 @@ def conformance(
     key: Annotated[
         str, typer.Option(help="Key of the account.", envvar="COSMOS_KEY", show_default=False)
     ] = WELL_KNOWN_KEY,
+    appender: Annotated[str | None, typer.Option(help=_ROLE_HELP.format("appender"))] = None,
+    editor: Annotated[str | None, typer.Option(help=_ROLE_HELP.format("editor"))] = None,
     as_json: Annotated[  # noqa: FBT002 - a flag
         bool, typer.Option("--json", help="One JSON array.")
     ] = False,
@@ -46,7 +54,8 @@ def conformance(
     logging.basicConfig(level=logging.CRITICAL)  # the findings say what the SDK warns of
     console = Console(stderr=as_json)
     try:
-        findings = asyncio.run(_check(endpoint, key, console))
+        roles = {"appender": appender, "editor": editor}
+        findings = asyncio.run(_check(endpoint, key, roles, console))
     except (AzureError, WorkspaceError) as error:
         typer.echo(f"The beliefs cannot be checked: {error}", err=True)
         raise typer.Exit(1) from None
@@ -61,14 +70,28 @@ def conformance(
         raise typer.Exit(1)
 
 
-async def _check(endpoint: str | None, key: str, console: Console) -> list[Finding]:
+async def _check(
+    endpoint: str | None, key: str, roles: Mapping[str, str | None], console: Console
+) -> list[Finding]:
     cancel_on_signals()
     async with AsyncExitStack() as stack:
         if endpoint is None:
             options = Options(port=0, partitions=_PARTITIONS, key=key)
             endpoint = (await stack.enter_async_context(EmbeddedCosmos(options))).endpoint
-        workspace = await stack.enter_async_context(
-            opened_workspace(Target(endpoint=endpoint, key=key))
-        )
+        credentials = {
+            role: await _credential(stack, text) for role, text in roles.items() if text is not None
+        }
+        target = Target(endpoint=endpoint, key=key, credentials=credentials)
+        workspace = await stack.enter_async_context(opened_workspace(target))
         with Progress(console).bar("Checking", len(CHECKS)) as advance:
             return await run(CHECKS, workspace, advance)
+
+
+async def _credential(stack: AsyncExitStack, text: str) -> Any:  # noqa: ANN401 - the SDK takes either
+    """Return a key as it is, or the credential of the identity that is logged in."""
+    if text != _IDENTITY:
+        return text
+    # Loaded only where it is used: it takes longer than all the rest of the command line.
+    from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415
+
+    return await stack.enter_async_context(DefaultAzureCredential())

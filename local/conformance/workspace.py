@@ -19,7 +19,7 @@ from core.settings import Settings
 from local.conformance.answers import Answers, answer_to, creates
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from azure.cosmos.aio import ContainerProxy, DatabaseProxy
 
@@ -38,10 +38,12 @@ class Target:
     Attributes:
         endpoint: The account's URL.
         key: The account's key.
+        credentials: A key or a token credential for each role that can be checked, by its name.
     """
 
     endpoint: str
     key: str
+    credentials: Mapping[str, Any] = field(default_factory=dict)
 
 
 class WorkspaceError(Exception):

@@ -10,6 +10,7 @@ from local.conformance.beliefs import (
     items,
     partitions,
     queries,
+    roles,
     sessions,
     throttling,
 )
@@ -28,6 +29,7 @@ __all__ = (
     "items",
     "partitions",
     "queries",
+    "roles",
     "sessions",
     "throttling",
 )

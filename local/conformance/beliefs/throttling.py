@@ -10,7 +10,7 @@ from azure.cosmos import PartitionKey
 from azure.cosmos.aio import CosmosClient
 from azure.cosmos.exceptions import CosmosHttpResponseError
 
-from local.conformance.answers import answers_to, creates
+from local.conformance.answers import TOO_MANY_REQUESTS, answers_to, creates
 from local.conformance.checks import NotCheckableError, check
 from local.conformance.workspace import KILOBYTE
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 _THROUGHPUT = 400
 _ROUNDS = 20
 _AT_ONCE = 8
-_TOO_MANY_REQUESTS = 429
 
 
 @check("throttled.request", believed="429/3200 to 1 request, with milliseconds to wait")
@@ -43,7 +42,7 @@ async def _exhaust(workspace: Workspace, container: ContainerProxy) -> Answers:
     for _ in range(_ROUNDS):
         sent = [_write(workspace, container) for _ in range(_AT_ONCE)]
         for answers in await asyncio.gather(*sent):
-            if answers.all[-1].status == _TOO_MANY_REQUESTS:
+            if answers.all[-1].status == TOO_MANY_REQUESTS:
                 return answers
     raise NotCheckableError(f"{_THROUGHPUT} RU/s could not be used up")
 

@@ -1,0 +1,111 @@
+"""Beliefs about the data actions of the roles in `infra/cosmos.bicep`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from azure.cosmos import PartitionKey
+from azure.cosmos.aio import CosmosClient
+
+from local.conformance.answers import Answers, answer_to, creates, operation, send_bulk
+from local.conformance.checks import NotCheckableError, check
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Awaitable, Callable
+
+    from azure.cosmos.aio import ContainerProxy, DatabaseProxy
+
+    from local.conformance.answers import Answer
+    from local.conformance.workspace import Workspace
+
+    Call = Callable[[Answers], Awaitable[object]]
+
+_FORBIDDEN = "403"
+_FIRST_ERROR = "400"
+
+
+@check("role.appender", believed="forbidden: replace, delete, delete in a batch, new container")
+async def appender(workspace: Workspace) -> str:
+    """Return what the role of the events container does not allow."""
+    return await _forbidden(workspace, "appender")
+
+
+@check("role.editor", believed="forbidden: new container")
+async def editor(workspace: Workspace) -> str:
+    """Return what the role of the leases and dead letters does not allow."""
+    return await _forbidden(workspace, "editor")
+
+
+async def _forbidden(workspace: Workspace, role: str) -> str:
+    """Attempt everything as the role; name what is forbidden, and what fails otherwise."""
+    credential = workspace.target.credentials.get(role)
+    if credential is None:
+        raise NotCheckableError(f"--{role} is not given")
+    async with CosmosClient(workspace.target.endpoint, credential) as client:
+        database = client.get_database_client(workspace.database.id)
+        container = database.get_container_client(workspace.events.id)
+        codes = {
+            name: _worst(await answer_to(call))
+            for name, call in (await _calls(workspace, container)).items()
+        }
+        codes["new container"] = _worst(await answer_to(lambda hook: _create(database, hook)))
+    forbidden = [name for name, code in codes.items() if code.startswith(_FORBIDDEN)]
+    failed = [
+        f"; {name} {code}"
+        for name, code in codes.items()
+        if code >= _FIRST_ERROR and name not in forbidden
+    ]
+    return f"forbidden: {', '.join(forbidden)}{''.join(failed)}"
+
+
+async def _calls(workspace: Workspace, container: ContainerProxy) -> dict[str, Call]:
+    """Return what the role attempts, by name; the items that it needs are there."""
+    stream = workspace.stream()
+    first, second, third = (workspace.document(stream, name) for name in "123")
+    token = (await workspace.append(stream, first, second, third)).session_token
+    range_id = await workspace.range_id(stream)
+    upsert = operation("Upsert", stream, resourceBody=workspace.document(stream))
+    return {
+        "create": lambda hook: container.create_item(
+            workspace.document(stream), raw_response_hook=hook
+        ),
+        "upsert": lambda hook: container.upsert_item(
+            workspace.document(stream), raw_response_hook=hook
+        ),
+        "upsert over": lambda hook: container.upsert_item(first, raw_response_hook=hook),
+        "read": lambda hook: container.read_item(
+            "1", stream, session_token=token, raw_response_hook=hook
+        ),
+        "query": lambda hook: _drained(
+            container.query_items("SELECT * FROM c", partition_key=stream, raw_response_hook=hook)
+        ),
+        "feed": lambda hook: _drained(
+            container.query_items_change_feed(start_time="Beginning", raw_response_hook=hook)
+        ),
+        "create in a batch": lambda hook: container.execute_item_batch(
+            creates([workspace.document(stream)]), stream, raw_response_hook=hook
+        ),
+        "read in a batch": lambda hook: container.execute_item_batch(
+            [("read", ("1",))], stream, raw_response_hook=hook
+        ),
+        "bulk": lambda hook: send_bulk(container, range_id, [upsert], hook),
+        "replace": lambda hook: container.replace_item("1", first, raw_response_hook=hook),
+        "delete": lambda hook: container.delete_item("2", stream, raw_response_hook=hook),
+        "delete in a batch": lambda hook: container.execute_item_batch(
+            [("delete", ("3",))], stream, raw_response_hook=hook
+        ),
+    }
+
+
+async def _drained(items: AsyncIterable[object]) -> None:
+    async for _ in items:
+        pass
+
+
+async def _create(database: DatabaseProxy, hook: Answers) -> None:
+    await database.create_container("forbidden", PartitionKey("/streamId"), raw_response_hook=hook)
+
+
+def _worst(answer: Answer) -> str:
+    """Return the highest status of the answer and of its operations."""
+    return max([answer.code, *answer.operations.split(", ")])
