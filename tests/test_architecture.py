@@ -229,6 +229,7 @@ def test_one_module_tries_again() -> None:
         ("admin", ("local", "benchmarks", "tests")),
         ("local", ("benchmarks", "tests")),
         ("local/stage", ("local.demo", "local.chaos")),
+        ("local/conformance/beliefs", ("local.cosmos",)),
     ],
 )
 def test_packages_do_not_know_each_other(importer: str, forbidden: tuple[str, ...]) -> None:
