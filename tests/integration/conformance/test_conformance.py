@@ -28,6 +28,8 @@ PENDING = {
     "charge.large_point_read",
     "query.newest_id_charge",
     "query.nothing_recent_charge",
+    "role.appender",
+    "role.editor",
 }
 """Beliefs that the embedded Cosmos DB does not share yet."""
 
