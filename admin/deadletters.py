@@ -10,15 +10,15 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from admin.environment import SETTINGS, SettingsOption, opened_operations, run
-from core.dead_letters.dead_letter import counts
+from admin.environment import SETTINGS, SettingsOption, open_operations, run
+from core.dead_letters.dead_letter import count_dead_letters
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from core.dead_letters.dead_letter import DeadLetter
-    from core.operations.operations import Operations
+    from core.operations.operations import AdminOperations
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 ProjectionOption = Annotated[
@@ -42,13 +42,13 @@ def list_letters(
     """List the dead letters, the oldest first, and count them by projection and error."""
     found = run(_find(settings, projection, discarded=discarded))
     if as_json:
-        listed = [each.document() for each in found]
-        summed = [each.as_json() for each in counts(found)]
-        typer.echo(json.dumps({"counts": summed, "deadLetters": listed}))
+        fetch_all = [each.to_document() for each in found]
+        summed = [each.as_json() for each in count_dead_letters(found)]
+        typer.echo(json.dumps({"counts": summed, "deadLetters": fetch_all}))
         return
     console = Console()
     console.print(letters_table(found))
-    for each in counts(found):
+    for each in count_dead_letters(found):
         console.print(f"{each.count:,} x {each.name}: {each.error_type}, oldest {each.oldest}")
     if not found:
         console.print("No dead letters.")
@@ -61,7 +61,7 @@ def show(
     settings: SettingsOption = SETTINGS,
 ) -> None:
     """Show all that is known of a dead letter."""
-    found = run(_show(settings, letter)).document()
+    found = run(_show(settings, letter)).to_document()
     if as_json:
         typer.echo(json.dumps(found))
         return
@@ -79,7 +79,7 @@ def replay(
 ) -> None:
     """Project the events again with today's code; exit code 1 if one failed again."""
 
-    async def one(operations: Operations, letter_id: str) -> str | None:
+    async def one(operations: AdminOperations, letter_id: str) -> str | None:
         return (await operations.replay(letter_id)).kept
 
     chosen = _chosen(letter, projection, everything=everything)
@@ -106,7 +106,7 @@ def discard(  # noqa: PLR0917 - one parameter for each option
 ) -> None:
     """Give dead letters up; they are kept with the reason, and not listed any more."""
 
-    async def one(operations: Operations, letter_id: str) -> str | None:
+    async def one(operations: AdminOperations, letter_id: str) -> str | None:
         return (await operations.discard(letter_id, reason)).discarded
 
     chosen = _chosen(letter, projection, everything=everything)
@@ -140,7 +140,7 @@ class _Choice:
         self._letter = letter
         self._projection = projection
 
-    async def ids(self, operations: Operations) -> list[str]:
+    async def ids(self, operations: AdminOperations) -> list[str]:
         if self._letter is not None:
             return [self._letter]
         return [each.id for each in await operations.dead_letters(self._projection)]
@@ -149,14 +149,14 @@ class _Choice:
 async def _each(
     settings: Path,
     choice: _Choice,
-    work: Callable[[Operations, str], Awaitable[str | None]],
+    work: Callable[[AdminOperations, str], Awaitable[str | None]],
     what: str,
     *,
     quiet: bool,
 ) -> dict[str, str | None]:
     """What came of each letter, with a bar while it happens."""
     results: dict[str, str | None] = {}
-    async with opened_operations(settings) as operations:
+    async with open_operations(settings) as operations:
         ids = await choice.ids(operations)
         with Progress(console=Console(stderr=True), disable=quiet) as progress:
             for letter_id in progress.track(ids, description=what):
@@ -165,10 +165,10 @@ async def _each(
 
 
 async def _find(settings: Path, name: str | None, *, discarded: bool) -> list[DeadLetter]:
-    async with opened_operations(settings) as operations:
+    async with open_operations(settings) as operations:
         return await operations.dead_letters(name, discarded=discarded)
 
 
 async def _show(settings: Path, letter_id: str) -> DeadLetter:
-    async with opened_operations(settings) as operations:
+    async with open_operations(settings) as operations:
         return await operations.dead_letter(letter_id)

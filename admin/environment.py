@@ -15,7 +15,7 @@ import typer
 import projections
 from core.application import Application
 from core.errors import EngineError, SettingError
-from core.operations.operations import Operations
+from core.operations.operations import AdminOperations
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Mapping
@@ -58,11 +58,11 @@ def values(settings: Path) -> Mapping[str, str]:
 
 
 @asynccontextmanager
-async def opened_operations(settings: Path) -> AsyncIterator[Operations]:
+async def open_operations(settings: Path) -> AsyncIterator[AdminOperations]:
     """The application's operations for as long as they are used."""
     application = Application.discover(projections, environment(settings))
     try:
-        yield Operations(application)
+        yield AdminOperations(application)
     finally:
         await application.close()
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from admin.environment import SETTINGS, SettingsOption, environment, run
-from core.cosmos.client import opened_client
-from core.cosmos.provisioning import Provisioned, provision
+from core.cosmos.client import open_client
+from core.cosmos.provisioning import ProvisionedContainer, provision
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def init(
         typer.echo(f"{each.name}: {'created' if each.created else 'was there'}")
 
 
-async def _provision(path: Path) -> list[Provisioned]:
-    settings = Settings.read(environment(path))
-    async with opened_client(settings.require_connection()) as client:
+async def _provision(path: Path) -> list[ProvisionedContainer]:
+    settings = Settings.from_environ(environment(path))
+    async with open_client(settings.require_connection()) as client:
         return await provision(client, settings)

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from admin.environment import SETTINGS, SettingsOption, opened_operations, run
+from admin.environment import SETTINGS, SettingsOption, open_operations, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,10 +36,10 @@ def status(
 
 async def _status(path: Path, interval: float | None, *, as_json: bool) -> None:
     show = _Json() if as_json else _Tables(Console(), live=interval is not None)
-    async with opened_operations(path) as operations:
+    async with open_operations(path) as operations:
         with show:
             while True:
-                show.update(await operations.statuses())
+                show.update(await operations.module_statuses())
                 if interval is None:
                     return
                 await asyncio.sleep(interval)
@@ -129,7 +129,7 @@ def _row(status: LeaseStatus, now: datetime, *, stuck: bool) -> tuple[str, ...]:
         (lease.checkpoint or "never").strip('"')[:20],
         f"{status.lag.transactions:,}",
         f"{status.lag.seconds:,.0f} s",
-        f"{(now - lease.written).total_seconds():,.0f} s ago",
+        f"{(now - lease.updated_at).total_seconds():,.0f} s ago",
     )
 
 
@@ -137,7 +137,7 @@ def _total(module: ModuleStatus) -> tuple[str, ...]:
     if not module.leases:
         return (module.name, "", "", "not started", "", "", "", "")
     word = "caught up" if module.caught_up else "behind"
-    if module.uncovered:
-        word = f"{module.uncovered} partitions without a lease"
+    if module.partitions_without_lease:
+        word = f"{module.partitions_without_lease} partitions without a lease"
     lag = module.lag
     return (module.name, "", "", word, "", f"{lag.transactions:,}", f"{lag.seconds:,.0f} s", "")

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.cosmos.client import opened_client
+from core.cosmos.client import open_client
 from core.cosmos.provisioning import provision
 from core.settings import Settings
 from local.cosmos import WELL_KNOWN_KEY
@@ -33,10 +33,10 @@ async def account(partitions: int = 4) -> AsyncIterator[tuple[dict[str, str], Da
             log=Path(folder) / "cosmos.log",
         )
         environ = {"CosmosConnection": f"AccountEndpoint={endpoint};AccountKey={WELL_KNOWN_KEY};"}
-        settings = Settings.read(environ)
+        settings = Settings.from_environ(environ)
         try:
             await process.start()
-            async with opened_client(settings.require_connection()) as client:
+            async with open_client(settings.require_connection()) as client:
                 await provision(client, settings)
                 yield environ, client.get_database_client(settings.database)
         finally:

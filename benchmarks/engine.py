@@ -20,7 +20,7 @@ from benchmarks.plots import Plot
 from benchmarks.stub import Stub
 from benchmarks.workloads import FOLLOWS
 from core.model.registry import Registry
-from core.throttling.deadline import Budget
+from core.throttling.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,7 +67,7 @@ async def _ours(module: ProjectionModule, follows: Sequence[Follow]) -> float:
     for first in range(0, len(follows), _BATCH):
         batch = [followed(nth, each) for nth, each in enumerate(follows[first:][:_BATCH], first)]
         begun = time.process_time()
-        outcome = await pipeline.project(module, batch, Budget.of(_HOUR))
+        outcome = await pipeline.project(module, batch, Deadline.after(_HOUR))
         if first >= _WARM:
             spent += time.process_time() - begun
             derived += outcome.derived

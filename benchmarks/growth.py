@@ -17,7 +17,7 @@ from benchmarks.output import JsonOption, save, show
 from benchmarks.plots import Plot
 from benchmarks.stub import Stub
 from core.model.registry import Registry
-from core.throttling.deadline import Budget
+from core.throttling.deadline import Deadline
 from local.stage.processes import peak_memory
 from local.trial import projections as trial
 
@@ -93,7 +93,7 @@ async def _project(case: Case) -> Grown:
         numbers = range(first, min(first + case.batch, case.events))
         batch = [_event(case, nth) for nth in numbers]
         begun = time.process_time()
-        derived += (await pipeline.project(module, batch, Budget.of(_HOUR))).derived
+        derived += (await pipeline.project(module, batch, Deadline.after(_HOUR))).derived
         spent += time.process_time() - begun
     if derived != case.events * max(case.fan_out, 1):
         raise RuntimeError(f"{case.name}: {derived:,} derived events.")

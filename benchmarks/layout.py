@@ -13,7 +13,7 @@ from benchmarks.cosmos import account
 from benchmarks.output import JsonOption, save, show
 from benchmarks.peers import write
 from benchmarks.workloads import derived, spread
-from core.cosmos.containers import containers
+from core.cosmos.containers import container_definitions
 from core.settings import Settings
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def layout(
 
 async def _measure(writes: Sequence[Write]) -> list[dict[str, Any]]:
     async with account() as (environ, database):
-        ours = containers(Settings.read(environ))[0]
+        ours = container_definitions(Settings.from_environ(environ))[0]
         policies = {"only the partition key": ours.indexing_policy, "everything": _EVERYTHING}
         return [
             await _row(name, database, ours.partition_key, policy, writes)

@@ -18,10 +18,10 @@ from urllib.parse import quote
 
 import aiohttp
 
-from core.cosmos.gates import Gates
+from core.cosmos.gates import RateLimiters
 from core.cosmos.partitions import PartitionMap
-from core.cosmos.retrying import Effort, Retrier
-from core.throttling.deadline import Budget
+from core.cosmos.retrying import RequestStats, Retrier
+from core.throttling.deadline import Deadline
 from core.writing.delivery import Delivery
 from core.writing.writer import Bulk, Writer
 from local.cosmos import WELL_KNOWN_KEY
@@ -190,18 +190,18 @@ class _Recording:
         )
 
 
-async def write(container: Any, writes: Sequence[Write], *, bulk: bool = True) -> Effort:  # noqa: ANN401 - may be a recording
+async def write(container: Any, writes: Sequence[Write], *, bulk: bool = True) -> RequestStats:  # noqa: ANN401 - may be a recording
     """By the engine's writer; what it took."""
-    retrier = Retrier(gates=Gates())
+    retrier = Retrier(gates=RateLimiters())
     writer = Writer(
         container=container,
         partitions=PartitionMap(container, retrier),
         retrier=retrier,
         bulk=Bulk(on=bulk),
     )
-    effort = Effort()
+    effort = RequestStats()
     delivery = Delivery(
-        budget=Budget.of(_HOUR),
+        deadline=Deadline.after(_HOUR),
         effort=effort,
         on_durable=lambda _: None,
         on_refused=lambda _, error: _fail(error),

@@ -13,7 +13,7 @@ from benchmarks.cosmos import account
 from benchmarks.events import among, announced, followed
 from benchmarks.output import JsonOption, save, show
 from core.application import Application
-from core.errors import BudgetSpentError
+from core.errors import DeadlineExceededError
 from local.trial import projections
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ async def _run(
     async with account() as (environ, database):
         events = database.get_container_client("events")
         process = _process(environ, budget)
-        with suppress(BudgetSpentError):
+        with suppress(DeadlineExceededError):
             await process.project(module, batch)
         before = await _versions(events)
         if other:
@@ -84,7 +84,7 @@ def _process(environ: dict[str, str], budget: float) -> Application:
 async def _done(process: Application, module: str, batch: Sequence[dict[str, Any]]) -> bool:
     try:
         await process.project(module, batch)
-    except BudgetSpentError:
+    except DeadlineExceededError:
         return False
     return True
 

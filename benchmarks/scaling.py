@@ -16,9 +16,9 @@ from benchmarks.output import JsonOption, save, show
 from benchmarks.peers import write
 from benchmarks.plots import Plot
 from benchmarks.workloads import spread
-from core.cosmos.client import opened_client
+from core.cosmos.client import open_client
 from core.cosmos.provisioning import provision
-from core.settings import CONNECTION, Settings
+from core.settings import CONNECTION_SETTING, Settings
 from core.writing.writes import Write
 from local.cosmos import WELL_KNOWN_KEY
 from local.stage.stage import DATABASE, NAMES, Setup, Stage
@@ -83,11 +83,13 @@ async def _measure(partitions: int, hosts: int, seconds: float) -> dict[str, Any
 
 async def _store(endpoint: str, count: int) -> None:
     """Source events, before there is a host."""
-    account = {CONNECTION: f"AccountEndpoint={endpoint};AccountKey={WELL_KNOWN_KEY};"}
-    settings = Settings.read({**NAMES, **account})
-    async with opened_client(settings.require_connection()) as client:
+    account = {CONNECTION_SETTING: f"AccountEndpoint={endpoint};AccountKey={WELL_KNOWN_KEY};"}
+    settings = Settings.from_environ({**NAMES, **account})
+    async with open_client(settings.require_connection()) as client:
         await provision(client, settings)
-        events = client.get_database_client(settings.database).get_container_client(settings.events)
+        events = client.get_database_client(settings.database).get_container_client(
+            settings.events_container
+        )
         await write(events, list(_sources(count)))
 
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 from azure.core.pipeline.transport import HttpRequest
 from azure.cosmos.exceptions import CosmosResourceNotFoundError
 
-from core.cosmos.gates import Gates
-from core.cosmos.key_ranges import effective_key
+from core.cosmos.gates import RateLimiters
+from core.cosmos.key_ranges import effective_partition_key
 from core.cosmos.partitions import PartitionMap
 from core.cosmos.retrying import Retrier
-from core.dead_letters.store import DeadLetters
-from core.projecting.batch_run import Runner
-from core.projecting.processor import Pipeline
-from core.tracking.fan_out_progress import Cursors
+from core.dead_letters.store import DeadLetterStore
+from core.projecting.batch_run import BatchRunner
+from core.projecting.processor import BatchProcessor
+from core.tracking.fan_out_progress import FanOutProgressStore
 from core.writing.writer import Writer
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Stub:
 
     async def feed_range_from_partition_key(self, key: str) -> dict[str, Any]:
         """Where it lies."""
-        return {"Range": {"min": effective_key(key)}}
+        return {"Range": {"min": effective_partition_key(key)}}
 
     async def upsert_item(self, _body: object) -> None:
         """It is taken."""
@@ -89,19 +89,19 @@ class Stub:
         """There is none."""
         raise CosmosResourceNotFoundError(status_code=404)  # type: ignore[no-untyped-call] # the SDK's
 
-    def pipeline(self) -> Pipeline:
+    def pipeline(self) -> BatchProcessor:
         """The whole engine for batches, over this."""
         container: Any = self
-        retrier = Retrier(gates=Gates())
-        return Pipeline(
-            runner=Runner(
+        retrier = Retrier(gates=RateLimiters())
+        return BatchProcessor(
+            runner=BatchRunner(
                 writer=Writer(
                     container=container,
                     partitions=PartitionMap(container, retrier),
                     retrier=retrier,
                 ),
-                cursors=Cursors(container=container, retrier=retrier),
+                cursors=FanOutProgressStore(container=container, retrier=retrier),
             ),
-            dead_letters=DeadLetters(container=container, retrier=retrier),
+            dead_letters=DeadLetterStore(container=container, retrier=retrier),
             max_hops=16,
         )

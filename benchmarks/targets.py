@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import CosmosClient
 
-from core.cosmos.containers import containers
+from core.cosmos.containers import container_definitions
 from local.cosmos import WELL_KNOWN_KEY
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ async def target(
 async def _fresh(
     database: DatabaseProxy, settings: Settings, name: str, throughput: int | None
 ) -> ContainerProxy:
-    definition = containers(settings)[0]
+    definition = container_definitions(settings)[0]
     found: ContainerProxy = await database.create_container(
         name,
         PartitionKey(definition.partition_key),

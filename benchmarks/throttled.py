@@ -100,7 +100,7 @@ async def _on(
     rows: list[dict[str, Any]] = []
     peers = PEERS if partitions == _BESIDE_PEERS else {"ours": ours}
     async with account(partitions) as (environ, database):
-        settings = Settings.read(environ)
+        settings = Settings.from_environ(environ)
         for name, case in cases:
             found: dict[str, list[Window]] = {peer: [] for peer in peers}
             for _ in range(rounds):

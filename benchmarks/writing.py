@@ -64,7 +64,7 @@ async def _measure(
             for _ in range(rounds):
                 for peer, spent in found[name].items():
                     few = writes[: len(writes) // 10] if peer in _SLOW else writes
-                    spent.append(await _once(peer, Settings.read(environ), database, few))
+                    spent.append(await _once(peer, Settings.from_environ(environ), database, few))
     return found
 
 

@@ -9,18 +9,18 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from core.cosmos.requests import answered
-from core.errors import InvalidEventError, SettingError, UnknownNameError
-from core.model.commands import read_command
-from core.model.documents import Envelope, read_event
+from core.cosmos.requests import run_request
+from core.errors import InvalidEventError, SettingError, UnknownResourceError
+from core.model.commands import parse_command
+from core.model.documents import Envelope, parse_event
 from core.model.entities import fold
 from core.model.names import stream_id
 from core.model.registry import Registry
-from core.services import Engine
+from core.services import Services
 from core.settings import Settings
-from core.streams.commands import documents_of
-from core.telemetry.spans import batch_span, command_span, note_batch, traceparent
-from core.throttling.deadline import Budget
+from core.streams.commands import build_documents
+from core.telemetry.spans import batch_span, command_span, record_batch, traceparent
+from core.throttling.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from core.model.documents import Document
     from core.model.entities import Entity
     from core.model.events import Event
-    from core.projecting.processor import Outcome
+    from core.projecting.processor import BatchResult
 
 logger = logging.getLogger(__name__)
 
-REQUEST_SECONDS = 60.0
+HTTP_TIMEOUT_SECONDS = 60.0
 """Seconds that a caller of an HTTP function is kept waiting for a throttled account."""
 
-HEALTH_SECONDS = 5.0
+HEALTH_TIMEOUT_SECONDS = 5.0
 """Seconds until health gives up on Cosmos DB."""
 
 
@@ -52,7 +52,7 @@ class Application:
         self.registry = registry
         self._environ = environ
         self._settings: Settings | None = None
-        self._engine: Engine | None = None
+        self._services: Services | None = None
 
     @classmethod
     def discover(cls, package: ModuleType, environ: Mapping[str, str]) -> Application:
@@ -71,33 +71,33 @@ class Application:
             SettingError: One cannot be read, or is about a projection that does not exist.
         """
         if self._settings is None:
-            settings = Settings.read(self._environ)
-            for name in settings.ceilings.keys() - self.registry.projections:
+            settings = Settings.from_environ(self._environ)
+            for name in settings.request_unit_limits.keys() - self.registry.projections:
                 raise SettingError("RequestUnitCeilings", f"there is no projection {name!r}.")
             self._settings = settings
         return self._settings
 
     @property
-    def engine(self) -> Engine:
+    def services(self) -> Services:
         """The engine; opened at the first use, on the loop that is running then.
 
         Raises:
             SettingError: The connection is missing.
         """
-        if self._engine is None:
-            self._engine = Engine.open(self.settings)
-            if self.settings.sends_telemetry:
-                from core.telemetry.exporters import set_up  # noqa: PLC0415 - only where it is needed
+        if self._services is None:
+            self._services = Services.open(self.settings)
+            if self.settings.telemetry_enabled:
+                from core.telemetry.exporters import configure_telemetry  # noqa: PLC0415 - only where it is needed
 
-                set_up(self.settings)
-        return self._engine
+                configure_telemetry(self.settings)
+        return self._services
 
     async def execute(
         self,
         command: str,
         body: bytes,
         *,
-        key: str | None = None,
+        idempotency_key: str | None = None,
         headers: Mapping[str, str] = MappingProxyType({}),
     ) -> list[str]:
         """Run a command and return the ids of its events, which are durable then.
@@ -105,62 +105,70 @@ class Application:
         Args:
             command: Its name.
             body: Its fields as JSON.
-            key: The idempotency key.
+            idempotency_key: The idempotency key.
             headers: Of the request; `traceparent` says which trace it belongs to.
 
         Raises:
-            UnknownNameError: There is no such command.
+            UnknownResourceError: There is no such command.
             RequestTooLargeError: The body is over 1 MB.
             InvalidRequestError: The body does not fit, or the command refuses.
-            KeyReusedError: The idempotency key was used for another request.
-            CosmosError, BudgetSpentError: The events could not be stored.
+            IdempotencyKeyReusedError: The idempotency key was used for another request.
+            CosmosError, DeadlineExceededError: The events could not be stored.
         """
-        request, streams = read_command(self.registry.command(command), body), self.engine.streams
+        request, streams = (
+            parse_command(self.registry.command(command), body),
+            self.services.streams,
+        )
         with command_span(command, headers):
-            documents = documents_of(
+            documents = build_documents(
                 request,
-                key=key,
+                key=idempotency_key,
                 new_id=uuid4,
                 now=datetime.now(timezone.utc),
                 traceparent=traceparent(),
             )
             if documents:
                 stream = documents[0]["streamId"]
-                await streams.append(stream, documents, Budget.of(REQUEST_SECONDS))
+                await streams.append(stream, documents, Deadline.after(HTTP_TIMEOUT_SECONDS))
         return [document["id"] for document in documents]
 
-    async def entity(self, name: str, entity_id: str) -> Entity:
+    async def load_entity(self, name: str, entity_id: str) -> Entity:
         """An entity folded from its stream.
 
         Raises:
-            UnknownNameError: There is no such entity, or it has no events.
-            CosmosError, BudgetSpentError: The stream could not be read.
+            UnknownResourceError: There is no such entity, or it has no events.
+            CosmosError, DeadlineExceededError: The stream could not be read.
         """
         entity = self.registry.entity(name)
         try:
             stream = stream_id(name, entity_id)
         except ValueError as error:
-            raise UnknownNameError(f"There is no {name} of this id: {error}.") from None
-        documents = await self.engine.streams.read(stream, Budget.of(REQUEST_SECONDS))
+            raise UnknownResourceError(f"There is no {name} of this id: {error}.") from None
+        documents = await self.services.streams.read(stream, Deadline.after(HTTP_TIMEOUT_SECONDS))
         if not documents:
-            raise UnknownNameError(f"There is no {name} {entity_id!r}: its stream has no events.")
+            raise UnknownResourceError(
+                f"There is no {name} {entity_id!r}: its stream has no events."
+            )
         return fold(entity, self._events(documents))
 
-    async def project(self, module: str, documents: Sequence[Mapping[str, Any]]) -> Outcome:
+    async def project(self, module: str, documents: Sequence[Mapping[str, Any]]) -> BatchResult:
         """Project a batch of the change feed; return when all it implies is durable.
 
         Raises:
-            BudgetSpentError: Time ran out; the batch must be projected again.
+            DeadlineExceededError: Time ran out; the batch must be projected again.
             CosmosError: Retrying cannot help before something is corrected.
             SettingError: The connection is missing.
         """
         started = time.monotonic()
-        budget, pipeline = Budget.of(self.settings.budget), self.engine.pipeline
+        deadline, pipeline = (
+            Deadline.after(self.settings.invocation_timeout_seconds),
+            self.services.pipeline,
+        )
         with batch_span(module, documents):
-            outcome = await pipeline.project(self.registry.module(module), documents, budget)
+            outcome = await pipeline.project(self.registry.module(module), documents, deadline)
         seconds = time.monotonic() - started
         _log(module, outcome, seconds)
-        note_batch(
+        record_batch(
             module,
             documents,
             seconds=seconds,
@@ -170,7 +178,7 @@ class Application:
         )
         return outcome
 
-    async def check(self) -> None:
+    async def check_health(self) -> None:
         """Return when the events container can be reached.
 
         Raises:
@@ -179,16 +187,18 @@ class Application:
         """
 
         async def read() -> None:
-            container = self.engine.events
-            await answered(f"reading container {self.settings.events}", container.read())
+            container = self.services.events
+            await run_request(
+                f"reading container {self.settings.events_container}", container.read()
+            )
 
-        await self.engine.read(read, Budget.of(HEALTH_SECONDS))
+        await self.services.read(read, Deadline.after(HEALTH_TIMEOUT_SECONDS))
 
     async def close(self) -> None:
         """Close what was opened; may be called any number of times."""
-        engine, self._engine = self._engine, None
-        if engine is not None:
-            await engine.close()
+        services, self._services = self._services, None
+        if services is not None:
+            await services.close()
 
     def _events(self, documents: Sequence[Document]) -> list[Event]:
         """The readable events in the order of their times.
@@ -199,16 +209,16 @@ class Application:
         found = []
         for raw in documents:
             try:
-                envelope = Envelope.read(raw)
+                envelope = Envelope.from_document(raw)
                 model = self.registry.events.get(envelope.type)
                 if model is not None:
-                    found.append((envelope.time, read_event(envelope, model)))
+                    found.append((envelope.time, parse_event(envelope, model)))
             except InvalidEventError:
                 logger.warning("event.unreadable event=%s", raw.get("id"))
         return [event for _, event in sorted(found, key=lambda pair: pair[0])]
 
 
-def _log(module: str, outcome: Outcome, seconds: float) -> None:
+def _log(module: str, outcome: BatchResult, seconds: float) -> None:
     logger.info(
         "batch.projected module=%s events=%d derived=%d spared=%d parked=%d requests=%d "
         "throttled=%d waited=%.2f charge=%.1f seconds=%.3f",

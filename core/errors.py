@@ -2,30 +2,30 @@
 
 EngineError
 ├── DefinitionError            a module in `projections/` is wrong; found at start
-│   └── CycleError             projections would feed each other for ever
+│   └── ProjectionCycleError             projections would feed each other for ever
 ├── SettingError               an application setting is missing or unreadable
 ├── RequestError               a caller asked for something that cannot be done
-│   ├── UnknownNameError       no such command, entity, projection or event
+│   ├── UnknownResourceError       no such command, entity, projection or event
 │   ├── InvalidRequestError    the request does not fit, with the fields named
 │   │   └── Refused            an author's command says no
 │   ├── RequestTooLargeError   the request is larger than is accepted
-│   └── KeyReusedError         an Idempotency-Key came back with another request
+│   └── IdempotencyKeyReusedError         an Idempotency-Key came back with another request
 ├── PoisonError                an event that no attempt can project
 │   ├── InvalidEventError      the document is no valid event
 │   ├── ProjectionFailedError  the projection raised
 │   ├── InvalidOutputError     the projection emitted what it may not
 │   ├── HopLimitError          too many projections lie behind the event
 │   └── HeldUpError            an earlier event of its stream is parked
-├── BlockedError               an event stops its line
+├── ProjectionBlockedError               an event stops its line
 ├── CosmosError                Cosmos DB answered, or failed to
 │   ├── ThrottledError         wait as told, then again
 │   ├── TransientError         again with backoff
 │   ├── ConfigurationError     nothing helps but a change of configuration
 │   ├── ConflictError          a document with this id is there already
 │   ├── NotFoundError          the document is not there
-│   └── RefusedByCosmosError   the request itself was not acceptable
-├── LeaseError                 a lease or an answer of the feed is not as documented
-└── BudgetSpentError           the invocation's time ran out before the work did
+│   └── RejectedByCosmosError   the request itself was not acceptable
+├── LeaseFormatError                 a lease or an answer of the feed is not as documented
+└── DeadlineExceededError           the invocation's time ran out before the work did
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class DefinitionError(EngineError):
     """A projection module does not say what the engine needs to know."""
 
 
-class CycleError(DefinitionError):
+class ProjectionCycleError(DefinitionError):
     """Projections lead from an event type back to itself."""
 
 
@@ -61,28 +61,28 @@ class RequestError(EngineError):
     """A caller asked for something that cannot be done."""
 
 
-class UnknownNameError(RequestError):
+class UnknownResourceError(RequestError):
     """The route names a command, entity, projection or event that is not there."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class FieldProblem:
+class FieldError:
     """What is wrong with one field; `field` is dotted, empty for the whole body."""
 
     field: str
-    problem: str
+    detail: str
 
 
 class InvalidRequestError(RequestError):
     """The request does not fit the command.
 
     Attributes:
-        problems: One entry for each field.
+        errors: One entry for each field.
     """
 
-    def __init__(self, message: str, *problems: FieldProblem) -> None:
+    def __init__(self, message: str, *errors: FieldError) -> None:
         super().__init__(message)
-        self.problems = problems
+        self.errors = errors
 
 
 class Refused(InvalidRequestError):  # noqa: N818 - authors raise it; it reads as a decision
@@ -94,14 +94,14 @@ class Refused(InvalidRequestError):  # noqa: N818 - authors raise it; it reads a
     """
 
     def __init__(self, message: str, *, field: str = "") -> None:
-        super().__init__(message, FieldProblem(field=field, problem=message))
+        super().__init__(message, FieldError(field=field, detail=message))
 
 
 class RequestTooLargeError(RequestError):
     """The request's body is larger than is accepted."""
 
 
-class KeyReusedError(RequestError):
+class IdempotencyKeyReusedError(RequestError):
     """An Idempotency-Key was used before, for a different request."""
 
 
@@ -129,7 +129,7 @@ class HeldUpError(PoisonError):
     """An earlier event of its stream is parked, and the projection keeps their order."""
 
 
-class BlockedError(EngineError):
+class ProjectionBlockedError(EngineError):
     """An event fails in a projection declared with `on_failure="block"`; its lease waits."""
 
 
@@ -177,13 +177,13 @@ class NotFoundError(CosmosError):
     """The document does not exist."""
 
 
-class RefusedByCosmosError(CosmosError):
+class RejectedByCosmosError(CosmosError):
     """Cosmos DB does not accept the request as it is."""
 
 
-class LeaseError(EngineError):
+class LeaseFormatError(EngineError):
     """A lease document or an answer of the change feed does not hold what it must."""
 
 
-class BudgetSpentError(EngineError):
+class DeadlineExceededError(EngineError):
     """The time budget of this invocation ended before all writes were durable."""

@@ -22,7 +22,7 @@ _DEAD_LETTERS = UUID("6f1c4b52-6a53-5a0f-9d0e-2f7f9d1f3c03")
 _CURSORS = UUID("6f1c4b52-6a53-5a0f-9d0e-2f7f9d1f3c04")
 
 
-CURSOR_PREFIX = "fanout."
+FAN_OUT_PROGRESS_PREFIX = "fanout."
 """How the ids of cursors begin."""
 
 
@@ -69,12 +69,12 @@ def dead_letter_id(
     return _uuid(_DEAD_LETTERS, [module, projection, source_stream, source_id])
 
 
-def cursor_id(*, projection: str, source_stream: str, source_id: str) -> str:
+def fan_out_progress_id(*, projection: str, source_stream: str, source_id: str) -> str:
     """Id of the cursor of one event's fan-out, in the lease container.
 
     Lease ids begin with a module's name and `-`; names have no dot, so no prefix begins this.
     """
-    return f"{CURSOR_PREFIX}{_uuid(_CURSORS, [projection, source_stream, source_id])}"
+    return f"{FAN_OUT_PROGRESS_PREFIX}{_uuid(_CURSORS, [projection, source_stream, source_id])}"
 
 
 def _uuid(namespace: UUID, parts: Sequence[object]) -> str:

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from core.cosmos.client import Client
-from core.cosmos.gates import Ceilings, Gates
+from core.cosmos.gates import Ceilings, RateLimiters
 from core.cosmos.partitions import PartitionMap
-from core.cosmos.retrying import Effort, Retrier
-from core.dead_letters.store import DeadLetters
-from core.errors import BudgetSpentError
-from core.projecting.batch_run import Runner
-from core.projecting.processor import Pipeline
-from core.streams.event_store import Streams
-from core.tracking.change_feed import Feed
-from core.tracking.fan_out_progress import Cursors
-from core.tracking.tracker import Tracker
+from core.cosmos.retrying import RequestStats, Retrier
+from core.dead_letters.store import DeadLetterStore
+from core.errors import DeadlineExceededError
+from core.projecting.batch_run import BatchRunner
+from core.projecting.processor import BatchProcessor
+from core.streams.event_store import EventStore
+from core.tracking.change_feed import ChangeFeed
+from core.tracking.fan_out_progress import FanOutProgressStore
+from core.tracking.tracker import ProgressTracker
 from core.writing.writer import Bulk, Writer
 
 if TYPE_CHECKING:
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from azure.cosmos.aio import ContainerProxy, CosmosClient
 
     from core.settings import Settings
-    from core.throttling.deadline import Budget
+    from core.throttling.deadline import Deadline
 
 ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Engine:
+class Services:
     """Everything that talks to Cosmos DB.
 
     Attributes:
@@ -48,15 +48,15 @@ class Engine:
 
     client: CosmosClient
     events: ContainerProxy
-    tracker: Tracker
-    streams: Streams
-    runner: Runner
-    pipeline: Pipeline
-    dead_letters: DeadLetters
+    tracker: ProgressTracker
+    streams: EventStore
+    runner: BatchRunner
+    pipeline: BatchProcessor
+    dead_letters: DeadLetterStore
     retrier: Retrier
 
     @classmethod
-    def open(cls, settings: Settings) -> Engine:
+    def open(cls, settings: Settings) -> Services:
         """Open the client on the running loop; nothing is sent yet.
 
         Raises:
@@ -64,49 +64,54 @@ class Engine:
         """
         client = Client(settings.require_connection())
         database = client.get_database_client(settings.database)
-        events = database.get_container_client(settings.events)
-        retrier = Retrier(gates=Gates())
+        events = database.get_container_client(settings.events_container)
+        retrier = Retrier(gates=RateLimiters())
         partitions = PartitionMap(events, retrier)
-        dead_letters = DeadLetters(
-            container=database.get_container_client(settings.dead_letters), retrier=retrier
+        dead_letters = DeadLetterStore(
+            container=database.get_container_client(settings.dead_letters_container),
+            retrier=retrier,
         )
-        leases = database.get_container_client(settings.leases)
-        runner = Runner(
+        leases = database.get_container_client(settings.leases_container)
+        runner = BatchRunner(
             writer=Writer(
                 container=events,
                 partitions=partitions,
                 retrier=retrier,
-                slots=asyncio.Semaphore(settings.concurrency),
-                bulk=Bulk(on=settings.bulk),
-                ceilings=Ceilings(settings.ceilings),
+                slots=asyncio.Semaphore(settings.write_concurrency),
+                bulk=Bulk(on=settings.bulk_writes_enabled),
+                ceilings=Ceilings(settings.request_unit_limits),
             ),
-            cursors=Cursors(container=leases, retrier=retrier),
+            cursors=FanOutProgressStore(container=leases, retrier=retrier),
         )
         return cls(
             client=client,
             events=events,
-            tracker=Tracker(feed=Feed(container=events), leases=leases),
-            streams=Streams(container=events, partitions=partitions, retrier=retrier),
+            tracker=ProgressTracker(feed=ChangeFeed(container=events), leases=leases),
+            streams=EventStore(container=events, partitions=partitions, retrier=retrier),
             runner=runner,
-            pipeline=Pipeline(runner=runner, dead_letters=dead_letters, max_hops=settings.max_hops),
+            pipeline=BatchProcessor(
+                runner=runner, dead_letters=dead_letters, max_hops=settings.max_hops
+            ),
             dead_letters=dead_letters,
             retrier=retrier,
         )
 
-    async def read(self, operation: Callable[[], Awaitable[ResultT]], budget: Budget) -> ResultT:
+    async def read(
+        self, operation: Callable[[], Awaitable[ResultT]], deadline: Deadline
+    ) -> ResultT:
         """The result of an operation that only reads, which may be tried again.
 
         Raises:
-            BudgetSpentError: Time ran out.
+            DeadlineExceededError: Time ran out.
             CosmosError: Retrying cannot help.
         """
         work = self.retrier.run(
-            lambda _: operation(), partition="reads", budget=budget, effort=Effort()
+            lambda _: operation(), partition="reads", deadline=deadline, effort=RequestStats()
         )
         try:
-            return await asyncio.wait_for(work, budget.remaining())
+            return await asyncio.wait_for(work, deadline.remaining())
         except asyncio.TimeoutError:
-            raise BudgetSpentError("The time is up while reading.") from None
+            raise DeadlineExceededError("The time is up while reading.") from None
 
     async def close(self) -> None:
         """Close the client and its connections."""

@@ -11,7 +11,7 @@ from core.errors import SettingError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CONNECTION = "CosmosConnection"
+CONNECTION_SETTING = "CosmosConnection"
 """Name of the connection, for the bindings and for the app's own client alike."""
 
 
@@ -28,9 +28,9 @@ def _client_id(text: object) -> object:
     return text.get("ClientId") if isinstance(text := _pairs(text), dict) else text
 
 
-InsightsIdentity = Annotated[str | None, BeforeValidator(_client_id)]
+ClientId = Annotated[str | None, BeforeValidator(_client_id)]
 
-Ceilings = Annotated[dict[str, Annotated[float, Field(gt=0)]], BeforeValidator(_pairs)]
+RequestUnitLimits = Annotated[dict[str, Annotated[float, Field(gt=0)]], BeforeValidator(_pairs)]
 """Request units a second by projection."""
 
 
@@ -49,28 +49,40 @@ class Settings(BaseModel):
     client_id: str | None = Field(default=None, alias="CosmosConnection__clientId")
 
     database: str = Field(default="projections", alias="CosmosDatabase", min_length=1)
-    events: str = Field(default="events", alias="EventsContainer", min_length=1)
-    leases: str = Field(default="leases", alias="LeasesContainer", min_length=1)
-    dead_letters: str = Field(default="deadletters", alias="DeadLettersContainer", min_length=1)
+    events_container: str = Field(default="events", alias="EventsContainer", min_length=1)
+    leases_container: str = Field(default="leases", alias="LeasesContainer", min_length=1)
+    dead_letters_container: str = Field(
+        default="deadletters", alias="DeadLettersContainer", min_length=1
+    )
 
-    max_items: int = Field(default=500, ge=1, le=10_000, alias="MaxItemsPerInvocation")
-    poll_delay: int = Field(default=1_000, ge=1, le=600_000, alias="FeedPollDelayMilliseconds")
-    budget: float = Field(default=240.0, gt=0, le=86_400, alias="InvocationBudgetSeconds")
-    concurrency: int = Field(default=32, ge=1, le=1_000, alias="WriteConcurrency")
-    bulk: bool = Field(default=True, alias="COSMOS_BULK")
+    max_items_per_invocation: int = Field(
+        default=500, ge=1, le=10_000, alias="MaxItemsPerInvocation"
+    )
+    feed_poll_delay_ms: int = Field(
+        default=1_000, ge=1, le=600_000, alias="FeedPollDelayMilliseconds"
+    )
+    invocation_timeout_seconds: float = Field(
+        default=240.0, gt=0, le=86_400, alias="InvocationBudgetSeconds"
+    )
+    write_concurrency: int = Field(default=32, ge=1, le=1_000, alias="WriteConcurrency")
+    bulk_writes_enabled: bool = Field(default=True, alias="COSMOS_BULK")
     max_hops: int = Field(default=16, ge=1, le=1_000, alias="MaxHops")
-    ceilings: Ceilings = Field(default={}, alias="RequestUnitCeilings")
+    request_unit_limits: RequestUnitLimits = Field(default={}, alias="RequestUnitCeilings")
 
-    insights: SecretStr | None = Field(default=None, alias="APPLICATIONINSIGHTS_CONNECTION_STRING")
-    insights_identity: InsightsIdentity = Field(
+    app_insights_connection_string: SecretStr | None = Field(
+        default=None, alias="APPLICATIONINSIGHTS_CONNECTION_STRING"
+    )
+    app_insights_client_id: ClientId = Field(
         default=None, alias="APPLICATIONINSIGHTS_AUTHENTICATION_STRING"
     )
-    telemetry: Literal["azure", "console", "off"] | None = Field(default=None, alias="Telemetry")
-    telemetry_share: float = Field(default=1.0, ge=0, le=1, alias="TelemetryShare")
-    site: str = Field(default="event-projections", alias="WEBSITE_SITE_NAME")
+    telemetry_exporter: Literal["azure", "console", "off"] | None = Field(
+        default=None, alias="Telemetry"
+    )
+    telemetry_sampling_ratio: float = Field(default=1.0, ge=0, le=1, alias="TelemetryShare")
+    site_name: str = Field(default="event-projections", alias="WEBSITE_SITE_NAME")
 
     @classmethod
-    def read(cls, environ: Mapping[str, str]) -> Settings:
+    def from_environ(cls, environ: Mapping[str, str]) -> Settings:
         """The settings in the environment; an empty value counts as absent.
 
         Raises:
@@ -84,23 +96,23 @@ class Settings(BaseModel):
             raise SettingError(str(detail["loc"][0]), detail["msg"]) from None
 
     @property
-    def sends_telemetry(self) -> bool:
+    def telemetry_enabled(self) -> bool:
         """Whether there is somewhere to send it to."""
-        if self.telemetry is None:
-            return self.insights is not None
-        return self.telemetry != "off"
+        if self.telemetry_exporter is None:
+            return self.app_insights_connection_string is not None
+        return self.telemetry_exporter != "off"
 
-    def require_insights(self) -> str:
+    def require_app_insights(self) -> str:
         """Connection string of Application Insights.
 
         Raises:
             SettingError: It is missing.
         """
-        if self.insights is None:
+        if self.app_insights_connection_string is None:
             raise SettingError(
                 "APPLICATIONINSIGHTS_CONNECTION_STRING", "is missing, and Telemetry says azure."
             )
-        return self.insights.get_secret_value()
+        return self.app_insights_connection_string.get_secret_value()
 
     def require_connection(self) -> Connection:
         """How to reach the account.
@@ -113,9 +125,9 @@ class Settings(BaseModel):
         if self.account_endpoint is not None:
             return Connection(endpoint=self.account_endpoint, client_id=self.client_id)
         raise SettingError(
-            CONNECTION,
+            CONNECTION_SETTING,
             "is missing. Set it to a connection string of the Cosmos DB account, or set "
-            f"{CONNECTION}__accountEndpoint to use the app's identity.",
+            f"{CONNECTION_SETTING}__accountEndpoint to use the app's identity.",
         )
 
 
@@ -136,7 +148,7 @@ def _parse(connection_string: str) -> Connection:
     missing = [part for part in ("AccountEndpoint", "AccountKey") if not values.get(part.lower())]
     if missing:
         raise SettingError(
-            CONNECTION,
+            CONNECTION_SETTING,
             f"has no {' and no '.join(missing)}. It reads AccountEndpoint=https://...;"
             "AccountKey=...; as the portal shows it.",
         )

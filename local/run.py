@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 import typer
 
-from core.cosmos.client import opened_client
+from core.cosmos.client import open_client
 from core.cosmos.provisioning import provision
 from core.errors import EngineError
-from core.settings import CONNECTION, Settings
+from core.settings import CONNECTION_SETTING, Settings
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos, Options
 from local.host import HostError, HostOptions, TriggerHost
 from local.host.host import publish
@@ -57,7 +57,7 @@ def run(  # noqa: PLR0917 - one parameter for each option
     try:
         settings = load_settings(app, os.environ)
         if endpoint is not None:
-            settings[CONNECTION] = f"AccountEndpoint={endpoint};AccountKey={key};"
+            settings[CONNECTION_SETTING] = f"AccountEndpoint={endpoint};AccountKey={key};"
         cosmos = Options(
             port=cosmos_port,
             partitions=partitions,
@@ -77,9 +77,11 @@ def run(  # noqa: PLR0917 - one parameter for each option
 
 def _is_embedded(settings: Mapping[str, str], port: int) -> bool:
     """Whether the settings leave the account open, or name the embedded one's own address."""
-    if not settings.get(CONNECTION) and not settings.get(f"{CONNECTION}__accountEndpoint"):
+    if not settings.get(CONNECTION_SETTING) and not settings.get(
+        f"{CONNECTION_SETTING}__accountEndpoint"
+    ):
         return True
-    address = urlsplit(Settings.read(settings).require_connection().endpoint)
+    address = urlsplit(Settings.from_environ(settings).require_connection().endpoint)
     return address.hostname in {"127.0.0.1", "localhost"} and address.port == port
 
 
@@ -89,9 +91,9 @@ async def _run(settings: dict[str, str], cosmos: Options | None, options: HostOp
     async with AsyncExitStack() as stack:
         if cosmos is not None:
             server = await stack.enter_async_context(EmbeddedCosmos(cosmos))
-            settings[CONNECTION] = server.connection_string
+            settings[CONNECTION_SETTING] = server.connection_string
             typer.echo(f"Embedded Cosmos DB ready on {server.endpoint}")
-        await _provision(Settings.read(settings))
+        await _provision(Settings.from_environ(settings))
         publish(settings)
         host = await stack.enter_async_context(TriggerHost(options, settings))
         typer.echo(f"Functions ready on {host.url}/api (x-functions-key: {options.function_key})")
@@ -100,7 +102,7 @@ async def _run(settings: dict[str, str], cosmos: Options | None, options: HostOp
 
 
 async def _provision(settings: Settings) -> None:
-    async with opened_client(settings.require_connection()) as client:
+    async with open_client(settings.require_connection()) as client:
         await provision(client, settings)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from azure.cosmos.aio import CosmosClient, DatabaseProxy
 
-from core.cosmos.client import opened_client
+from core.cosmos.client import open_client
 from core.cosmos.provisioning import provision
 from core.settings import Settings
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos, Options
@@ -54,7 +54,7 @@ def environ(cosmos: EmbeddedCosmos, date_handling: str) -> dict[str, str]:
 @pytest.fixture
 async def database(environ: dict[str, str]) -> AsyncIterator[DatabaseProxy]:
     """The application's database with its containers."""
-    settings = Settings.read(environ)
-    async with opened_client(settings.require_connection()) as opened:
+    settings = Settings.from_environ(environ)
+    async with open_client(settings.require_connection()) as opened:
         await provision(opened, settings)
         yield opened.get_database_client(settings.database)

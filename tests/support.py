@@ -14,17 +14,17 @@ import pytest
 from azure.core.pipeline.transport import HttpRequest
 from azure.cosmos.exceptions import CosmosBatchOperationError, CosmosHttpResponseError
 
-from core.cosmos.gates import Gate, Gates
+from core.cosmos.gates import RateLimiter, RateLimiters
 from core.cosmos.partitions import PartitionMap
 from core.cosmos.retrying import Retrier
-from core.dead_letters.poison import Poison
-from core.dead_letters.store import DeadLetters
+from core.dead_letters.poison import PoisonEvent
+from core.dead_letters.store import DeadLetterStore
 from core.errors import PoisonError
-from core.projecting.batch_run import Runner
+from core.projecting.batch_run import BatchRunner
 from core.projecting.fan_out import FanOut
-from core.projecting.processor import Pipeline
-from core.throttling.deadline import Budget
-from core.tracking.fan_out_progress import Cursors
+from core.projecting.processor import BatchProcessor
+from core.throttling.deadline import Deadline
+from core.tracking.fan_out_progress import FanOutProgressStore
 from core.writing.writer import Writer
 from core.writing.writes import Write
 
@@ -76,11 +76,11 @@ def followed(follower: int, target: int, event_id: str | None = None, **changes:
     }
 
 
-def drawn(derived: Iterator[FanOut | Poison]) -> list[Write | Poison]:
+def drawn(derived: Iterator[FanOut | PoisonEvent]) -> list[Write | PoisonEvent]:
     """Everything that comes of a derivation."""
-    found: list[Write | Poison] = []
+    found: list[Write | PoisonEvent] = []
     for each in derived:
-        if isinstance(each, Poison):
+        if isinstance(each, PoisonEvent):
             found.append(each)
             continue
         while not each.done:
@@ -245,9 +245,9 @@ class Blame:
     failed = False
     name = "p"
 
-    def fail(self, error: PoisonError) -> Poison:
+    def fail(self, error: PoisonError) -> PoisonEvent:
         """Blame event `x`."""
-        return Poison(
+        return PoisonEvent(
             module="m",
             projection="p",
             stream_id="s",
@@ -274,19 +274,19 @@ class FakeTime:
         self.now += seconds
         await asyncio.sleep(0)
 
-    def budget(self, seconds: float = 60.0) -> Budget:
+    def deadline(self, seconds: float = 60.0) -> Deadline:
         """A budget on this clock."""
-        return Budget.of(seconds, self)
+        return Deadline.after(seconds, self)
 
     def retrier(self) -> Retrier:
         """A retrier on this clock, without jitter, for an account that takes everything."""
-        return Retrier(gates=WideGates(self), sleep=self.sleep, jitter=lambda: 0.0)
+        return Retrier(gates=WideRateLimiters(self), sleep=self.sleep, jitter=lambda: 0.0)
 
 
-class WideGates(Gates):
-    """Gates that much has gone through already, so that nothing has to be found out."""
+class WideRateLimiters(RateLimiters):
+    """RateLimiters that much has gone through already, so that nothing has to be found out."""
 
-    def of(self, partition: str) -> Gate:
+    def of(self, partition: str) -> RateLimiter:
         """The gate of a partition."""
         new = partition not in self._gates
         gate = super().of(partition)
@@ -295,23 +295,23 @@ class WideGates(Gates):
         return gate
 
 
-def runner(container: Any, leases: Any, clock: FakeTime) -> Runner:
+def runner(container: Any, leases: Any, clock: FakeTime) -> BatchRunner:
     """A runner over containers in memory."""
     retrier = clock.retrier()
-    return Runner(
+    return BatchRunner(
         writer=Writer(
             container=container, partitions=PartitionMap(container, retrier), retrier=retrier
         ),
-        cursors=Cursors(container=leases, retrier=retrier),
+        cursors=FanOutProgressStore(container=leases, retrier=retrier),
     )
 
 
-def pipeline(container: Any, letters: Any, clock: FakeTime, leases: Any = None) -> Pipeline:
+def pipeline(container: Any, letters: Any, clock: FakeTime, leases: Any = None) -> BatchProcessor:
     """A pipeline over containers in memory, as one process has it."""
     retrier = clock.retrier()
-    return Pipeline(
+    return BatchProcessor(
         runner=runner(container, leases or MemoryContainer(), clock),
-        dead_letters=DeadLetters(container=letters, retrier=retrier),
+        dead_letters=DeadLetterStore(container=letters, retrier=retrier),
         max_hops=16,
     )
 

@@ -18,7 +18,7 @@ import azure.functions as func
 import pytest
 
 from core.application import Application
-from core.cosmos.requests import LONGEST_REQUEST
+from core.cosmos.requests import REQUEST_TIMEOUT_SECONDS
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
 from core.settings import Settings
@@ -272,7 +272,7 @@ def test_importing_the_app_opens_nothing() -> None:
     code = (
         "import sys, function_app\n"
         "assert 'azure.identity' not in sys.modules\n"
-        "assert function_app.application._engine is None\n"
+        "assert function_app.application._services is None\n"
     )
 
     done = subprocess.run(  # noqa: S603 - our own code
@@ -355,7 +355,9 @@ def test_the_budget_ends_before_the_host_kills_the_worker() -> None:
     """With the longest request on top, in half of the time."""
     content = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
 
-    assert 2 * (Settings.read({}).budget + LONGEST_REQUEST) < duration(content["functionTimeout"])
+    assert 2 * (
+        Settings.from_environ({}).invocation_timeout_seconds + REQUEST_TIMEOUT_SECONDS
+    ) < duration(content["functionTimeout"])
 
 
 def test_health_alone_is_open_to_all() -> None:

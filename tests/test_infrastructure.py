@@ -16,9 +16,9 @@ import yaml
 
 import projections
 from core.application import Application
-from core.cosmos.containers import containers
+from core.cosmos.containers import container_definitions
 from core.functions.triggers import register_triggers
-from core.settings import CONNECTION, Settings
+from core.settings import CONNECTION_SETTING, Settings
 
 ROOT = Path(__file__).parent.parent
 INFRA = ROOT / "infra"
@@ -29,7 +29,7 @@ NOT_IN_ITS_DATA = {"Microsoft.OperationalInsights/workspaces@2023-09-01"}
 
 OF_THE_HOST = {
     *("AzureWebJobsStorage__blobServiceUri", "AzureWebJobsStorage__credential"),
-    *("AzureWebJobsStorage__clientId", f"{CONNECTION}__credential"),
+    *("AzureWebJobsStorage__clientId", f"{CONNECTION_SETTING}__credential"),
 }
 """Settings that the host and its extensions read, and the app does not."""
 
@@ -75,15 +75,15 @@ def test_every_setting_of_the_function_app_is_read() -> None:
 def test_the_app_can_connect_with_what_it_is_given() -> None:
     """By its identity, and with no key; the bindings use the same names."""
     given = {name: f"<{value}>" for name, value in app_settings().items()}
-    settings = Settings.read(given)
+    settings = Settings.from_environ(given)
     connection = settings.require_connection()
 
     assert connection.key is None
     assert connection.endpoint == "<cosmosEndpoint>"
     assert connection.client_id == "<identityClientId>"
-    assert settings.sends_telemetry
+    assert settings.telemetry_enabled
     for part in ("accountEndpoint", "credential", "clientId"):
-        assert f"{CONNECTION}__{part}" in given
+        assert f"{CONNECTION_SETTING}__{part}" in given
 
 
 def test_bindings_name_containers_that_are_deployed() -> None:
@@ -99,7 +99,7 @@ def test_bindings_name_containers_that_are_deployed() -> None:
         for key in ("containerName", "leaseContainerName"):
             assert given[binding[key].strip("%")] in defined
         assert binding["databaseName"] == "%CosmosDatabase%"
-        assert binding["connection"] == CONNECTION
+        assert binding["connection"] == CONNECTION_SETTING
         assert binding["createLeaseContainerIfNotExists"] is False
 
 
@@ -113,7 +113,7 @@ def definitions() -> list[dict[str, Any]]:
 def test_containers_have_one_source() -> None:
     """Bicep reads the file that the app and the embedded Cosmos DB read."""
     assert "loadJsonContent('../core/cosmos/containers.json')" in text("cosmos.bicep")
-    names = {each.name for each in containers(Settings())}
+    names = {each.name for each in container_definitions(Settings())}
     assert {each["name"] for each in definitions()} == names
     for setting in ("EventsContainer", "LeasesContainer", "DeadLettersContainer"):
         assert app_settings()[setting].strip("'") in {each["name"] for each in definitions()}
@@ -173,7 +173,7 @@ def test_outputs_are_names_that_the_tools_read() -> None:
     """`azd env get-values` then gives what `python -m admin` needs."""
     outputs = set(re.findall(r"^output (\w+)", text("main.bicep"), re.MULTILINE))
 
-    assert {f"{CONNECTION}__accountEndpoint", "CosmosDatabase"} <= outputs & aliases()
+    assert {f"{CONNECTION_SETTING}__accountEndpoint", "CosmosDatabase"} <= outputs & aliases()
 
 
 def workflow(name: str) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from azure.cosmos.aio import DatabaseProxy
 import core
 import projections
 from core.application import Application
-from core.operations.operations import Operations
+from core.operations.operations import AdminOperations
 from tests.support import followed, user
 
 CORE = f"{Path(core.__file__).parent}/"
@@ -31,8 +31,8 @@ CORE = f"{Path(core.__file__).parent}/"
 FORMS = frozenset(
     {
         *("Envelope", "Event", "Follow", "Followed", "WasFollowed", "FanOut", "Emission"),
-        *("Emitted", "Write", "Poison", "DeadLetter", "Cursor", "Origin", "Plan", "_Group"),
-        *("_Append", "Result", "Run", "Outcome", "Replayed"),
+        *("Emitted", "Write", "PoisonEvent", "DeadLetter", "FanOutProgress", "Origin", "Plan"),
+        *("_Group", "_Append", "OperationResult", "Run", "BatchResult", "ReplayResult"),
     }
 )
 """Classes that are an event, or a command, in one of its forms."""
@@ -165,19 +165,19 @@ class World:
         await self.application.project("followship", [followed(1, 2)])
 
     async def command(self) -> None:
-        await self.application.execute("follow", self.body, key="k")
+        await self.application.execute("follow", self.body, idempotency_key="k")
 
     async def entity(self) -> None:
-        await self.application.entity("followship", str(user(1)))
+        await self.application.load_entity("followship", str(user(1)))
 
     async def poisoned(self) -> None:
         await self.application.project("followship", [self.poison])
 
     async def replay(self) -> None:
-        await Operations(self.application).replay(self.letter)
+        await AdminOperations(self.application).replay(self.letter)
 
     async def status(self) -> None:
-        await Operations(self.application).statuses()
+        await AdminOperations(self.application).module_statuses()
 
 
 @pytest.fixture
@@ -190,9 +190,9 @@ async def world(environ: dict[str, str], database: DatabaseProxy) -> AsyncIterat
     await application.project("followship", [followed(7, 8)])
     await application.execute("follow", body)
     await application.project("followship", [{**mended, "data": {}}])
-    (letter,) = await Operations(application).dead_letters(None)
+    (letter,) = await AdminOperations(application).dead_letters(None)
     await events.create_item(mended)
-    await Operations(application).statuses()
+    await AdminOperations(application).module_statuses()
     yield World(application, body, poison, letter.id)
     await application.close()
 

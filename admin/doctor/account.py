@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 
 from admin.doctor.findings import error, warning
-from core.cosmos.client import opened_client
-from core.cosmos.containers import containers
-from core.cosmos.requests import answered, listed
+from core.cosmos.client import open_client
+from core.cosmos.containers import container_definitions
+from core.cosmos.requests import fetch_all, run_request
 from core.errors import ConfigurationError, CosmosError
 from core.tracking.leases import lease_prefix
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from azure.cosmos.aio import DatabaseProxy
 
     from admin.doctor.findings import Finding
-    from core.cosmos.containers import Container
+    from core.cosmos.containers import ContainerDefinition
     from core.settings import Connection, Settings
 
 _PATIENCE = 10.0
@@ -49,7 +49,7 @@ async def check_account(
         yield each
         if not reached:
             return
-    async with opened_client(connection) as client:
+    async with open_client(connection) as client:
         database = client.get_database_client(settings.database)
         async for each in _check_containers(database, settings, modules):
             yield each
@@ -84,10 +84,10 @@ async def _check_containers(
     database: DatabaseProxy, settings: Settings, modules: Iterable[str]
 ) -> AsyncIterator[Finding]:
     found: dict[str, Mapping[str, Any]] = {}
-    for wanted in containers(settings):
+    for wanted in container_definitions(settings):
         try:
             reading = database.get_container_client(wanted.name).read()
-            found[wanted.name] = await answered(f"reading container {wanted.name}", reading)
+            found[wanted.name] = await run_request(f"reading container {wanted.name}", reading)
         except CosmosError as failure:
             yield _unreadable(wanted.name, settings.database, failure)
             if not isinstance(failure, ConfigurationError) or failure.status != _NOT_FOUND:
@@ -95,10 +95,12 @@ async def _check_containers(
         else:
             for each in check_container(wanted, found[wanted.name]):
                 yield each
-    if settings.leases in found and settings.events in found:
-        leases = database.get_container_client(settings.leases)
-        ids = await listed("reading leases", leases.query_items("SELECT VALUE c.id FROM c"))
-        for each in check_prefixes(map(str, ids), modules, str(found[settings.events]["_rid"])):
+    if settings.leases_container in found and settings.events_container in found:
+        leases = database.get_container_client(settings.leases_container)
+        ids = await fetch_all("reading leases", leases.query_items("SELECT VALUE c.id FROM c"))
+        for each in check_prefixes(
+            map(str, ids), modules, str(found[settings.events_container]["_rid"])
+        ):
             yield each
 
 
@@ -127,7 +129,7 @@ def _unreadable(name: str, database: str, failure: CosmosError) -> Finding:
     )
 
 
-def check_container(wanted: Container, found: Mapping[str, Any]) -> Iterator[Finding]:
+def check_container(wanted: ContainerDefinition, found: Mapping[str, Any]) -> Iterator[Finding]:
     """A container that is not as it must be; pure."""
     paths = found.get("partitionKey", {}).get("paths")
     if paths != [wanted.partition_key]:
@@ -140,7 +142,7 @@ def check_container(wanted: Container, found: Mapping[str, Any]) -> Iterator[Fin
     yield from _check_index(wanted, found.get("indexingPolicy") or {})
 
 
-def _check_ttl(wanted: Container, ttl: int | None) -> Iterator[Finding]:
+def _check_ttl(wanted: ContainerDefinition, ttl: int | None) -> Iterator[Finding]:
     if wanted.default_ttl is not None and ttl is None:
         yield error(
             "ttl-off",
@@ -155,7 +157,7 @@ def _check_ttl(wanted: Container, ttl: int | None) -> Iterator[Finding]:
         )
 
 
-def _check_index(wanted: Container, policy: Mapping[str, Any]) -> Iterator[Finding]:
+def _check_index(wanted: ContainerDefinition, policy: Mapping[str, Any]) -> Iterator[Finding]:
     included = {each["path"] for each in policy.get("includedPaths", ())}
     needed = {each["path"] for each in wanted.indexing_policy["includedPaths"]}
     if "/*" in included:

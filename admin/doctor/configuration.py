@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from admin.doctor.findings import error, warning
-from core.cosmos.requests import LONGEST_REQUEST
-from core.settings import CONNECTION, Settings
+from core.cosmos.requests import REQUEST_TIMEOUT_SECONDS
+from core.settings import CONNECTION_SETTING, Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,7 +30,7 @@ _OF_THE_PLATFORM = re.compile(
     r"|PYTHON_|OTEL_|AZURE_|ENABLE_ORYX|BUILD_|DOCKER_|MSDEPLOY_|DEPLOYMENT_)",
     re.IGNORECASE,
 )
-_READ_BY_THE_HOST = frozenset({f"{CONNECTION}__credential"})
+_READ_BY_THE_HOST = frozenset({f"{CONNECTION_SETTING}__credential"})
 _SPAN = re.compile(r"(?:(\d+)\.)?(\d+):(\d\d):(\d\d)\Z")
 _LOWEST = re.compile(r"[\[(]\s*(\d+)")
 
@@ -48,7 +48,7 @@ def check_names(settings: Mapping[str, str]) -> Iterator[Finding]:
 
 def check_settings(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
     """Settings that do not fit each other."""
-    names = [settings.events, settings.leases, settings.dead_letters]
+    names = [settings.events_container, settings.leases_container, settings.dead_letters_container]
     for name in sorted({each for each in names if names.count(each) > 1}):
         yield error(
             "container-shared",
@@ -66,7 +66,7 @@ def check_settings(settings: Settings, environ: Mapping[str, str]) -> Iterator[F
 
 def check_host(host: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
     """A host.json that does not fit the settings."""
-    longest = settings.budget + LONGEST_REQUEST + GRACE
+    longest = settings.invocation_timeout_seconds + REQUEST_TIMEOUT_SECONDS + GRACE
     timeout = _timeout(host.get("functionTimeout"))
     if timeout is None:
         yield error(

@@ -15,8 +15,8 @@ import projections
 from core.application import Application
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
-from core.projecting.processor import Outcome
-from core.services import Engine
+from core.projecting.processor import BatchResult
+from core.services import Services
 from core.writing.delivery import Delivery
 from core.writing.writer import Writer
 from core.writing.writes import Write
@@ -47,23 +47,23 @@ class TimedApplication(Application):
     """Notes when a batch is handed over."""
 
     @property
-    def engine(self) -> Engine:
+    def services(self) -> Services:
         """With a writer that takes notes."""
-        if self._engine is None:
-            self._engine = _timed(super().engine)
-        return self._engine
+        if self._services is None:
+            self._services = _timed(super().services)
+        return self._services
 
-    async def project(self, module: str, documents: Sequence[Any]) -> Outcome:
+    async def project(self, module: str, documents: Sequence[Any]) -> BatchResult:
         """As `Application`."""
         _handed.set(time.time())
         return await super().project(module, documents)
 
 
-def _timed(engine: Engine) -> Engine:
-    writer = engine.runner.writer
+def _timed(services: Services) -> Services:
+    writer = services.runner.writer
     timed = TimedWriter(**{each.name: getattr(writer, each.name) for each in fields(writer)})
-    runner = replace(engine.runner, writer=timed)
-    return replace(engine, runner=runner, pipeline=replace(engine.pipeline, runner=runner))
+    runner = replace(services.runner, writer=timed)
+    return replace(services, runner=runner, pipeline=replace(services.pipeline, runner=runner))
 
 
 def _append(lines: list[str]) -> None:

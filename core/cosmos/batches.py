@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from azure.cosmos.exceptions import CosmosBatchOperationError
 
-from core.cosmos.requests import answered, charge_of
+from core.cosmos.requests import request_charge, run_request
 from core.errors import TransientError
 from core.telemetry.spans import write_span
 
@@ -41,7 +41,7 @@ class Operation(Protocol):
         """The JSON of the document."""
 
 
-class Result(NamedTuple):
+class OperationResult(NamedTuple):
     """What became of one operation; `retry_after` in seconds, where the service says."""
 
     status: int
@@ -49,10 +49,10 @@ class Result(NamedTuple):
     retry_after: float | None = None
 
 
-_TAKEN = Result(201)
+_TAKEN = OperationResult(201)
 
 
-async def send_atomic(
+async def send_transactional(
     container: ContainerProxy,
     stream_id: str,
     writes: Sequence[Operation],
@@ -69,10 +69,10 @@ async def send_atomic(
         _PLACEHOLDER,
         stream_id,
         raw_request_hook=lambda request: _replace(request.http_request, body, {}),
-        response_hook=lambda headers, _: on_charge(charge_of(headers)),
+        response_hook=lambda headers, _: on_charge(request_charge(headers)),
     )
     with write_span("atomic", len(writes)):
-        results = await answered(doing, request)
+        results = await run_request(doing, request)
     _check_count(doing, results, writes)
 
 
@@ -81,7 +81,7 @@ async def send_bulk(
     range_id: str,
     writes: Sequence[Operation],
     on_charge: Callable[[float], None],
-) -> list[Result]:
+) -> list[OperationResult]:
     """Upsert documents of several streams in one physical partition, each by itself.
 
     Returns:
@@ -102,11 +102,11 @@ async def send_bulk(
         _PLACEHOLDER,
         writes[0].stream_id,
         raw_request_hook=lambda request: _replace(request.http_request, body, headers),
-        response_hook=lambda headers, _: on_charge(charge_of(headers)),
+        response_hook=lambda headers, _: on_charge(request_charge(headers)),
     )
     try:
         with write_span("bulk", len(writes)):
-            answer = await answered(doing, _results(request, on_charge))
+            answer = await run_request(doing, _results(request, on_charge))
         results = [_read(each) for each in answer]
     except (KeyError, TypeError, ValueError) as error:
         raise TransientError(f"While {doing}: the answer cannot be read ({error!r}).") from error
@@ -127,16 +127,16 @@ async def _results(
     try:
         return await request
     except CosmosBatchOperationError as error:
-        on_charge(charge_of(error.headers))
+        on_charge(request_charge(error.headers))
         return error.operation_responses or ()
 
 
-def _read(result: Mapping[str, Any]) -> Result:
+def _read(result: Mapping[str, Any]) -> OperationResult:
     status = int(result["statusCode"])
     if status == _TAKEN.status:
         return _TAKEN
     hint = result.get("retryAfterMilliseconds")
-    return Result(
+    return OperationResult(
         status=status,
         sub_status=int(result.get("subStatusCode") or 0),
         retry_after=None if hint is None else float(hint) / 1000,

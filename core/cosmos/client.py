@@ -9,7 +9,7 @@ from urllib.request import getproxies_environment
 from azure.core.pipeline.transport import AioHttpTransport
 from azure.cosmos.aio import CosmosClient
 
-from core.cosmos.requests import LONGEST_REQUEST
+from core.cosmos.requests import REQUEST_TIMEOUT_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,7 +38,7 @@ class Client(CosmosClient):
             retry_read=0,
             retry_status=0,
             connection_timeout=_CONNECT_TIMEOUT,
-            read_timeout=LONGEST_REQUEST,
+            read_timeout=REQUEST_TIMEOUT_SECONDS,
             connection_verify=connection.verify_certificate,
             no_response_on_write=True,
             # Reading ~/.netrc and the environment anew for each request takes a third of its time.
@@ -54,7 +54,7 @@ class Client(CosmosClient):
 
 
 @asynccontextmanager
-async def opened_client(connection: Connection) -> AsyncIterator[CosmosClient]:
+async def open_client(connection: Connection) -> AsyncIterator[CosmosClient]:
     """A client for as long as it is used; closed whatever happens."""
     client = Client(connection)
     try:

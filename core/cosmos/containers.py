@@ -18,7 +18,7 @@ _DEFINITIONS = Path(__file__).with_name("containers.json")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Container:
+class ContainerDefinition:
     """A container's definition.
 
     Attributes:
@@ -35,7 +35,7 @@ class Container:
     default_ttl: int | None = None
 
 
-def containers(settings: Settings) -> tuple[Container, ...]:
+def container_definitions(settings: Settings) -> tuple[ContainerDefinition, ...]:
     """Events, leases and dead letters.
 
     The partition key of events is indexed, as Cosmos DB does not do so by itself. Events have no
@@ -43,12 +43,12 @@ def containers(settings: Settings) -> tuple[Container, ...]:
     on for the lock that the trigger takes at its first start.
     """
     names = {
-        "events": settings.events,
-        "leases": settings.leases,
-        "deadletters": settings.dead_letters,
+        "events": settings.events_container,
+        "leases": settings.leases_container,
+        "deadletters": settings.dead_letters_container,
     }
     return tuple(
-        Container(
+        ContainerDefinition(
             name=names[each["name"]],
             partition_key=each["partitionKey"],
             indexing_policy=each["indexingPolicy"],

@@ -15,7 +15,7 @@ from core.errors import (
     ConfigurationError,
     ConflictError,
     CosmosError,
-    RefusedByCosmosError,
+    RejectedByCosmosError,
     ThrottledError,
     TransientError,
 )
@@ -35,7 +35,9 @@ _REMEDIES = {
 
 
 @contextmanager
-def cosmos_errors(doing: str, *, absent: type[CosmosError] = ConfigurationError) -> Iterator[None]:
+def translate_errors(
+    doing: str, *, absent: type[CosmosError] = ConfigurationError
+) -> Iterator[None]:
     """Turn whatever SDK or transport raise into one of our errors, which says what was being done.
 
     Args:
@@ -58,10 +60,10 @@ def _translate(doing: str, error: Exception, absent: type[CosmosError]) -> Cosmo
     return _error(f"While {doing}: {answer}", status, sub_status, _hint_of(error), absent)
 
 
-def refusal(
+def operation_error(
     doing: str, status: int, sub_status: int = 0, retry_after: float | None = None
 ) -> CosmosError:
-    """What the status of one operation among many means, as `cosmos_errors` for a request.
+    """What the status of one operation among many means, as `translate_errors` for a request.
 
     Args:
         doing: As there.
@@ -94,7 +96,7 @@ def _error(
         Failure.CONFIGURATION: ConfigurationError,
         Failure.CONFLICT: ConflictError,
         Failure.NOT_FOUND: absent,
-        Failure.REFUSED: RefusedByCosmosError,
+        Failure.REFUSED: RejectedByCosmosError,
     }
     return kinds[failure](message, status=status, sub_status=sub_status)
 

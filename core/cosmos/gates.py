@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.quotas import MAX_OPERATIONS
-from core.throttling.token_bucket import Pace
+from core.throttling.token_bucket import AdaptiveTokenBucket
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -25,7 +25,7 @@ _LEARNED = 0.2
 
 
 @dataclass(kw_only=True)
-class Ticket:
+class Reservation:
     """A place in the order in which requests go through a gate.
 
     Attributes:
@@ -36,7 +36,7 @@ class Ticket:
         epoch: After how many refusals this was said.
     """
 
-    gate: Gate
+    gate: RateLimiter
     operations: int
     reserved: float
     wait: float
@@ -47,12 +47,12 @@ class Ticket:
         """Whether the partition has refused something since; then it must be taken anew."""
         return self.epoch != self.gate.epoch
 
-    def give_back(self) -> None:
+    def refund(self) -> None:
         """The request is not sent."""
         self.gate.settle(self, 0.0)
 
 
-class Gate:
+class RateLimiter:
     """The way to one physical partition, shared by all who write there in this process.
 
     Requests go at the pace that the partition takes, in the order in which they asked. When one
@@ -70,7 +70,7 @@ class Gate:
 
     def __init__(self, clock: Callable[[], float], ceiling: float | None = None) -> None:
         self._clock = clock
-        self._pace = Pace(clock(), ceiling)
+        self._pace = AdaptiveTokenBucket(clock(), ceiling)
         self._cost = _FIRST_GUESS
         self.turn = asyncio.Lock()
         self.epoch = 0
@@ -80,25 +80,25 @@ class Gate:
         """How many one request should hold, 1 to 100."""
         return max(1, min(MAX_OPERATIONS, int(self._pace.rate * _QUANTUM / self._cost)))
 
-    def take(self, operations: int) -> Ticket:
+    def take(self, operations: int) -> Reservation:
         """A place in the order, for a request of so many operations."""
         reserved = operations * self._cost
         wait = self._pace.reserve(self._clock(), reserved)
-        return Ticket(
+        return Reservation(
             gate=self, operations=operations, reserved=reserved, wait=wait, epoch=self.epoch
         )
 
-    def settle(self, ticket: Ticket, charge: float) -> None:
+    def settle(self, ticket: Reservation, charge: float) -> None:
         """A request went through and cost so much."""
         self._pace.note(charge)
         if not ticket.is_stale:
-            self._pace.give_back(ticket.reserved - charge)
+            self._pace.refund(ticket.reserved - charge)
 
     def learn(self, operations: int, charge: float) -> None:
         """So many operations were taken and cost so much."""
         self._cost += _LEARNED * (charge / operations - self._cost)
 
-    def refuse(self, ticket: Ticket, hint: float) -> None:
+    def refuse(self, ticket: Reservation, hint: float) -> None:
         """The partition refused a request, and asked to wait so many seconds."""
         if not ticket.is_stale:
             self._pace.refuse(self._clock(), hint)
@@ -107,17 +107,17 @@ class Gate:
         self.epoch += 1
 
 
-class Gates:
+class RateLimiters:
     """The gates by partition; shared by all invocations of the process, as the budget is."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._gates: dict[str, Gate] = {}
+        self._gates: dict[str, RateLimiter] = {}
 
-    def of(self, partition: str) -> Gate:
+    def of(self, partition: str) -> RateLimiter:
         """The gate of a physical partition."""
         if partition not in self._gates:
-            self._gates[partition] = Gate(self._clock)
+            self._gates[partition] = RateLimiter(self._clock)
         return self._gates[partition]
 
 
@@ -132,9 +132,9 @@ class Ceilings:
     def __init__(
         self, rates: Mapping[str, float], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._gates = {name: Gate(clock, rate) for name, rate in rates.items()}
+        self._gates = {name: RateLimiter(clock, rate) for name, rate in rates.items()}
 
-    def of(self, projections: Iterable[str]) -> tuple[Gate, ...]:
+    def of(self, projections: Iterable[str]) -> tuple[RateLimiter, ...]:
         """Return the gates that a request with writes of these projections has to pass first."""
         if not self._gates:
             return ()

@@ -11,26 +11,26 @@ _HASH_BITS = (1 << 126) - 1
 
 @dataclass(frozen=True, kw_only=True)
 class KeyRange:
-    """A part of the key space: effective partition keys from `low` up to, not including, `high`."""
+    """A half-open range of effective partition keys: `end` is not in it."""
 
-    low: str
-    high: str
+    start: str
+    end: str
 
     def covers(self, other: KeyRange) -> bool:
         """Whether all of the other lies in this one."""
-        return self.low <= other.low and other.high <= self.high
+        return self.start <= other.start and other.end <= self.end
 
-    def holds(self, effective_key: str) -> bool:
+    def holds(self, effective_partition_key: str) -> bool:
         """Whether the key lies in this range."""
-        return self.low <= effective_key < self.high
+        return self.start <= effective_partition_key < self.end
 
     def overlap(self, other: KeyRange) -> KeyRange | None:
         """What both have in common."""
-        low, high = max(self.low, other.low), min(self.high, other.high)
-        return KeyRange(low=low, high=high) if low < high else None
+        start, end = max(self.start, other.start), min(self.end, other.end)
+        return KeyRange(start=start, end=end) if start < end else None
 
 
-def effective_key(stream_id: str) -> str:
+def effective_partition_key(stream_id: str) -> str:
     """The effective partition key of a stream: the hash by which streams are spread (version 2).
 
     MurmurHash3 (128 bits, x64) over the value's type and content, the two highest bits cleared;

@@ -7,9 +7,9 @@ import json
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from core.cosmos.key_ranges import effective_key
-from core.cosmos.requests import answered, listed
-from core.cosmos.retrying import Effort, held
+from core.cosmos.key_ranges import effective_partition_key
+from core.cosmos.requests import fetch_all, run_request
+from core.cosmos.retrying import RequestStats, held
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from azure.cosmos.aio import ContainerProxy
 
     from core.cosmos.retrying import Retrier
-    from core.throttling.deadline import Budget
+    from core.throttling.deadline import Deadline
 
 ResultT = TypeVar("ResultT")
 
@@ -35,7 +35,7 @@ _REMEMBERED = 100_000
 class Partition(NamedTuple):
     """A physical partition: where its key range begins, and its id, if that is known."""
 
-    low: str
+    start: str
     id: str | None = None
 
 
@@ -64,34 +64,36 @@ class PartitionMap:
         """The physical partition of the stream, where that needs no request."""
         if len(self._starts) == 1:
             return self._partitions[0]
-        return self._at(effective_key(stream_id)) if self._agrees and self._starts else None
+        return (
+            self._at(effective_partition_key(stream_id)) if self._agrees and self._starts else None
+        )
 
-    async def locate(self, stream_id: str, budget: Budget) -> Partition:
+    async def locate(self, stream_id: str, deadline: Deadline) -> Partition:
         """The physical partition of the stream; many who ask at once are one question.
 
         Raises:
-            BudgetSpentError: Time ran out.
+            DeadlineExceededError: Time ran out.
             CosmosError: It cannot be told.
         """
         found = self.find(stream_id)
         if found is None:
-            async with held(self._asking, budget):
+            async with held(self._asking, deadline):
                 if not self._starts:
-                    await self.renew(budget)
-                found = self.find(stream_id) or self._at(await self._place(stream_id, budget))
+                    await self.renew(deadline)
+                found = self.find(stream_id) or self._at(await self._place(stream_id, deadline))
         return found
 
     def _at(self, place: str) -> Partition:
         return self._partitions[max(bisect_right(self._starts, place) - 1, 0)]
 
-    async def renew(self, budget: Budget) -> None:
+    async def renew(self, deadline: Deadline) -> None:
         """Read the physical partitions anew, as often as it takes.
 
         Raises:
-            BudgetSpentError: Time ran out.
+            DeadlineExceededError: Time ran out.
             CosmosError: They cannot be read.
         """
-        await self._run(self.refresh, budget)
+        await self._run(self.refresh, deadline)
 
     async def refresh(self) -> None:
         """Read the physical partitions anew.
@@ -107,7 +109,7 @@ class PartitionMap:
         self._starts = [low for low, _ in borders]
 
     async def _borders(self) -> list[tuple[str, str]]:
-        ranges = await listed(
+        ranges = await fetch_all(
             "reading the physical partitions",
             self._container.read_feed_ranges(force_refresh=True, raw_response_hook=self._note_ids),
             seconds=_REFRESH_SECONDS,
@@ -118,12 +120,14 @@ class PartitionMap:
         """An answer holds only what is new since the last one, hence all are kept."""
         self._ids.update(range_ids(response))
 
-    async def _run(self, operation: Callable[[], Awaitable[ResultT]], budget: Budget) -> ResultT:
+    async def _run(
+        self, operation: Callable[[], Awaitable[ResultT]], deadline: Deadline
+    ) -> ResultT:
         return await self._retrier.run(
-            lambda _: operation(), partition=_METADATA, budget=budget, effort=Effort()
+            lambda _: operation(), partition=_METADATA, deadline=deadline, effort=RequestStats()
         )
 
-    async def _place(self, stream_id: str, budget: Budget) -> str:
+    async def _place(self, stream_id: str, deadline: Deadline) -> str:
         """The SDK's answer, which tells whether ours, forty times as fast, is the same.
 
         It is another one where the container's keys are hashed in the way of before 2019.
@@ -133,14 +137,16 @@ class PartitionMap:
 
         async def ask() -> str:
             doing = f"locating stream {stream_id}"
-            found = await answered(doing, self._container.feed_range_from_partition_key(stream_id))
+            found = await run_request(
+                doing, self._container.feed_range_from_partition_key(stream_id)
+            )
             return str(found["Range"]["min"])
 
-        found = await self._run(ask, budget)
+        found = await self._run(ask, deadline)
         if len(self._places) >= _REMEMBERED:
             self._places.clear()
         self._places[stream_id] = found
-        self._agrees = effective_key(stream_id) == found
+        self._agrees = effective_partition_key(stream_id) == found
         return found
 
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from azure.cosmos import PartitionKey
 
-from core.cosmos.containers import Container, containers
-from core.cosmos.gates import Gates
+from core.cosmos.containers import ContainerDefinition, container_definitions
+from core.cosmos.gates import RateLimiters
 from core.cosmos.retrying import Retrier
 from core.errors import ConflictError
-from core.throttling.deadline import Budget
+from core.throttling.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -28,34 +28,36 @@ _SECONDS = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Provisioned:
+class ProvisionedContainer:
     """A container that is there now, and whether it was created just now."""
 
     name: str
     created: bool
 
 
-async def provision(client: CosmosClient, settings: Settings) -> list[Provisioned]:
+async def provision(client: CosmosClient, settings: Settings) -> list[ProvisionedContainer]:
     """Create what is missing; change nothing that is there.
 
     Raises:
-        BudgetSpentError: Cosmos DB did not take it in time.
+        DeadlineExceededError: Cosmos DB did not take it in time.
         CosmosError: It cannot be created; data-plane identities may not, keys may.
     """
     send = partial(
-        Retrier(gates=Gates()).request, partition="control plane", budget=Budget.of(_SECONDS)
+        Retrier(gates=RateLimiters()).request,
+        partition="control plane",
+        deadline=Deadline.after(_SECONDS),
     )
     database = await send(
         f"creating database {settings.database}",
         lambda: client.create_database_if_not_exists(settings.database),
     )
     return [
-        Provisioned(name=each.name, created=await _create(send, database, each))
-        for each in containers(settings)
+        ProvisionedContainer(name=each.name, created=await _create(send, database, each))
+        for each in container_definitions(settings)
     ]
 
 
-async def _create(send: _Send, database: DatabaseProxy, container: Container) -> bool:
+async def _create(send: _Send, database: DatabaseProxy, container: ContainerDefinition) -> bool:
     try:
         await send(
             f"creating container {container.name}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from core.cosmos.errors import cosmos_errors
+from core.cosmos.errors import translate_errors
 from core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 ResultT = TypeVar("ResultT")
 ItemT = TypeVar("ItemT")
 
-LONGEST_REQUEST = 20.0
+REQUEST_TIMEOUT_SECONDS = 20.0
 """Seconds until a request that got no answer is given up and sent again."""
 
-LONGEST_LISTING = 60.0
+QUERY_TIMEOUT_SECONDS = 60.0
 """Seconds until a query over many pages is given up."""
 
 
-async def answered(
+async def run_request(
     doing: str,
     request: Awaitable[ResultT],
     *,
     absent: type[CosmosError] = ConfigurationError,
-    seconds: float = LONGEST_REQUEST,
+    seconds: float = REQUEST_TIMEOUT_SECONDS,
 ) -> ResultT:
     """The SDK's answer to a request, waited for so long and no longer.
 
@@ -36,33 +36,33 @@ async def answered(
     the partition key ranges is answered with 410 it waits for a lock that it holds itself.
 
     Args:
-        doing: As `cosmos_errors`.
+        doing: As `translate_errors`.
         request: What the SDK is asked.
-        absent: As `cosmos_errors`.
+        absent: As `translate_errors`.
         seconds: After which there is no answer.
 
     Raises:
-        CosmosError: As `cosmos_errors`.
+        CosmosError: As `translate_errors`.
     """
-    with cosmos_errors(doing, absent=absent):
+    with translate_errors(doing, absent=absent):
         return await asyncio.wait_for(request, seconds)
 
 
-async def listed(
-    doing: str, items: AsyncIterable[ItemT], *, seconds: float = LONGEST_LISTING
+async def fetch_all(
+    doing: str, items: AsyncIterable[ItemT], *, seconds: float = QUERY_TIMEOUT_SECONDS
 ) -> list[ItemT]:
     """All items of a query or a list, waited for likewise.
 
     Raises:
-        CosmosError: As `cosmos_errors`.
+        CosmosError: As `translate_errors`.
     """
 
     async def read() -> list[ItemT]:
         return [item async for item in items]
 
-    return await answered(doing, read(), seconds=seconds)
+    return await run_request(doing, read(), seconds=seconds)
 
 
-def charge_of(headers: Mapping[str, Any]) -> float:
+def request_charge(headers: Mapping[str, Any]) -> float:
     """Request units that an answer cost."""
     return float(headers.get("x-ms-request-charge", 0))

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING, TypeVar
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type
 
-from core.cosmos.requests import answered
+from core.cosmos.requests import run_request
 from core.errors import (
-    BudgetSpentError,
     ConfigurationError,
     CosmosError,
+    DeadlineExceededError,
     ThrottledError,
     TransientError,
 )
-from core.telemetry.spans import note_charge, note_retry
-from core.throttling.backoff import FIRST_WAIT, backoff
+from core.telemetry.spans import record_charge, record_retry
+from core.throttling.backoff import INITIAL_BACKOFF_SECONDS, backoff
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 
-    from core.cosmos.gates import Gate, Gates, Ticket
-    from core.throttling.deadline import Budget
+    from core.cosmos.gates import RateLimiter, RateLimiters, Reservation
+    from core.throttling.deadline import Deadline
 
 ResultT = TypeVar("ResultT")
 
@@ -33,7 +33,7 @@ _TOO_MANY_REQUESTS = 429
 
 
 @dataclass(kw_only=True)
-class Effort:
+class RequestStats:
     """What it took, summed up while it happens.
 
     Attributes:
@@ -57,11 +57,11 @@ class Load:
 
     Attributes:
         waiting: How many operations there still are.
-        ceilings: Gates that it goes through before that of the partition.
+        ceilings: RateLimiters that it goes through before that of the partition.
     """
 
     waiting: Callable[[], int]
-    ceilings: tuple[Gate, ...] = ()
+    ceilings: tuple[RateLimiter, ...] = ()
 
 
 class Passage:
@@ -76,7 +76,7 @@ class Passage:
         operations: How many it may hold.
     """
 
-    def __init__(self, tickets: list[Ticket], effort: Effort, *, typical: bool) -> None:
+    def __init__(self, tickets: list[Reservation], effort: RequestStats, *, typical: bool) -> None:
         self.operations = tickets[-1].operations
         self._tickets = tickets
         self._effort = effort
@@ -89,7 +89,7 @@ class Passage:
         """Note what it cost."""
         self._charge += request_units
         self._effort.charge += request_units
-        note_charge(request_units, self._effort.module)
+        record_charge(request_units, self._effort.module)
 
     @contextmanager
     def on_its_way(self) -> Iterator[None]:
@@ -100,7 +100,7 @@ class Passage:
         except ThrottledError as error:
             self._settle(untold=0.0)
             if error.status == _TOO_MANY_REQUESTS:
-                hint = FIRST_WAIT if error.retry_after is None else error.retry_after
+                hint = INITIAL_BACKOFF_SECONDS if error.retry_after is None else error.retry_after
                 ticket.gate.refuse(ticket, hint)
             raise
         except BaseException:  # it may have been applied all the same
@@ -125,7 +125,7 @@ class Retrier:
         jitter: A random number in [0, 1).
     """
 
-    gates: Gates
+    gates: RateLimiters
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = field(default=random.random)
 
@@ -134,8 +134,8 @@ class Retrier:
         operation: Callable[[Passage], Awaitable[ResultT]],
         *,
         partition: str,
-        budget: Budget,
-        effort: Effort,
+        deadline: Deadline,
+        effort: RequestStats,
         load: Load | None = None,
     ) -> ResultT:
         """The operation's result.
@@ -145,18 +145,18 @@ class Retrier:
         Args:
             operation: Sends one request.
             partition: Whose gate it passes.
-            budget: Time that it may take.
+            deadline: Time that it may take.
             effort: What it took.
             load: What it is part of; None for a request that somebody waits for.
 
         Raises:
-            BudgetSpentError: An attempt, the first one included, would come after the budget's end.
+            DeadlineExceededError: An attempt, even the first one, would come too late.
             CosmosError: Retrying cannot help.
         """
         gate = self.gates.of(partition)
 
         async def attempt() -> ResultT:
-            tickets = await self._pass(gate, load, budget)
+            tickets = await self._pass(gate, load, deadline)
             passage = Passage(tickets, effort, typical=load is not None)
             with passage.on_its_way():
                 return await operation(passage)
@@ -164,44 +164,48 @@ class Retrier:
         retrying = AsyncRetrying(
             retry=retry_if_exception_type((ThrottledError, TransientError)),
             wait=lambda state: self._wait_after(state, effort),
-            stop=lambda state: state.upcoming_sleep >= budget.remaining(),
+            stop=lambda state: state.upcoming_sleep >= deadline.remaining(),
             sleep=self.sleep,
             reraise=True,
         )
         try:
             return await retrying(attempt)
         except (ThrottledError, TransientError) as error:
-            raise BudgetSpentError(f"The invocation's time is up. {error}") from error
+            raise DeadlineExceededError(f"The invocation's time is up. {error}") from error
 
-    async def _pass(self, gate: Gate, load: Load | None, budget: Budget) -> list[Ticket]:
+    async def _pass(
+        self, gate: RateLimiter, load: Load | None, deadline: Deadline
+    ) -> list[Reservation]:
         """Go through the gates; a load has one place in each one's order at a time."""
         if load is None:
-            return [await self._take_turn(gate, lambda: 1, budget)]
+            return [await self._take_turn(gate, lambda: 1, deadline)]
         gates = (*load.ceilings, gate)
-        tickets: list[Ticket] = []
+        tickets: list[Reservation] = []
 
         def most() -> int:
             return min(load.waiting(), *(each.operations for each in gates))
 
         try:
             for each in gates:
-                async with held(each.turn, budget):
-                    tickets.append(await self._take_turn(each, most, budget))
+                async with held(each.turn, deadline):
+                    tickets.append(await self._take_turn(each, most, deadline))
         except BaseException:
             for ticket in tickets:
-                ticket.give_back()
+                ticket.refund()
             raise
         return tickets
 
-    async def _take_turn(self, gate: Gate, most: Callable[[], int], budget: Budget) -> Ticket:
+    async def _take_turn(
+        self, gate: RateLimiter, most: Callable[[], int], deadline: Deadline
+    ) -> Reservation:
         while True:
             ticket = gate.take(most())
             try:
-                _check(budget, ticket.wait)
+                _check(deadline, ticket.wait)
                 if ticket.wait:
                     await self.sleep(ticket.wait)
             except BaseException:
-                ticket.give_back()
+                ticket.refund()
                 raise
             if not ticket.is_stale:
                 return ticket
@@ -212,7 +216,7 @@ class Retrier:
         send: Callable[[], Awaitable[ResultT]],
         *,
         partition: str,
-        budget: Budget,
+        deadline: Deadline,
         absent: type[CosmosError] = ConfigurationError,
     ) -> ResultT:
         """The result of one request of the SDK; safe to repeat, as above.
@@ -221,24 +225,26 @@ class Retrier:
             doing: For messages, as in "removing dead letter 4f1e".
             send: Calls the SDK.
             partition: Whose gate it passes.
-            budget: Time that it may take.
+            deadline: Time that it may take.
             absent: What a plain 404 means here.
 
         Raises:
-            BudgetSpentError: The next attempt would come after the budget's end.
+            DeadlineExceededError: The next attempt would come after the budget's end.
             CosmosError: Retrying cannot help.
         """
 
         async def attempt(_: Passage) -> ResultT:
-            return await answered(doing, send(), absent=absent)
+            return await run_request(doing, send(), absent=absent)
 
-        return await self.run(attempt, partition=partition, budget=budget, effort=Effort())
+        return await self.run(
+            attempt, partition=partition, deadline=deadline, effort=RequestStats()
+        )
 
-    def _wait_after(self, state: RetryCallState, effort: Effort) -> float:
+    def _wait_after(self, state: RetryCallState, effort: RequestStats) -> float:
         error = state.outcome.exception() if state.outcome else None
         hint = error.retry_after if isinstance(error, ThrottledError) else None
         seconds = backoff(state.attempt_number, hint=hint, jitter=self.jitter())
-        note_retry(effort.module, throttled=isinstance(error, ThrottledError))
+        record_retry(effort.module, throttled=isinstance(error, ThrottledError))
         if isinstance(error, ThrottledError):
             effort.throttled += 1
             effort.waited += seconds
@@ -246,38 +252,40 @@ class Retrier:
 
 
 @asynccontextmanager
-async def held(lock: asyncio.Lock | asyncio.Semaphore, budget: Budget) -> AsyncIterator[None]:
+async def held(lock: asyncio.Lock | asyncio.Semaphore, deadline: Deadline) -> AsyncIterator[None]:
     """Hold a lock, for which others may make us wait; never beyond the budget.
 
     Raises:
-        BudgetSpentError: Time ran out while it was waited for.
+        DeadlineExceededError: Time ran out while it was waited for.
     """
-    _check(budget)
+    _check(deadline)
     try:
-        await asyncio.wait_for(lock.acquire(), budget.remaining())
+        await asyncio.wait_for(lock.acquire(), deadline.remaining())
     except asyncio.TimeoutError:
-        raise BudgetSpentError("The invocation's time is up while others are served.") from None
+        raise DeadlineExceededError(
+            "The invocation's time is up while others are served."
+        ) from None
     try:
         yield
     finally:
         lock.release()
 
 
-def _check(budget: Budget, wait: float = 0.0) -> None:
-    if wait >= budget.remaining():
-        raise BudgetSpentError(
+def _check(deadline: Deadline, wait: float = 0.0) -> None:
+    if wait >= deadline.remaining():
+        raise DeadlineExceededError(
             f"The invocation's time is up: Cosmos DB asked to wait {wait:.1f} s more."
             if wait
             else "The invocation's time is up."
         )
 
 
-async def finish_all(*work: Awaitable[None]) -> None:
+async def gather_all(*work: Awaitable[None]) -> None:
     """Do all of it side by side, whatever fails; then raise what most needs attention."""
-    raise_most_telling(await asyncio.gather(*work, return_exceptions=True))
+    raise_most_severe(await asyncio.gather(*work, return_exceptions=True))
 
 
-def raise_most_telling(results: Iterable[BaseException | None]) -> None:
+def raise_most_severe(results: Iterable[BaseException | None]) -> None:
     """Of errors that happened side by side, raise the one that most needs somebody's attention."""
     errors = [each for each in results if each is not None]
     if errors:
@@ -285,6 +293,6 @@ def raise_most_telling(results: Iterable[BaseException | None]) -> None:
 
 
 def _weight(error: BaseException) -> int:
-    if isinstance(error, BudgetSpentError):
+    if isinstance(error, DeadlineExceededError):
         return 0
     return 1 if isinstance(error, CosmosError) else 2

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any
 from pydantic.alias_generators import to_camel
 
 from core.ids import dead_letter_id
-from core.model.documents import utc_text
+from core.model.documents import format_utc
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from core.dead_letters.poison import Poison
+    from core.dead_letters.poison import PoisonEvent
     from core.model.documents import Document
 
 
-LONGEST_REASON = 4_000
+MAX_REASON_LENGTH = 4_000
 """Characters: names of fields may be of any length, and a letter must always be small enough."""
 
 
@@ -60,7 +60,7 @@ class DeadLetter:
     discarded: str | None = None
 
     @classmethod
-    def of(cls, poison: Poison, now: datetime) -> DeadLetter:
+    def from_poison_event(cls, poison: PoisonEvent, now: datetime) -> DeadLetter:
         """The letter of an event that failed for the first time."""
         return cls(
             id=dead_letter_id(
@@ -74,21 +74,21 @@ class DeadLetter:
             stream_id=poison.stream_id,
             event_id=poison.event_id,
             error_type=poison.error_type,
-            reason=poison.reason[:LONGEST_REASON],
+            reason=poison.reason[:MAX_REASON_LENGTH],
             traceback=poison.traceback,
             attempts=1,
-            first=utc_text(now),
-            last=utc_text(now),
+            first=format_utc(now),
+            last=format_utc(now),
             order=poison.order,
             blocking=poison.blocks,
         )
 
     @classmethod
-    def read(cls, document: Mapping[str, Any]) -> DeadLetter:
+    def from_document(cls, document: Mapping[str, Any]) -> DeadLetter:
         """The letter of a stored document."""
         return cls(**{name: document[stored] for name, stored in _STORED.items()})
 
-    def document(self) -> Document:
+    def to_document(self) -> Document:
         """The document that stores it, which is also how it is shown."""
         return {stored: getattr(self, name) for name, stored in _STORED.items()}
 
@@ -97,7 +97,7 @@ class DeadLetter:
         """Whom it concerns: the projection, or the module where the event is unreadable."""
         return self.projection or self.module
 
-    def is_behind(self, other: DeadLetter) -> bool:
+    def is_preceded_by(self, other: DeadLetter) -> bool:
         """Whether the other one is an earlier event of the same stream that holds this one up.
 
         An unreadable event is one of all projections of its module.
@@ -109,7 +109,7 @@ class DeadLetter:
             and other.order < self.order
         )
 
-    def concerns(self, name: str | None) -> bool:
+    def matches(self, name: str | None) -> bool:
         """Whether it is one of a projection, or of a module; None means any."""
         return name in (None, self.module, self.projection)
 
@@ -120,10 +120,10 @@ class DeadLetter:
         return replace(
             self,
             error_type=error_type,
-            reason=reason[:LONGEST_REASON],
+            reason=reason[:MAX_REASON_LENGTH],
             traceback=traceback,
             attempts=self.attempts + 1,
-            last=utc_text(now),
+            last=format_utc(now),
         )
 
     def discard(self, reason: str) -> DeadLetter:
@@ -136,7 +136,7 @@ _STORED = {field.name: to_camel(field.name) for field in fields(DeadLetter)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Count:
+class DeadLetterCount:
     """How many letters of one projection have one kind of error, and since when."""
 
     name: str
@@ -154,12 +154,12 @@ class Count:
         }
 
 
-def counts(letters: Iterable[DeadLetter]) -> list[Count]:
+def count_dead_letters(letters: Iterable[DeadLetter]) -> list[DeadLetterCount]:
     """The letters counted by projection and kind of error, the most first."""
     found = list(letters)
     numbers = Counter((each.name, each.error_type) for each in found)
     return [
-        Count(
+        DeadLetterCount(
             name=name,
             error_type=error_type,
             count=count,

@@ -1,4 +1,4 @@
-"""Poison events: those that no attempt can project."""
+"""PoisonEvent events: those that no attempt can project."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
-class Poison:
+class PoisonEvent:
     """An event that no attempt can project, and why.
 
     `projection` is None where the document could not be read at all. `stream_id` and `event_id`

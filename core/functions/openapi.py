@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import models_json_schema
 
-from core.operations.operations import LONGEST_REASON
+from core.operations.operations import MAX_DISCARD_REASON_LENGTH
 
 if TYPE_CHECKING:
     from core.model.registry import Registry
@@ -18,7 +18,7 @@ _TEXT = {"type": "string"}
 _REFUSED = {"401": {"description": "The key is missing or wrong."}}
 
 
-def describe(registry: Registry) -> Json:
+def build_openapi(registry: Registry) -> Json:
     """The description: a path for each command and each entity, and those of operations."""
     schemas, definitions = models_json_schema(
         [
@@ -128,9 +128,9 @@ _PROBLEM = {
     **_object(title=_TEXT, status={"type": "integer"}, detail=_TEXT),
     "description": "RFC 9457; `errors` names the fields at fault.",
 }
-_REASON = {**_TEXT, "minLength": 1, "maxLength": LONGEST_REASON, "pattern": "\\S"}
+_REASON = {**_TEXT, "minLength": 1, "maxLength": MAX_DISCARD_REASON_LENGTH, "pattern": "\\S"}
 _ANYTHING: Json = {"type": "object"}
-_SWEEP = _object(done={"type": "integer"}, kept=_ANYTHING, left={"type": "integer"})
+_ACTION_RESULT = _object(done={"type": "integer"}, kept=_ANYTHING, left={"type": "integer"})
 _HEALTH: Json = {
     "security": [],
     "responses": {
@@ -151,9 +151,11 @@ _OPERATIONS: Json = {
         _object(counts=_array(_ANYTHING), deadLetters=_array(_ANYTHING)),
         query=("projection",),
     ),
-    "/api/deadletters/replay": _post("What became of them.", _SWEEP, None, query=("projection",)),
+    "/api/deadletters/replay": _post(
+        "What became of them.", _ACTION_RESULT, None, query=("projection",)
+    ),
     "/api/deadletters/discard": _post(
-        "What became of them.", _SWEEP, _object(reason=_REASON), query=("projection",)
+        "What became of them.", _ACTION_RESULT, _object(reason=_REASON), query=("projection",)
     ),
     "/api/deadletters/{id}": _get("One dead letter.", _ANYTHING, "id"),
     "/api/deadletters/{id}/replay": _post("What became of it.", _ANYTHING, None, "id"),

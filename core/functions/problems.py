@@ -7,24 +7,24 @@ from http import HTTPStatus
 from typing import Any
 
 from core.errors import (
-    BudgetSpentError,
+    DeadlineExceededError,
     EngineError,
+    IdempotencyKeyReusedError,
     InvalidRequestError,
-    KeyReusedError,
     RequestTooLargeError,
     ThrottledError,
     TransientError,
-    UnknownNameError,
+    UnknownResourceError,
 )
 
 MEDIA_TYPE = "application/problem+json"
 
 _STATUSES: dict[type[EngineError], HTTPStatus] = {
-    UnknownNameError: HTTPStatus.NOT_FOUND,
+    UnknownResourceError: HTTPStatus.NOT_FOUND,
     InvalidRequestError: HTTPStatus.BAD_REQUEST,
     RequestTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    KeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    BudgetSpentError: HTTPStatus.SERVICE_UNAVAILABLE,
+    IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    DeadlineExceededError: HTTPStatus.SERVICE_UNAVAILABLE,
     ThrottledError: HTTPStatus.SERVICE_UNAVAILABLE,
     TransientError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
@@ -53,7 +53,7 @@ class Problem:
         return members
 
 
-def problem(error: EngineError) -> Problem:
+def to_problem(error: EngineError) -> Problem:
     """What a caller is told of an error.
 
     Callers learn what they did wrong, and whether to try again; what is wrong on our side is
@@ -67,9 +67,9 @@ def problem(error: EngineError) -> Problem:
         return Problem(status=status, detail="The application is at fault; its log says more.")
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         return Problem(status=status, detail="Cosmos DB did not take it in time; try again.")
-    fields = error.problems if isinstance(error, InvalidRequestError) else ()
+    fields = error.errors if isinstance(error, InvalidRequestError) else ()
     return Problem(
         status=status,
         detail=str(error),
-        errors=tuple({"field": each.field, "problem": each.problem} for each in fields),
+        errors=tuple({"field": each.field, "problem": each.detail} for each in fields),
     )

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import azure.functions as func
 
-from core.dead_letters.dead_letter import counts
-from core.errors import EngineError, FieldProblem, InvalidRequestError
-from core.functions.openapi import describe
-from core.functions.problems import MEDIA_TYPE, problem
-from core.model.commands import read_body
-from core.operations.operations import Discard, Operations
+from core.dead_letters.dead_letter import count_dead_letters
+from core.errors import EngineError, FieldError, InvalidRequestError
+from core.functions.openapi import build_openapi
+from core.functions.problems import MEDIA_TYPE, to_problem
+from core.model.commands import parse_body
+from core.operations.operations import AdminOperations, DiscardRequest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -49,7 +49,7 @@ def register_routes(app: func.FunctionApp, application: Application) -> None:
     ]
     for name, route, method, level, handler in table:
         declare = app.route(route=route, methods=[method], auth_level=level)
-        app.function_name(name)(declare(_answering(handler)))
+        app.function_name(name)(declare(_handle_errors(handler)))
 
 
 class Routes:
@@ -57,21 +57,23 @@ class Routes:
 
     def __init__(self, application: Application) -> None:
         self._application = application
-        self._operations = Operations(application)
+        self._operations = AdminOperations(application)
 
     async def command(self, req: func.HttpRequest) -> func.HttpResponse:
         """POST /api/commands/{command}: 202 with the ids of the events appended."""
         ids = await self._application.execute(
             req.route_params["command"],
             req.get_body(),
-            key=_idempotency_key(req),
+            idempotency_key=_idempotency_key(req),
             headers=req.headers,
         )
         return _json({"events": ids}, HTTPStatus.ACCEPTED)
 
     async def entity(self, req: func.HttpRequest) -> func.HttpResponse:
         """GET /api/entities/{entity}/{id}: the entity folded from its stream."""
-        entity = await self._application.entity(req.route_params["entity"], req.route_params["id"])
+        entity = await self._application.load_entity(
+            req.route_params["entity"], req.route_params["id"]
+        )
         return _json(entity.model_dump(mode="json"))
 
     async def health(self, req: func.HttpRequest) -> func.HttpResponse:
@@ -80,14 +82,14 @@ class Routes:
         A blocked line is no reason to restart the app, so it is not an error's status.
         """
         del req
-        await self._application.check()
-        blocked = await self._operations.blocked()
+        await self._application.check_health()
+        blocked = await self._operations.blocking_dead_letters()
         return _json({"status": "blocked" if blocked else "ok", "blocked": blocked})
 
     async def projections(self, req: func.HttpRequest) -> func.HttpResponse:
         """GET /api/projections: how far each projection module is."""
         del req
-        statuses = await self._operations.statuses()
+        statuses = await self._operations.module_statuses()
         return _json({"projections": [each.as_json() for each in statuses]})
 
     async def event(self, req: func.HttpRequest) -> func.HttpResponse:
@@ -102,15 +104,15 @@ class Routes:
         found = await self._operations.dead_letters(req.params.get("projection"))
         return _json(
             {
-                "counts": [each.as_json() for each in counts(found)],
-                "deadLetters": [each.document() for each in found],
+                "counts": [each.as_json() for each in count_dead_letters(found)],
+                "deadLetters": [each.to_document() for each in found],
             }
         )
 
     async def dead_letter(self, req: func.HttpRequest) -> func.HttpResponse:
         """GET /api/deadletters/{id}: one dead letter."""
         found = await self._operations.dead_letter(req.route_params["id"])
-        return _json(found.document())
+        return _json(found.to_document())
 
     async def replay(self, req: func.HttpRequest) -> func.HttpResponse:
         """POST /api/deadletters/{id}/replay: project its event again."""
@@ -119,48 +121,48 @@ class Routes:
 
     async def replay_all(self, req: func.HttpRequest) -> func.HttpResponse:
         """POST /api/deadletters/replay?projection=: replay many; * for all."""
-        return _json((await self._operations.replay_all(_chosen(req))).as_json())
+        return _json((await self._operations.replay_all(_selection(req))).as_json())
 
     async def discard_all(self, req: func.HttpRequest) -> func.HttpResponse:
         """POST /api/deadletters/discard?projection=: give many up; * for all."""
-        reason = read_body(Discard, req.get_body(), "a discard").reason
-        return _json((await self._operations.discard_all(_chosen(req), reason)).as_json())
+        reason = parse_body(DiscardRequest, req.get_body(), "a discard").reason
+        return _json((await self._operations.discard_all(_selection(req), reason)).as_json())
 
     async def discard(self, req: func.HttpRequest) -> func.HttpResponse:
         """POST /api/deadletters/{id}/discard: give it up, for a reason that is kept."""
-        reason = read_body(Discard, req.get_body(), "a discard").reason
+        reason = parse_body(DiscardRequest, req.get_body(), "a discard").reason
         letter = await self._operations.discard(req.route_params["id"], reason)
-        return _json(letter.document())
+        return _json(letter.to_document())
 
     async def openapi(self, req: func.HttpRequest) -> func.HttpResponse:
         """GET /api/openapi.json: these functions as OpenAPI 3.1."""
         del req
-        return _json(describe(self._application.registry))
+        return _json(build_openapi(self._application.registry))
 
 
-def _answering(handler: Handler) -> Handler:
+def _handle_errors(handler: Handler) -> Handler:
     async def answer(req: func.HttpRequest) -> func.HttpResponse:
         try:
             return await handler(req)
         except EngineError as error:
-            return _refusal(error)
+            return _error_response(error)
 
     return functools.wraps(handler)(answer)
 
 
-def _refusal(error: EngineError) -> func.HttpResponse:
-    found = problem(error)
+def _error_response(error: EngineError) -> func.HttpResponse:
+    found = to_problem(error)
     if found.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("request.failed status=%d error=%s", found.status, error)
     return _json(found.body(), found.status, MEDIA_TYPE)
 
 
-def _chosen(req: func.HttpRequest) -> str | None:
+def _selection(req: func.HttpRequest) -> str | None:
     """The projection that is meant; None for all, which must be said."""
     name: str | None = req.params.get("projection")
     if not name:
         problem = "Name a projection, or say * for all."
-        raise InvalidRequestError(problem, FieldProblem(field="projection", problem=problem))
+        raise InvalidRequestError(problem, FieldError(field="projection", detail=problem))
     return None if name == "*" else name
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import azure.functions as func  # noqa: TC002 - the worker reads the annotations
 
-from core.settings import CONNECTION
+from core.settings import CONNECTION_SETTING
 from core.tracking.leases import lease_prefix
 
 if TYPE_CHECKING:
@@ -28,15 +28,15 @@ def register_triggers(
     for module in application.registry.modules:
         trigger = app.cosmos_db_trigger(
             arg_name="documents",
-            connection=CONNECTION,
+            connection=CONNECTION_SETTING,
             database_name=_reference(environ, "CosmosDatabase", settings.database),
-            container_name=_reference(environ, "EventsContainer", settings.events),
-            lease_container_name=_reference(environ, "LeasesContainer", settings.leases),
+            container_name=_reference(environ, "EventsContainer", settings.events_container),
+            lease_container_name=_reference(environ, "LeasesContainer", settings.leases_container),
             lease_container_prefix=lease_prefix(module),
             create_lease_container_if_not_exists=False,
             start_from_beginning=True,  # type: ignore[arg-type] # annotated as a time, takes a bool
-            max_items_per_invocation=settings.max_items,
-            feed_poll_delay=settings.poll_delay,
+            max_items_per_invocation=settings.max_items_per_invocation,
+            feed_poll_delay=settings.feed_poll_delay_ms,
         )
         retry = app.retry(
             strategy="exponential_backoff",

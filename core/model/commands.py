@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from core.errors import FieldProblem, InvalidRequestError, RequestTooLargeError
+from core.errors import FieldError, InvalidRequestError, RequestTooLargeError
 from core.model.names import snake_case
 
 if TYPE_CHECKING:
@@ -59,17 +59,17 @@ def command_name(command: type[Command]) -> str:
     return snake_case(command.__name__)
 
 
-def read_command(model: type[Command], body: bytes) -> Command:
+def parse_command(model: type[Command], body: bytes) -> Command:
     """The JSON body as a command.
 
     Raises:
         RequestTooLargeError: The body is over 1 MB.
         InvalidRequestError: It is no JSON or does not fit; every field at fault is named.
     """
-    return read_body(model, body, f"command {command_name(model)!r}")
+    return parse_body(model, body, f"command {command_name(model)!r}")
 
 
-def read_body(model: type[ModelT], body: bytes, what: str) -> ModelT:
+def parse_body(model: type[ModelT], body: bytes, what: str) -> ModelT:
     """A request's JSON body as a model; `what` is for the error.
 
     Raises:
@@ -81,14 +81,12 @@ def read_body(model: type[ModelT], body: bytes, what: str) -> ModelT:
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        raise InvalidRequestError(
-            f"The body does not fit {what}.", *field_problems(error)
-        ) from None
+        raise InvalidRequestError(f"The body does not fit {what}.", *field_errors(error)) from None
 
 
-def field_problems(error: ValidationError) -> list[FieldProblem]:
+def field_errors(error: ValidationError) -> list[FieldError]:
     """The fields at fault and why, without the values that were found."""
     return [
-        FieldProblem(field=".".join(map(str, detail["loc"])), problem=detail["msg"])
+        FieldError(field=".".join(map(str, detail["loc"])), detail=detail["msg"])
         for detail in error.errors(include_url=False, include_input=False, include_context=False)
     ]

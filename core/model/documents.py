@@ -52,7 +52,7 @@ def _traceparent(value: object) -> object:
 _Traceparent = Annotated[str | None, BeforeValidator(_traceparent)]
 
 
-class Meta(BaseModel):
+class EventMetadata(BaseModel):
     """Where an event comes from; `hops` counts the projections between it and its command."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -73,10 +73,10 @@ class Envelope(BaseModel):
     version: int = Field(ge=1)
     time: _UtcTime
     data: dict[str, Any]
-    meta: Meta = Meta()
+    meta: EventMetadata = EventMetadata()
 
     @classmethod
-    def read(cls, document: Mapping[str, Any]) -> Self:
+    def from_document(cls, document: Mapping[str, Any]) -> Self:
         """The document as an envelope.
 
         Raises:
@@ -85,7 +85,9 @@ class Envelope(BaseModel):
         try:
             return cls.model_validate(document)
         except ValidationError as error:
-            raise InvalidEventError(f"The document is no event: {problems(error)}") from None
+            raise InvalidEventError(
+                f"The document is no event: {format_validation_errors(error)}"
+            ) from None
 
 
 class Origin(NamedTuple):
@@ -98,7 +100,7 @@ class Origin(NamedTuple):
     traceparent: str | None = None
 
 
-def read_event(envelope: Envelope, model: type[Event]) -> Event:
+def parse_event(envelope: Envelope, model: type[Event]) -> Event:
     """The envelope's data as `model`.
 
     Raises:
@@ -113,7 +115,7 @@ def read_event(envelope: Envelope, model: type[Event]) -> Event:
         stream = event.stream_id
     except ValidationError as error:
         raise InvalidEventError(
-            f"The data does not fit {model.__name__}: {problems(error)}"
+            f"The data does not fit {model.__name__}: {format_validation_errors(error)}"
         ) from None
     except ValueError as error:
         raise InvalidEventError(f"{model.__name__}: {error}") from None
@@ -126,7 +128,7 @@ def read_event(envelope: Envelope, model: type[Event]) -> Event:
     return event
 
 
-def document(event: Event, *, event_id: str, time: str, origin: Origin) -> Document:
+def to_document(event: Event, *, event_id: str, time: str, origin: Origin) -> Document:
     """The document that stores the event; nothing in it depends on when or where it is made.
 
     Raises:
@@ -144,7 +146,7 @@ def document(event: Event, *, event_id: str, time: str, origin: Origin) -> Docum
     }
 
 
-class Encoder:
+class DerivedEventEncoder:
     """Makes the JSON text of events that are derived from one event, and so share time and origin.
 
     What it gives is what `document` gives, at a tenth of the cost. The time is that of an
@@ -191,12 +193,12 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"JSON has no {constant}")
 
 
-def utc_text(moment: datetime) -> str:
+def format_utc(moment: datetime) -> str:
     """The moment as events store it: UTC, microseconds, `Z`; sorts as text."""
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def problems(error: ValidationError) -> str:
+def format_validation_errors(error: ValidationError) -> str:
     """The fields at fault and why, the first 20 of them, without the values that were found."""
     found = [
         f"{'.'.join(map(str, detail['loc'])) or 'document'}: {detail['msg']}"

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from core.errors import DefinitionError
 from core.model.names import snake_case
-from core.model.signatures import event_types, hints
+from core.model.signatures import event_types, resolve_annotations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -51,7 +51,7 @@ def reduces(method: ReducerT) -> ReducerT:
     return method
 
 
-def entity_name_of(entity: type[Entity]) -> str:
+def entity_name(entity: type[Entity]) -> str:
     """The entity's name in routes and stream ids: `Followship` -> `followship`."""
     return snake_case(entity.__name__)
 
@@ -96,7 +96,7 @@ def _add(
 ) -> None:
     if event_type in found:
         raise DefinitionError(f"Entity {entity.__name__} reduces {event_type.__name__} twice.")
-    if event_type.entity != entity_name_of(entity):
+    if event_type.entity != entity_name(entity):
         raise DefinitionError(
             f"Entity {entity.__name__} reduces {event_type.__name__}, "
             f"which belongs to entity {event_type.entity!r}."
@@ -109,4 +109,6 @@ def _reduced_types(where: str, method: Callable[..., Any]) -> tuple[type[Event],
     expected_parameters = 2
     if len(parameters) != expected_parameters:
         raise DefinitionError(f"Reducer {where} takes (self, event) and nothing else.")
-    return event_types(hints(where, method).get(parameters[1]), f"the event of reducer {where}")
+    return event_types(
+        resolve_annotations(where, method).get(parameters[1]), f"the event of reducer {where}"
+    )

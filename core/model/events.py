@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from core.errors import DefinitionError
-from core.model.names import entity_name, stream_id
+from core.model.names import stream_id, validate_entity_name
 
 
 class Event(BaseModel):
@@ -43,7 +43,7 @@ class Event(BaseModel):
             raise DefinitionError(
                 f'Event {cls.__name__} names no entity: class {cls.__name__}(Event, entity="...").'
             )
-        cls.entity = entity_name(entity)
+        cls.entity = validate_entity_name(entity)
         cls.version = version
 
     @property

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from graphlib import CycleError as FoundCycle
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from core.errors import CycleError
+from core.errors import ProjectionCycleError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,8 +29,8 @@ def edges(projections: Iterable[Projection]) -> list[Edge]:
     return [
         Edge(source=trigger.__name__, target=emitted.__name__, projection=each.name)
         for each in projections
-        for trigger in each.triggers
-        for emitted in each.emits
+        for trigger in each.source_types
+        for emitted in each.derived_types
     ]
 
 
@@ -39,18 +38,18 @@ def check_acyclic(projections: Iterable[Projection]) -> None:
     """Refuse a cycle, unless one of its projections says that it is meant.
 
     Raises:
-        CycleError: Spells out the cycle, event by event and projection by projection.
+        ProjectionCycleError: Spells out the cycle, event by event and projection by projection.
     """
     unmeant = edges(each for each in projections if not each.cyclic)
     sorter: TopologicalSorter[str] = TopologicalSorter()
     for edge in unmeant:
         if edge.source == edge.target:
-            raise CycleError(_message([edge.source, edge.target], unmeant))
+            raise ProjectionCycleError(_message([edge.source, edge.target], unmeant))
         sorter.add(edge.target, edge.source)
     try:
         sorter.prepare()
-    except FoundCycle as error:
-        raise CycleError(_message(error.args[1], unmeant)) from None
+    except CycleError as error:
+        raise ProjectionCycleError(_message(error.args[1], unmeant)) from None
 
 
 def _message(cycle: list[str], known: list[Edge]) -> str:

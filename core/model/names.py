@@ -16,7 +16,7 @@ def snake_case(name: str) -> str:
     return _WORD_START.sub("_", name).lower()
 
 
-def entity_name(name: str) -> str:
+def validate_entity_name(name: str) -> str:
     """The name, if it may name an entity.
 
     An entity's name holds no `-`, so that a stream id splits in one way only.

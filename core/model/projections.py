@@ -9,7 +9,7 @@ from typing import Any, Literal, overload
 
 from core.errors import DefinitionError
 from core.model.events import Event
-from core.model.signatures import emitted_types, event_types, hints
+from core.model.signatures import derived_types, event_types, resolve_annotations
 
 Function = Callable[[Any], Iterable[Event]]
 OnFailure = Literal["park", "park_sequence", "block"]
@@ -22,16 +22,16 @@ class Projection:
     Attributes:
         name: Stable for ever: it is part of the id of every derived event.
         function: The pure function.
-        triggers: The event types it is run for.
-        emits: The event types it may emit.
+        source_types: The event types it is run for.
+        derived_types: The event types it may emit.
         cyclic: It is meant that what it emits leads back to what triggers it.
         on_failure: Whether an event that it cannot project is parked, or stops the line.
     """
 
     name: str
     function: Function
-    triggers: tuple[type[Event], ...]
-    emits: tuple[type[Event], ...]
+    source_types: tuple[type[Event], ...]
+    derived_types: tuple[type[Event], ...]
     cyclic: bool = False
     on_failure: OnFailure = "park"
 
@@ -90,12 +90,12 @@ def _define(
     parameters = list(inspect.signature(function).parameters)
     if len(parameters) != 1:
         raise DefinitionError(f"The {where} takes one event and nothing else.")
-    annotations = hints(where, function)
+    annotations = resolve_annotations(where, function)
     return Projection(
         name=name,
         function=function,
-        triggers=event_types(annotations.get(parameters[0]), f"the parameter of {where}"),
-        emits=emitted_types(annotations.get("return"), f"the result of {where}"),
+        source_types=event_types(annotations.get(parameters[0]), f"the parameter of {where}"),
+        derived_types=derived_types(annotations.get("return"), f"the result of {where}"),
         cyclic=cyclic,
         on_failure=on_failure,
     )

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-from core.errors import DefinitionError, UnknownNameError
+from core.errors import DefinitionError, UnknownResourceError
 from core.model.commands import Command, command_name
-from core.model.entities import Entity, entity_name_of, reducers
+from core.model.entities import Entity, entity_name, reducers
 from core.model.events import Event
 from core.model.graph import check_acyclic
 from core.model.projections import Projection
@@ -30,24 +30,24 @@ class ProjectionModule:
     projections: tuple[Projection, ...]
 
     @cached_property
-    def by_trigger(self) -> Mapping[str, tuple[Projection, ...]]:
+    def projections_by_type(self) -> Mapping[str, tuple[Projection, ...]]:
         """The projections by the name of the event type that triggers them."""
         return {
-            name: tuple(each for each in self.projections if trigger in each.triggers)
-            for name, trigger in self.triggers.items()
+            name: tuple(each for each in self.projections if trigger in each.source_types)
+            for name, trigger in self.source_types.items()
         }
 
     @cached_property
-    def triggers(self) -> Mapping[str, type[Event]]:
+    def source_types(self) -> Mapping[str, type[Event]]:
         """The event types that trigger something, by name."""
-        return {each.__name__: each for found in self.projections for each in found.triggers}
+        return {each.__name__: each for found in self.projections for each in found.source_types}
 
-    def only(self, projection: str | None) -> ProjectionModule:
+    def restricted_to(self, projection: str | None) -> ProjectionModule:
         """The module with one of its projections, none if it is gone; None means all of them."""
         chosen = (each for each in self.projections if projection in (None, each.name))
         return replace(self, projections=tuple(chosen))
 
-    def has(self, projection: str) -> bool:
+    def has_projection(self, projection: str) -> bool:
         """Whether a projection is one of its own."""
         return any(each.name == projection for each in self.projections)
 
@@ -57,7 +57,7 @@ class ProjectionModule:
         return any(each.on_failure == "block" for each in self.projections)
 
     @property
-    def keeps_order(self) -> bool:
+    def parks_streams(self) -> bool:
         """Whether one of its projections parks what comes behind a parked event."""
         return any(each.on_failure == "park_sequence" for each in self.projections)
 
@@ -76,22 +76,22 @@ class Registry:
         """The registry of all modules of a package; those with a leading `_` are helpers.
 
         Raises:
-            DefinitionError: As `of`.
+            DefinitionError: As `from_modules`.
         """
         found = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
-        return cls.of(
+        return cls.from_modules(
             importlib.import_module(f"{package.__name__}.{name}")
             for name in found
             if not name.startswith("_")
         )
 
     @classmethod
-    def of(cls, modules: Iterable[ModuleType]) -> Registry:
+    def from_modules(cls, modules: Iterable[ModuleType]) -> Registry:
         """The registry of these modules.
 
         Raises:
             DefinitionError: A name is declared twice, or something is declared wrongly.
-            CycleError: Projections lead back to where they start.
+            ProjectionCycleError: Projections lead back to where they start.
         """
         modules = list(modules)
         declared = [_projection_module(module) for module in modules]
@@ -99,7 +99,7 @@ class Registry:
             modules=_by_name([(each.name, each) for each in declared if each.projections]),
             events=_by_name([(each.__name__, each) for each in _classes(modules, Event)]),
             commands=_by_name([(command_name(each), each) for each in _classes(modules, Command)]),
-            entities=_by_name([(entity_name_of(each), each) for each in _classes(modules, Entity)]),
+            entities=_by_name([(entity_name(each), each) for each in _classes(modules, Entity)]),
         )
         registry._check()
         return registry
@@ -115,7 +115,7 @@ class Registry:
         """The projection module of this name.
 
         Raises:
-            UnknownNameError: There is none.
+            UnknownResourceError: There is none.
         """
         return _look_up(self.modules, name, "projection module")
 
@@ -123,7 +123,7 @@ class Registry:
         """The command of this name.
 
         Raises:
-            UnknownNameError: There is none.
+            UnknownResourceError: There is none.
         """
         return _look_up(self.commands, name, "command")
 
@@ -131,7 +131,7 @@ class Registry:
         """The entity of this name.
 
         Raises:
-            UnknownNameError: There is none.
+            UnknownResourceError: There is none.
         """
         return _look_up(self.entities, name, "entity")
 
@@ -171,6 +171,6 @@ def _look_up(known: Mapping[str, DeclaredT], name: str, kind: str) -> DeclaredT:
     try:
         return known[name]
     except KeyError:
-        raise UnknownNameError(
+        raise UnknownResourceError(
             f"There is no {kind} {name!r:.100}; known: {', '.join(sorted(known)) or 'none'}."
         ) from None

@@ -11,7 +11,7 @@ from core.errors import DefinitionError
 from core.model.events import Event
 
 
-def hints(where: str, function: Callable[..., Any]) -> dict[str, Any]:
+def resolve_annotations(where: str, function: Callable[..., Any]) -> dict[str, Any]:
     """The function's annotations, resolved.
 
     Raises:
@@ -39,7 +39,7 @@ def event_types(annotation: object, where: str) -> tuple[type[Event], ...]:
     return typing.cast("tuple[type[Event], ...]", options)
 
 
-def emitted_types(annotation: object, where: str) -> tuple[type[Event], ...]:
+def derived_types(annotation: object, where: str) -> tuple[type[Event], ...]:
     """The event types of a collection's annotation: `Iterator[A | B]`, `list[A]`, `tuple[A, ...]`.
 
     Raises:

@@ -8,24 +8,24 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.dead_letters.poison import Poison
-from core.errors import BudgetSpentError, InvalidOutputError, TransientError
+from core.dead_letters.poison import PoisonEvent
+from core.errors import DeadlineExceededError, InvalidOutputError, TransientError
 from core.projecting.emissions import MOST_BYTES
-from core.projecting.fan_out import CHUNK, FanOut
-from core.tracking.fan_out_progress import Cursor
+from core.projecting.fan_out import CHUNK_SIZE, FanOut
+from core.tracking.fan_out_progress import FanOutProgress
 from core.writing.delivery import Delivery
 from core.writing.writes import Write
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
-    from core.cosmos.retrying import Effort
+    from core.cosmos.retrying import RequestStats
     from core.errors import CosmosError
-    from core.throttling.deadline import Budget
-    from core.tracking.fan_out_progress import Cursors
+    from core.throttling.deadline import Deadline
+    from core.tracking.fan_out_progress import FanOutProgressStore
     from core.writing.writer import Writer
 
-    OnPoison = Callable[[list[Poison]], Awaitable[None]]
+    OnPoison = Callable[[list[PoisonEvent]], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ _PORTION = 25
 """Source events between two moments in which others have their turn."""
 
 _MOST_RUNS, _MOST_PENDING, _MOST_BYTES = 64, 100_000, 64 * 1024 * 1024
-"""Unfinished runs that are kept, and derived events that all of them together may hold."""
+"""BatchRunCache runs that are kept, and derived events that all of them together may hold."""
 
 
 class Run:
@@ -56,18 +56,18 @@ class Run:
         cursor: That cursor, until it is caught up with.
     """
 
-    def __init__(self, derived: Iterator[FanOut | Poison], durable: int = 0) -> None:
+    def __init__(self, derived: Iterator[FanOut | PoisonEvent], durable: int = 0) -> None:
         self._derived = derived
         self._current: FanOut | None = None
         self._settled: set[tuple[str, str]] = set()
         self._size = 0
-        self.pending: list[Write | Poison] = []
+        self.pending: list[Write | PoisonEvent] = []
         self.durable = durable
         self.sent = 0
-        self.blocked: list[Poison] = []
+        self.blocked: list[PoisonEvent] = []
         self.large: list[FanOut] = []
         self.opening: FanOut | None = None
-        self.cursor: Cursor | None = None
+        self.cursor: FanOutProgress | None = None
 
     @property
     def writes(self) -> list[Write]:
@@ -75,9 +75,9 @@ class Run:
         return [each for each in self.pending if isinstance(each, Write)]
 
     @property
-    def poison(self) -> list[Poison]:
+    def poison(self) -> list[PoisonEvent]:
         """What is pending of events that cannot be projected."""
-        return [each for each in self.pending if isinstance(each, Poison)]
+        return [each for each in self.pending if isinstance(each, PoisonEvent)]
 
     @property
     def unsettled(self) -> bool:
@@ -87,7 +87,7 @@ class Run:
     def advance(self) -> bool:
         """Draw a little more of what is to be settled next; False where that is enough, or all."""
         for _ in range(_PORTION):
-            if self.opening or len(self.pending) >= CHUNK or self._size >= MOST_BYTES:
+            if self.opening or len(self.pending) >= CHUNK_SIZE or self._size >= MOST_BYTES:
                 return False
             if self._current is not None and not self._current.done:
                 self._hold(self._current.draw())
@@ -117,12 +117,12 @@ class Run:
         self.pending = [
             each
             for each in self.pending
-            if isinstance(each, Poison) or each[:2] not in self._settled
+            if isinstance(each, PoisonEvent) or each[:2] not in self._settled
         ]
         self._settled.clear()
         self._size = _size(self.pending)
 
-    def go_back(self, cursor: Cursor) -> None:
+    def go_back(self, cursor: FanOutProgress) -> None:
         """The fan-out that was met last is not new: somebody left this cursor for it."""
         if self.opening is not None and self.cursor is None:
             del self.pending[-self.opening.drawn :]
@@ -132,7 +132,7 @@ class Run:
 
     def _begin_next(self) -> bool:
         found = next(self._derived, None)
-        if isinstance(found, Poison):
+        if isinstance(found, PoisonEvent):
             self._hold([found])
         elif found is not None:
             self._current = found
@@ -142,17 +142,17 @@ class Run:
                 self.opening = found
         return found is not None
 
-    def _hold(self, drawn: list[Write | Poison]) -> None:
+    def _hold(self, drawn: list[Write | PoisonEvent]) -> None:
         self.pending += drawn
         self._size += _size(drawn)
 
 
-def _size(drawn: Iterable[Write | Poison]) -> int:
+def _size(drawn: Iterable[Write | PoisonEvent]) -> int:
     """Bytes of documents."""
     return sum(len(each.body) for each in drawn if isinstance(each, Write))
 
 
-class Unfinished:
+class BatchRunCache:
     """Runs that failed, so that the retry in this process goes on with them.
 
     What was acknowledged is then not sent again; a document that is written again, even
@@ -180,7 +180,7 @@ class Unfinished:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Runner:
+class BatchRunner:
     """Carries runs out.
 
     Attributes:
@@ -189,35 +189,39 @@ class Runner:
     """
 
     writer: Writer
-    cursors: Cursors
+    cursors: FanOutProgressStore
 
-    async def carry_on(self, run: Run, budget: Budget, effort: Effort, on_poison: OnPoison) -> None:
+    async def carry_on(
+        self, run: Run, deadline: Deadline, effort: RequestStats, on_poison: OnPoison
+    ) -> None:
         """Return when all that follows from the batch is durable, or was given to `on_poison`.
 
         Raises:
-            BudgetSpentError: Time ran out; the run can be carried on.
+            DeadlineExceededError: Time ran out; the run can be carried on.
             CosmosError: Retrying cannot help; as above.
         """
         run.sent = 0
-        while await _filled(run, budget):
-            await self._catch_up(run, budget)
-            await self._settle(run, budget, effort, on_poison)
+        while await _filled(run, deadline):
+            await self._catch_up(run, deadline)
+            await self._settle(run, deadline, effort, on_poison)
 
-    async def finish(self, run: Run, budget: Budget) -> None:
+    async def finish(self, run: Run, deadline: Deadline) -> None:
         """Forget the cursors: nobody will have to go on with the batch.
 
         Raises:
-            BudgetSpentError, CosmosError: As above.
+            DeadlineExceededError, CosmosError: As above.
         """
         for fan_out in run.large:
-            await self.cursors.remove(_cursor(fan_out), budget)
+            await self.cursors.remove(_cursor(fan_out), deadline)
 
-    async def _settle(self, run: Run, budget: Budget, effort: Effort, on_poison: OnPoison) -> None:
+    async def _settle(
+        self, run: Run, deadline: Deadline, effort: RequestStats, on_poison: OnPoison
+    ) -> None:
         try:
             await self.writer.write(
                 run.writes,
                 Delivery(
-                    budget=budget,
+                    deadline=deadline,
                     effort=effort,
                     on_durable=run.note_durable,
                     on_refused=run.note_refused,
@@ -231,9 +235,9 @@ class Runner:
         run.settle()
         for fan_out in run.large[-1:]:
             if not fan_out.failed:
-                await self.cursors.save(_cursor(fan_out), budget.at_least(_GRACE))
+                await self.cursors.save(_cursor(fan_out), deadline.at_least(_GRACE))
 
-    async def _catch_up(self, run: Run, budget: Budget) -> None:
+    async def _catch_up(self, run: Run, deadline: Deadline) -> None:
         """Go to where an earlier process came with a large fan-out.
 
         The projection itself has to be run up to there, without the cost of writing; that takes
@@ -241,10 +245,10 @@ class Runner:
         """
         if run.opening is None:
             return
-        cursor = run.cursor or await self.cursors.find(_cursor(run.opening), budget)
+        cursor = run.cursor or await self.cursors.find(_cursor(run.opening), deadline)
         if cursor is not None:
             run.go_back(cursor)
-            await _skip(run.opening, cursor.position, budget)
+            await _skip(run.opening, cursor.position, deadline)
             if run.opening.fingerprint == cursor.fingerprint:
                 run.durable += cursor.position
             else:
@@ -256,9 +260,9 @@ class Runner:
         run.opening = run.cursor = None
 
 
-def _cursor(fan_out: FanOut) -> Cursor:
+def _cursor(fan_out: FanOut) -> FanOutProgress:
     """Return the progress of a fan-out of which everything drawn so far is durable."""
-    return Cursor(
+    return FanOutProgress(
         projection=fan_out.projection.name,
         stream_id=fan_out.stream_id,
         event_id=fan_out.event_id,
@@ -267,22 +271,22 @@ def _cursor(fan_out: FanOut) -> Cursor:
     )
 
 
-async def _filled(run: Run, budget: Budget) -> bool:
+async def _filled(run: Run, deadline: Deadline) -> bool:
     """Draw what is to be settled next; whether there is anything."""
     if not run.unsettled:
         while run.advance():
-            await _let_others("projecting", budget)
+            await _let_others("projecting", deadline)
     return run.unsettled
 
 
-async def _skip(fan_out: FanOut, position: int, budget: Budget) -> None:
+async def _skip(fan_out: FanOut, position: int, deadline: Deadline) -> None:
     while fan_out.drawn < position and not fan_out.done:
-        await _let_others("going on with a large fan-out", budget)
-        fan_out.skip(min(CHUNK, position - fan_out.drawn))
+        await _let_others("going on with a large fan-out", deadline)
+        fan_out.skip(min(CHUNK_SIZE, position - fan_out.drawn))
 
 
-async def _let_others(doing: str, budget: Budget) -> None:
+async def _let_others(doing: str, deadline: Deadline) -> None:
     """Have their turn, in the midst of what only takes the processor."""
-    if not budget.remaining():
-        raise BudgetSpentError(f"The invocation's time is up while {doing}.")
+    if not deadline.remaining():
+        raise DeadlineExceededError(f"The invocation's time is up while {doing}.")
     await asyncio.sleep(0)

@@ -6,11 +6,11 @@ import traceback
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from core.dead_letters.poison import Poison
+from core.dead_letters.poison import PoisonEvent
 from core.errors import HeldUpError, HopLimitError, InvalidEventError, PoisonError
-from core.model.documents import Envelope, read_event
+from core.model.documents import Envelope, parse_event
 from core.projecting.fan_out import FanOut
-from core.projecting.parked_streams import Sequences, order_of
+from core.projecting.parked_streams import ParkedStreams, feed_order
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -27,8 +27,8 @@ def derive(
     documents: Iterable[Mapping[str, Any]],
     *,
     max_hops: int,
-    sequences: Sequences | None = None,
-) -> Iterator[FanOut | Poison]:
+    sequences: ParkedStreams | None = None,
+) -> Iterator[FanOut | PoisonEvent]:
     """Run a module's projections over documents of the events container.
 
     Yields the fan-out of each event and projection, in the order of the events, always in the
@@ -37,16 +37,16 @@ def derive(
     are the streams in which something is parked already; those where something is parked now are
     added.
     """
-    sequences = sequences or Sequences()
+    sequences = sequences or ParkedStreams()
     for raw in documents:
-        projections = module.by_trigger.get(_type_of(raw), ())
+        projections = module.projections_by_type.get(_type_of(raw), ())
         if not projections and isinstance(raw.get("type"), str):
             continue
         try:
-            envelope = Envelope.read(raw)
-            event = read_event(envelope, module.triggers[envelope.type])
+            envelope = Envelope.from_document(raw)
+            event = parse_event(envelope, module.source_types[envelope.type])
         except InvalidEventError as error:
-            sequences.park(None, raw.get("streamId"), order_of(raw))
+            sequences.park(None, raw.get("streamId"), feed_order(raw))
             yield _poison(module, None, raw, error, blocks=_one_blocks(projections))
             continue
         for projection in projections:
@@ -59,11 +59,11 @@ def _obstacle(
     projection: Projection,
     raw: Mapping[str, Any],
     envelope: Envelope,
-    sequences: Sequences,
+    sequences: ParkedStreams,
     max_hops: int,
 ) -> PoisonError | None:
     """Why the projection must not even be run."""
-    if sequences.is_held_up(projection, raw):
+    if sequences.must_park(projection, raw):
         return HeldUpError("An earlier event of its stream is parked.")
     if envelope.meta.hops >= max_hops:
         return HopLimitError(
@@ -76,10 +76,10 @@ def _fail(
     module: ProjectionModule,
     projection: Projection,
     raw: Mapping[str, Any],
-    sequences: Sequences,
+    sequences: ParkedStreams,
     error: PoisonError,
-) -> Poison:
-    sequences.park(projection.name, raw.get("streamId"), order_of(raw))
+) -> PoisonEvent:
+    sequences.park(projection.name, raw.get("streamId"), feed_order(raw))
     blocks = _one_blocks((projection,))
     return _poison(module, projection.name, raw, error, blocks=blocks)
 
@@ -91,9 +91,9 @@ def _poison(
     error: PoisonError,
     *,
     blocks: bool,
-) -> Poison:
+) -> PoisonEvent:
     cause = error.__cause__
-    return Poison(
+    return PoisonEvent(
         module=module.name,
         projection=name,
         stream_id=raw.get("streamId"),
@@ -101,7 +101,7 @@ def _poison(
         reason=str(error),
         error_type=type(error).__name__,
         traceback=_text(cause) if cause else "",
-        order=order_of(raw),
+        order=feed_order(raw),
         blocks=blocks,
     )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from core.errors import InvalidOutputError, ProjectionFailedError
 from core.ids import derived_event_id
-from core.model.documents import Encoder, Envelope, Origin
+from core.model.documents import DerivedEventEncoder, Envelope, Origin
 from core.projecting.ordinals import Ordinals
 from core.quotas import MAX_ITEM_BYTES
 from core.writing.writes import Source, Write
@@ -55,7 +55,7 @@ class Emission:
         origin = Origin(
             *(meta.correlation_id or cause, cause, projection.name, meta.hops + 1, meta.traceparent)
         )
-        self._encoder = Encoder(envelope.time, origin)
+        self._encoder = DerivedEventEncoder(envelope.time, origin)
 
     def take(self, count: int) -> list[Emitted]:
         """The next events, up to `count`, or until they have 16 MB together.
@@ -100,7 +100,7 @@ class Emission:
         return Write(stream_id=stream, id=event_id, body=body, source=source)
 
     def _check(self, emitted: Event) -> Emitted:
-        if type(emitted) not in self._projection.emits:
+        if type(emitted) not in self._projection.derived_types:
             raise self._invalid(emitted, "which its annotation does not declare")
         try:
             stream = emitted.stream_id

@@ -11,13 +11,13 @@ from core.projecting.emissions import Emission, Emitted
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from core.dead_letters.poison import Poison
+    from core.dead_letters.poison import PoisonEvent
     from core.model.documents import Envelope
     from core.model.events import Event
     from core.model.projections import Projection
     from core.writing.writes import Write
 
-CHUNK = 10_000
+CHUNK_SIZE = 10_000
 """Derived events that are drawn at once: it bounds memory, and more of them save requests."""
 
 
@@ -50,7 +50,7 @@ class FanOut:
         projection: Projection,
         envelope: Envelope,
         event: Event,
-        poison: Callable[[PoisonError], Poison],
+        poison: Callable[[PoisonError], PoisonEvent],
     ) -> None:
         self.projection = projection
         self.stream_id = envelope.stream_id
@@ -67,7 +67,7 @@ class FanOut:
         self._emission = Emission(self.projection, *self._source) if self._source else None
         self._trace: hashlib.blake2b | None = None
 
-    def fail(self, error: PoisonError) -> Poison:
+    def fail(self, error: PoisonError) -> PoisonEvent:
         """What becomes of the source event; nothing more will be drawn."""
         self.done = True
         self.failed = True
@@ -83,10 +83,10 @@ class FanOut:
         """Of all that was drawn, where that is not all: types, streams, fields, in order."""
         return "" if self._trace is None else self._trace.hexdigest()
 
-    def draw(self) -> list[Write | Poison]:
+    def draw(self) -> list[Write | PoisonEvent]:
         """The next derived events, up to 10,000 and 16 MB.
 
-        Where the projection fails, or emits what it may not, a `Poison` is all that is drawn. So
+        Where the projection fails, or emits what it may not, all that comes is a `PoisonEvent`. So
         of up to so many come all or none; of a larger fan-out the first ones come before it is
         known whether it will end well.
         """
@@ -94,8 +94,8 @@ class FanOut:
         if emission is None:
             return []
         try:
-            taken = emission.take(CHUNK)
-            found: list[Write | Poison] = [emission.write(each, self) for each in taken]
+            taken = emission.take(CHUNK_SIZE)
+            found: list[Write | PoisonEvent] = [emission.write(each, self) for each in taken]
         except PoisonError as error:
             return [self.fail(error)]
         self._note(taken, emission)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from core.model.projections import Projection
 
 
-def order_of(raw: Mapping[str, Any]) -> str:
+def feed_order(raw: Mapping[str, Any]) -> str:
     """Where a document of the feed stands in its stream, as text that sorts.
 
     The transaction first; events of one transaction by their times, which grow.
@@ -19,7 +19,7 @@ def order_of(raw: Mapping[str, Any]) -> str:
     return f"{lsn if isinstance(lsn, int) else 0:016d} {time if isinstance(time, str) else ''}"
 
 
-class Sequences:
+class ParkedStreams:
     """The streams in which something is parked, by projection, and from where on.
 
     Args:
@@ -38,10 +38,10 @@ class Sequences:
             head = self._heads.get((name, stream), order)
             self._heads[name, stream] = min(head, order)
 
-    def is_held_up(self, projection: Projection, raw: Mapping[str, Any]) -> bool:
+    def must_park(self, projection: Projection, raw: Mapping[str, Any]) -> bool:
         """Whether an earlier event of the document's stream is parked for the projection."""
         if projection.on_failure != "park_sequence":
             return False
-        stream, order = str(raw.get("streamId")), order_of(raw)
+        stream, order = str(raw.get("streamId")), feed_order(raw)
         heads = (self._heads.get((name, stream)) for name in (projection.name, None))
         return any(head is not None and head < order for head in heads)

@@ -8,25 +8,25 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from core.cosmos.retrying import Effort
-from core.errors import BlockedError, BudgetSpentError, CosmosError
-from core.projecting.batch_run import Run, Runner, Unfinished
+from core.cosmos.retrying import RequestStats
+from core.errors import CosmosError, DeadlineExceededError, ProjectionBlockedError
+from core.projecting.batch_run import BatchRunCache, BatchRunner, Run
 from core.projecting.derivation import derive
-from core.projecting.parked_streams import Sequences
+from core.projecting.parked_streams import ParkedStreams
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from core.dead_letters.poison import Poison
-    from core.dead_letters.store import DeadLetters
+    from core.dead_letters.poison import PoisonEvent
+    from core.dead_letters.store import DeadLetterStore
     from core.model.registry import ProjectionModule
-    from core.throttling.deadline import Budget
+    from core.throttling.deadline import Deadline
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(kw_only=True)
-class Outcome:
+class BatchResult:
     """What one batch came to.
 
     Attributes:
@@ -41,11 +41,11 @@ class Outcome:
     derived: int = 0
     spared: int = 0
     parked: int = 0
-    effort: Effort = field(default_factory=Effort)
+    effort: RequestStats = field(default_factory=RequestStats)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pipeline:
+class BatchProcessor:
     """Runs projection modules over batches.
 
     Attributes:
@@ -55,44 +55,44 @@ class Pipeline:
         unfinished: Batches that failed, for their retry.
     """
 
-    runner: Runner
-    dead_letters: DeadLetters
+    runner: BatchRunner
+    dead_letters: DeadLetterStore
     max_hops: int
-    unfinished: Unfinished = field(default_factory=Unfinished)
+    unfinished: BatchRunCache = field(default_factory=BatchRunCache)
 
     async def project(
-        self, module: ProjectionModule, documents: Sequence[Mapping[str, Any]], budget: Budget
-    ) -> Outcome:
+        self, module: ProjectionModule, documents: Sequence[Mapping[str, Any]], deadline: Deadline
+    ) -> BatchResult:
         """Return when everything that the batch implies for the module is durable.
 
         Doing it again, here or elsewhere, wholly or after a failure, leads to the same documents.
 
         Raises:
-            BlockedError: An event fails in a projection that stops the line; all others are done.
-            BudgetSpentError: Time ran out; the same batch must be projected again.
+            ProjectionBlockedError: An event fails in a projection that blocks its lease.
+            DeadlineExceededError: Time ran out; the same batch must be projected again.
             CosmosError: Retrying cannot help before something is corrected.
         """
         key = (module.name, tuple((str(d.get("streamId")), str(d.get("id"))) for d in documents))
-        run = self.unfinished.take(key) or await self._begin(module, documents, budget)
-        outcome = Outcome(events=len(documents), effort=Effort(module=module.name))
+        run = self.unfinished.take(key) or await self._begin(module, documents, deadline)
+        outcome = BatchResult(events=len(documents), effort=RequestStats(module=module.name))
         try:
-            await self._carry_on(run, outcome, budget)
-            await self._check_line(module, documents, run, budget)
-            await self.runner.finish(run, budget)
-        except BlockedError:
+            await self._carry_on(run, outcome, deadline)
+            await self._check_line(module, documents, run, deadline)
+            await self.runner.finish(run, deadline)
+        except ProjectionBlockedError:
             self.unfinished.keep(key, run)
-            self.unfinished.keep(key, await self._once_more(module, documents, run, budget))
+            self.unfinished.keep(key, await self._once_more(module, documents, run, deadline))
             raise
-        except (CosmosError, BudgetSpentError, asyncio.CancelledError):
+        except (CosmosError, DeadlineExceededError, asyncio.CancelledError):
             self.unfinished.keep(key, run)
             raise
         outcome.derived, outcome.spared = run.durable, run.durable - run.sent
         return outcome
 
     async def _begin(
-        self, module: ProjectionModule, documents: Sequence[Mapping[str, Any]], budget: Budget
+        self, module: ProjectionModule, documents: Sequence[Mapping[str, Any]], deadline: Deadline
     ) -> Run:
-        sequences = await self._sequences(module, budget)
+        sequences = await self._sequences(module, deadline)
         return Run(derive(module, documents, max_hops=self.max_hops, sequences=sequences))
 
     async def _once_more(
@@ -100,14 +100,14 @@ class Pipeline:
         module: ProjectionModule,
         documents: Sequence[Mapping[str, Any]],
         run: Run,
-        budget: Budget,
+        deadline: Deadline,
     ) -> Run:
         """Only what blocks the line is tried again; nothing else of the batch is written again."""
         by_id = {(str(each.get("streamId")), str(each.get("id"))): each for each in documents}
-        sequences = await self._sequences(module, budget)
+        sequences = await self._sequences(module, deadline)
         again = [
             derive(
-                module.only(each.projection),
+                module.restricted_to(each.projection),
                 [by_id[str(each.stream_id), str(each.event_id)]],
                 max_hops=self.max_hops,
                 sequences=sequences,
@@ -118,36 +118,36 @@ class Pipeline:
         once_more.large = run.large
         return once_more
 
-    async def _sequences(self, module: ProjectionModule, budget: Budget) -> Sequences:
+    async def _sequences(self, module: ProjectionModule, deadline: Deadline) -> ParkedStreams:
         """The streams that wait behind a dead letter; only asked for where it matters."""
-        if not module.keeps_order:
-            return Sequences()
-        return Sequences(await self.dead_letters.waiting(module.name, budget))
+        if not module.parks_streams:
+            return ParkedStreams()
+        return ParkedStreams(await self.dead_letters.waiting(module.name, deadline))
 
-    async def _carry_on(self, run: Run, outcome: Outcome, budget: Budget) -> None:
-        async def settle(poison: list[Poison]) -> None:
-            parked = [each for each in poison if not await self._blocks(each, budget)]
-            await self.dead_letters.park(parked, budget)
+    async def _carry_on(self, run: Run, outcome: BatchResult, deadline: Deadline) -> None:
+        async def settle(poison: list[PoisonEvent]) -> None:
+            parked = [each for each in poison if not await self._blocks(each, deadline)]
+            await self.dead_letters.park(parked, deadline)
             for each in parked:
                 _log_parked(each)
             run.blocked += [each for each in poison if each not in parked]
             outcome.parked += len(parked)
 
-        await self.runner.carry_on(run, budget, outcome.effort, settle)
+        await self.runner.carry_on(run, deadline, outcome.effort, settle)
 
-    async def _blocks(self, poison: Poison, budget: Budget) -> bool:
-        return poison.blocks and await self.dead_letters.block(poison, budget)
+    async def _blocks(self, poison: PoisonEvent, deadline: Deadline) -> bool:
+        return poison.blocks and await self.dead_letters.block(poison, deadline)
 
     async def _check_line(
         self,
         module: ProjectionModule,
         documents: Sequence[Mapping[str, Any]],
         run: Run,
-        budget: Budget,
+        deadline: Deadline,
     ) -> None:
         """Stop the line where an event blocks it; otherwise forget those that did before."""
         for each in run.blocked[:1]:
-            raise BlockedError(
+            raise ProjectionBlockedError(
                 f"Projection {each.projection or each.module} cannot project event "
                 f"{each.event_id} ({each.error_type}), and its line waits. Mend it, or discard "
                 "its dead letter."
@@ -155,12 +155,12 @@ class Pipeline:
         if not module.can_block:
             return
         done = [(each.get("streamId"), each.get("id")) for each in documents]
-        for letter in await self.dead_letters.blocking(module.name, budget):
+        for letter in await self.dead_letters.blocking(module.name, deadline):
             if (letter.stream_id, letter.event_id) in done:
-                await self.dead_letters.remove(letter, budget)
+                await self.dead_letters.remove(letter, deadline)
 
 
-def _log_parked(poison: Poison) -> None:
+def _log_parked(poison: PoisonEvent) -> None:
     logger.error(
         "event.parked projection=%s stream=%s event=%s error=%s",
         poison.projection or poison.module,

@@ -14,21 +14,21 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from core.model.documents import Document
-    from core.throttling.deadline import Budget
+    from core.throttling.deadline import Deadline
 
-    Send = Callable[[str, list[Document], Budget], Awaitable[None]]
+    Send = Callable[[str, list[Document], Deadline], Awaitable[None]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class _Append:
     documents: list[Document]
-    budget: Budget
+    deadline: Deadline
     done: asyncio.Future[None] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
 
-class Coalescer:
+class AppendQueue:
     """While a request for a stream is on its way, later appends to it gather for the next one.
 
     A request costs the SDK over a millisecond of CPU, whether it carries one event or many, so
@@ -44,13 +44,13 @@ class Coalescer:
         self._waiting: dict[str, deque[_Append]] = {}
         self._senders: set[asyncio.Task[None]] = set()
 
-    async def append(self, stream_id: str, documents: list[Document], budget: Budget) -> None:
+    async def append(self, stream_id: str, documents: list[Document], deadline: Deadline) -> None:
         """Return when these documents are durable; appends to a stream keep their order.
 
         Raises:
             EngineError: Whatever `send` raised for them.
         """
-        append = _Append(documents=documents, budget=budget)
+        append = _Append(documents=documents, deadline=deadline)
         if stream_id in self._waiting:
             self._waiting[stream_id].append(append)
         else:
@@ -72,9 +72,9 @@ class Coalescer:
 
     async def _send_group(self, stream_id: str, group: list[_Append]) -> None:
         together = [document for append in group for document in append.documents]
-        budget = min((append.budget for append in group), key=lambda each: each.remaining())
+        deadline = min((append.deadline for append in group), key=lambda each: each.remaining())
         try:
-            await self._send(stream_id, together, budget)
+            await self._send(stream_id, together, deadline)
         except EngineError as error:
             if len(group) == 1:
                 _settle(group, error)

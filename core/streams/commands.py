@@ -9,8 +9,8 @@ from pydantic import ValidationError
 
 from core.errors import DefinitionError, InvalidRequestError
 from core.ids import command_event_id, correlation_id
-from core.model.commands import command_name, field_problems
-from core.model.documents import Origin, document, utc_text
+from core.model.commands import command_name, field_errors
+from core.model.documents import Origin, format_utc, to_document
 from core.quotas import MAX_OPERATIONS
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from core.model.events import Event
 
 
-def documents_of(
+def build_documents(
     command: Command,
     *,
     key: str | None,
@@ -53,7 +53,7 @@ def documents_of(
         events = list(command.handle())
     except ValidationError as error:
         raise InvalidRequestError(
-            f"What command {name!r} asks for makes no event.", *field_problems(error)
+            f"What command {name!r} asks for makes no event.", *field_errors(error)
         ) from None
     _check(name, events)
     origin = Origin(
@@ -61,10 +61,10 @@ def documents_of(
         traceparent=traceparent,
     )
     return [
-        document(
+        to_document(
             event,
             event_id=_event_id(name, key, event, ordinal) if key else str(new_id()),
-            time=utc_text(now + timedelta(microseconds=ordinal)),
+            time=format_utc(now + timedelta(microseconds=ordinal)),
             origin=origin,
         )
         for ordinal, event in enumerate(events)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.cosmos.requests import answered, charge_of, listed
-from core.cosmos.retrying import Effort, Passage, Retrier
-from core.errors import ConflictError, KeyReusedError, NotFoundError
-from core.streams.append_queue import Coalescer
+from core.cosmos.requests import fetch_all, request_charge, run_request
+from core.cosmos.retrying import Passage, RequestStats, Retrier
+from core.errors import ConflictError, IdempotencyKeyReusedError, NotFoundError
+from core.streams.append_queue import AppendQueue
 
 if TYPE_CHECKING:
     from azure.cosmos.aio import ContainerProxy
 
     from core.cosmos.partitions import PartitionMap
     from core.model.documents import Document
-    from core.throttling.deadline import Budget
+    from core.throttling.deadline import Deadline
 
 _SAME = ("id", "type", "version", "data")
 
 
-class Streams:
+class EventStore:
     """Events by stream.
 
     Args:
@@ -34,29 +34,29 @@ class Streams:
         self._container = container
         self._partitions = partitions
         self._retrier = retrier
-        self._coalescer = Coalescer(self._create)
+        self._coalescer = AppendQueue(self._create)
 
-    async def append(self, stream_id: str, documents: list[Document], budget: Budget) -> None:
+    async def append(self, stream_id: str, documents: list[Document], deadline: Deadline) -> None:
         """Append 1 to 100 events to a stream, all or none.
 
         Appending the same events again changes nothing and succeeds, so that neither a lost
         reply nor a client's repetition doubles them.
 
         Raises:
-            KeyReusedError: Events with these ids are there, but other ones.
-            BudgetSpentError: Time ran out; the events may or may not be there.
+            IdempotencyKeyReusedError: Events with these ids are there, but other ones.
+            DeadlineExceededError: Time ran out; the events may or may not be there.
             CosmosError: Retrying cannot help.
         """
         try:
-            await self._coalescer.append(stream_id, documents, budget)
+            await self._coalescer.append(stream_id, documents, deadline)
         except ConflictError:
-            await self._check_same(stream_id, documents, budget)
+            await self._check_same(stream_id, documents, deadline)
 
-    async def read(self, stream_id: str, budget: Budget) -> list[Document]:
+    async def read(self, stream_id: str, deadline: Deadline) -> list[Document]:
         """All events of a stream, as they were stored; empty where there is none.
 
         Raises:
-            BudgetSpentError: Time ran out.
+            DeadlineExceededError: Time ran out.
             CosmosError: Retrying cannot help.
         """
 
@@ -64,20 +64,20 @@ class Streams:
             items = self._container.query_items(
                 "SELECT * FROM c",
                 partition_key=stream_id,
-                response_hook=lambda headers, _: passage.charge(charge_of(headers)),
+                response_hook=lambda headers, _: passage.charge(request_charge(headers)),
             )
-            return await listed(f"reading stream {stream_id}", items)
+            return await fetch_all(f"reading stream {stream_id}", items)
 
-        partition = await self._partitions.locate(stream_id, budget)
+        partition = await self._partitions.locate(stream_id, deadline)
         return await self._retrier.run(
-            query, partition=partition.low, budget=budget, effort=Effort()
+            query, partition=partition.start, deadline=deadline, effort=RequestStats()
         )
 
-    async def read_one(self, stream_id: str, event_id: str, budget: Budget) -> Document | None:
+    async def get(self, stream_id: str, event_id: str, deadline: Deadline) -> Document | None:
         """One event as it was stored; None where there is none.
 
         Raises:
-            BudgetSpentError: Time ran out.
+            DeadlineExceededError: Time ran out.
             CosmosError: Retrying cannot help.
         """
 
@@ -85,37 +85,41 @@ class Streams:
             item = self._container.read_item(
                 event_id,
                 stream_id,
-                response_hook=lambda headers, _: passage.charge(charge_of(headers)),
+                response_hook=lambda headers, _: passage.charge(request_charge(headers)),
             )
-            return dict(await answered(f"reading event {event_id}", item, absent=NotFoundError))
+            return dict(await run_request(f"reading event {event_id}", item, absent=NotFoundError))
 
-        partition = await self._partitions.locate(stream_id, budget)
+        partition = await self._partitions.locate(stream_id, deadline)
         try:
             return await self._retrier.run(
-                read, partition=partition.low, budget=budget, effort=Effort()
+                read, partition=partition.start, deadline=deadline, effort=RequestStats()
             )
         except NotFoundError:
             return None
 
-    async def _create(self, stream_id: str, documents: list[Document], budget: Budget) -> None:
-        partition = await self._partitions.locate(stream_id, budget)
+    async def _create(self, stream_id: str, documents: list[Document], deadline: Deadline) -> None:
+        partition = await self._partitions.locate(stream_id, deadline)
 
         async def create(passage: Passage) -> None:
-            await answered(
+            await run_request(
                 f"appending {len(documents)} events to stream {stream_id}",
                 self._container.execute_item_batch(
                     [("create", (document,)) for document in documents],
                     stream_id,
-                    response_hook=lambda headers, _: passage.charge(charge_of(headers)),
+                    response_hook=lambda headers, _: passage.charge(request_charge(headers)),
                 ),
             )
 
-        await self._retrier.run(create, partition=partition.low, budget=budget, effort=Effort())
+        await self._retrier.run(
+            create, partition=partition.start, deadline=deadline, effort=RequestStats()
+        )
 
-    async def _check_same(self, stream_id: str, documents: list[Document], budget: Budget) -> None:
+    async def _check_same(
+        self, stream_id: str, documents: list[Document], deadline: Deadline
+    ) -> None:
         for document in documents:
-            stored = await self.read_one(stream_id, document["id"], budget)
+            stored = await self.get(stream_id, document["id"], deadline)
             if stored is None or any(stored.get(name) != document[name] for name in _SAME):
-                raise KeyReusedError(
+                raise IdempotencyKeyReusedError(
                     "This Idempotency-Key was used before, with a different request."
                 )

@@ -27,22 +27,22 @@ _AZURE_SECONDS = 60
 _TRACE_BITS = (1 << 64) - 1
 
 
-def set_up(settings: Settings) -> None:
+def configure_telemetry(settings: Settings) -> None:
     """Send spans and figures where the settings say, for the life of the process."""
-    if settings.telemetry == "console":
+    if settings.telemetry_exporter == "console":
         spans, figures, seconds = *_console(), _CONSOLE_SECONDS
     else:
         spans, figures, seconds = *_azure(settings), _AZURE_SECONDS
-    resource = Resource.create({"service.name": settings.site})
+    resource = Resource.create({"service.name": settings.site_name})
     # What is kept is decided when a span ends, for only then it is known whether it failed.
     traces = TracerProvider(resource=resource, sampler=ALWAYS_ON)
-    traces.add_span_processor(Sampled(spans, settings.telemetry_share))
+    traces.add_span_processor(SamplingSpanProcessor(spans, settings.telemetry_sampling_ratio))
     trace.set_tracer_provider(traces)
     reader = PeriodicExportingMetricReader(figures, export_interval_millis=seconds * 1_000)
     metrics.set_meter_provider(MeterProvider([reader], resource))
 
 
-class Sampled(BatchSpanProcessor):
+class SamplingSpanProcessor(BatchSpanProcessor):
     """Exports a share of all traces whole, and every span that failed.
 
     Args:
@@ -77,9 +77,9 @@ def _azure(settings: Settings) -> tuple[SpanExporter, MetricExporter]:
         AzureMonitorTraceExporter,
     )
 
-    options: dict[str, Any] = {"connection_string": settings.require_insights()}
-    if settings.insights_identity is not None:
+    options: dict[str, Any] = {"connection_string": settings.require_app_insights()}
+    if settings.app_insights_client_id is not None:
         from azure.identity import ManagedIdentityCredential  # noqa: PLC0415 - as above
 
-        options["credential"] = ManagedIdentityCredential(client_id=settings.insights_identity)
+        options["credential"] = ManagedIdentityCredential(client_id=settings.app_insights_client_id)
     return AzureMonitorTraceExporter(**options), AzureMonitorMetricExporter(**options)

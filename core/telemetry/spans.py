@@ -76,7 +76,7 @@ def traceparent() -> str | None:
     return carrier.get("traceparent")
 
 
-def note_batch(
+def record_batch(
     module: str,
     documents: Iterable[Mapping[str, Any]],
     *,
@@ -96,12 +96,12 @@ def note_batch(
         _lag.record(max(0.0, time.time() - min(stored)), labels)
 
 
-def note_charge(request_units: float, module: str) -> None:
+def record_charge(request_units: float, module: str) -> None:
     """Count what a request cost."""
     _charge.add(request_units, {"module": module})
 
 
-def note_retry(module: str, *, throttled: bool) -> None:
+def record_retry(module: str, *, throttled: bool) -> None:
     """Count a request that is tried again, and whether it was throttled."""
     labels = {"module": module}
     _retried.add(1, labels)

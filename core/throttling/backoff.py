@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-FIRST_WAIT = 0.05
+INITIAL_BACKOFF_SECONDS = 0.05
 """Seconds before the second attempt, where the service gives no hint."""
 
-LONGEST_WAIT = 10.0
+MAX_BACKOFF_SECONDS = 10.0
 """Seconds that a wait without a hint never exceeds."""
 
 
 def backoff(attempt: int, *, hint: float | None, jitter: float) -> float:
     """Seconds to wait after the given failed attempt.
 
-    The service's hint is obeyed as it is. Without one the wait doubles from `FIRST_WAIT` to
-    `LONGEST_WAIT`, and `jitter` in [0, 1) takes off up to half, so that writers that failed
+    The service's hint is obeyed. Without one the wait doubles from `INITIAL_BACKOFF_SECONDS` to
+    `MAX_BACKOFF_SECONDS`, and `jitter` in [0, 1) takes off up to half, so that writers that failed
     together do not come back together.
 
     Args:
@@ -23,5 +23,5 @@ def backoff(attempt: int, *, hint: float | None, jitter: float) -> float:
     """
     if hint is not None:
         return max(hint, 0.0)
-    doubled = FIRST_WAIT * 2.0 ** min(attempt - 1, 16)
-    return min(doubled, LONGEST_WAIT) * (1 - jitter / 2)
+    doubled = INITIAL_BACKOFF_SECONDS * 2.0 ** min(attempt - 1, 16)
+    return min(doubled, MAX_BACKOFF_SECONDS) * (1 - jitter / 2)

@@ -1,4 +1,4 @@
-"""The time that one invocation may take."""
+"""The time by which an invocation or a request must return."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Budget:
-    """Ends well before the host's time-out would kill the worker.
+class Deadline:
+    """The time by which work must end, well before the host's function timeout.
 
     Attributes:
-        deadline: Moment at which it is spent, on `clock`.
-        clock: Seconds on a monotonic clock.
+        at: The point in time, on `clock`.
+        clock: The seconds of a monotonic clock.
     """
 
-    deadline: float
+    at: float
     clock: Callable[[], float] = time.monotonic
 
     @classmethod
-    def of(cls, seconds: float, clock: Callable[[], float] = time.monotonic) -> Budget:
-        """A budget of so many seconds from now."""
-        return cls(deadline=clock() + seconds, clock=clock)
+    def after(cls, seconds: float, clock: Callable[[], float] = time.monotonic) -> Deadline:
+        """Return the deadline that is the given number of seconds from now."""
+        return cls(at=clock() + seconds, clock=clock)
 
-    def at_least(self, seconds: float) -> Budget:
-        """This budget, or so many seconds from now where less is left."""
-        return replace(self, deadline=max(self.deadline, self.clock() + seconds))
+    def at_least(self, seconds: float) -> Deadline:
+        """Return this deadline, or a later one that leaves the given number of seconds."""
+        return replace(self, at=max(self.at, self.clock() + seconds))
 
     def remaining(self) -> float:
-        """Seconds left; never negative."""
-        return max(self.deadline - self.clock(), 0.0)
+        """Return the number of seconds left, never negative."""
+        return max(self.at - self.clock(), 0.0)

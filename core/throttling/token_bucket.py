@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import math
 
-FIRST_RATE = 1_000.0
+INITIAL_RATE = 1_000.0
 """Request units a second at which sending begins, before anything is known."""
 
-BURST = 0.25
+BURST_SECONDS = 0.25
 """Seconds whose request units may be saved up."""
 
 _RAMP = 0.05
 """Seconds of what was taken that are added to the rate, until the first refusal."""
 
-_SLACK = 0.05
+_RETRY_AFTER_MARGIN = 0.05
 """Seconds that are waited beyond the service's hint, as answers take time to travel."""
 
-_KEPT = 0.97
+_INITIAL_FRACTION = 0.97
 """Of what was measured, what is used at first; the rest is found out again."""
 
-_SHORT, _LONG = 1.0, 8.0
+_SHORT_PROBE_DELAY, _LONG_PROBE_DELAY = 1.0, 8.0
 """Seconds from a refusal until all of what was measured is used; afterwards more is tried. The
 longer patience is for what was measured twice."""
 
@@ -29,13 +29,13 @@ _SAME = (0.9, 1.1)
 _DOUBLED = 1.0
 """Seconds in which the rate doubles when patience has ended and nothing is refused."""
 
-_LEFT = 0.25
+_MIN_DECREASE = 0.25
 """Of the rate, what is left at least after a refusal."""
 
-LEAST_RATE = 10.0
+MIN_RATE = 10.0
 
 
-class Pace:
+class AdaptiveTokenBucket:
     """A balance of request units that fills at a rate, from which all that is sent is taken.
 
     Until something is refused the rate grows with what is taken. A refusal (429) tells the
@@ -57,10 +57,10 @@ class Pace:
     def __init__(self, now: float, ceiling: float | None = None) -> None:
         self._at = now
         self._fixed = ceiling is not None
-        self._measured = ceiling or FIRST_RATE
+        self._measured = ceiling or INITIAL_RATE
         self._refused = False
-        self._patience = _SHORT
-        self._balance = self._measured * BURST
+        self._probe_delay = _SHORT_PROBE_DELAY
+        self._balance = self._measured * BURST_SECONDS
         self._taken = 0.0
         self._busy = 0.0
         self._hint = 0.0
@@ -71,9 +71,11 @@ class Pace:
         if not self._refused:
             return self._measured
         paced = max(self._busy - self._hint, 0.0)
-        if paced < self._patience:
-            return self._measured * (_KEPT + (1.0 - _KEPT) * paced / self._patience)
-        return self._measured * math.pow(2.0, (paced - self._patience) / _DOUBLED)
+        if paced < self._probe_delay:
+            return self._measured * (
+                _INITIAL_FRACTION + (1.0 - _INITIAL_FRACTION) * paced / self._probe_delay
+            )
+        return self._measured * math.pow(2.0, (paced - self._probe_delay) / _DOUBLED)
 
     def reserve(self, now: float, charge: float) -> float:
         """Take what a request will cost; seconds until it may be sent."""
@@ -81,7 +83,7 @@ class Pace:
         self._balance -= charge
         return max(-self._balance / self.rate, 0.0)
 
-    def give_back(self, charge: float) -> None:
+    def refund(self, charge: float) -> None:
         """What was reserved will not be used, or not wholly; negative for what came on top."""
         self._balance += charge
 
@@ -96,29 +98,32 @@ class Pace:
         self._advance(now)
         before, self._measured = self._measured, self._measure(hint)
         same = _SAME[0] < self._measured / before < _SAME[1]
-        self._patience = _LONG if self._refused and same else _SHORT
+        self._probe_delay = _LONG_PROBE_DELAY if self._refused and same else _SHORT_PROBE_DELAY
         self._refused = True
         self._taken = self._busy = 0.0
         self._hint = hint
-        self._balance = -(hint + _SLACK) * self.rate
+        self._balance = -(hint + _RETRY_AFTER_MARGIN) * self.rate
 
     def hold(self, now: float, hint: float) -> bool:
         """The same for what was sent before the first was heard of; whether it takes longer now."""
         self._advance(now)
-        before, self._balance = self._balance, min(self._balance, -(hint + _SLACK) * self.rate)
+        before, self._balance = (
+            self._balance,
+            min(self._balance, -(hint + _RETRY_AFTER_MARGIN) * self.rate),
+        )
         return self._balance < before
 
     def _measure(self, hint: float) -> float:
         """Request units a second that the partition takes, as a refusal with this hint tells."""
         seconds = self._busy + hint - self._hint
         measured = self._taken / seconds if seconds > 0 else 0.0
-        if self._refused and self._busy - self._hint >= self._patience:
+        if self._refused and self._busy - self._hint >= self._probe_delay:
             measured = max(measured, self._measured)  # it was taken for as long as patience lasted
-        return max(min(measured, self.rate), _LEFT * self.rate, LEAST_RATE)
+        return max(min(measured, self.rate), _MIN_DECREASE * self.rate, MIN_RATE)
 
     def _advance(self, now: float) -> None:
         passed, self._at = max(now - self._at, 0.0), max(now, self._at)
         rate = self.rate
-        filling = min(passed, max(BURST - self._balance / rate, 0.0))
+        filling = min(passed, max(BURST_SECONDS - self._balance / rate, 0.0))
         self._busy += filling
-        self._balance = min(self._balance + filling * rate, BURST * rate)
+        self._balance = min(self._balance + filling * rate, BURST_SECONDS * rate)

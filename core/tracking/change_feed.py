@@ -8,12 +8,12 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from core.cosmos.errors import cosmos_errors
+from core.cosmos.errors import translate_errors
 from core.cosmos.key_ranges import KeyRange
 from core.cosmos.partitions import range_ids
-from core.cosmos.requests import answered, listed
-from core.errors import LeaseError
-from core.tracking.lag import Probe, session_lsn
+from core.cosmos.requests import fetch_all, run_request
+from core.errors import LeaseFormatError
+from core.tracking.lag import FeedProbe, session_lsn
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -24,7 +24,7 @@ _PAGE = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Feed:
+class ChangeFeed:
     """The change feed of the events container; only read.
 
     Attributes:
@@ -33,27 +33,31 @@ class Feed:
 
     container: ContainerProxy
 
-    async def probe(self, checkpoint: str | None, place: KeyRange, rid: str) -> Probe:
+    async def probe(self, checkpoint: str | None, place: KeyRange, rid: str) -> FeedProbe:
         """One look behind a checkpoint, at one part of the key space.
 
         Raises:
             CosmosError: It cannot be read.
-            LeaseError: The answer does not tell an LSN.
+            LeaseFormatError: The answer does not tell an LSN.
         """
         headers: dict[str, str] = {}
         async with aclosing(self._changes(checkpoint, place, rid, headers, limit=1)) as changes:
             first: dict[str, Any] = await anext(changes, {})
         if "x-ms-session-token" not in headers:
-            raise LeaseError(f"The feed of {place.low}-{place.high} came without a session token.")
+            raise LeaseFormatError(
+                f"The feed of {place.start}-{place.end} came without a session token."
+            )
         if first and not isinstance(first.get("_lsn"), int):
-            raise LeaseError(f"The feed of {place.low}-{place.high} has an item without _lsn.")
-        return Probe(
+            raise LeaseFormatError(
+                f"The feed of {place.start}-{place.end} has an item without _lsn."
+            )
+        return FeedProbe(
             session_lsn=session_lsn(headers["x-ms-session-token"]),
             first_lsn=first.get("_lsn"),
             first_time=first.get("_ts"),
         )
 
-    async def comes_after(
+    async def contains_after(
         self, checkpoint: str, place: KeyRange, rid: str, event: tuple[str, str]
     ) -> bool:
         """Whether an event (stream and id) comes behind a checkpoint.
@@ -78,15 +82,15 @@ class Feed:
     ) -> AsyncGenerator[dict[str, Any], None]:
         """Items behind a checkpoint; the headers of the first answer are noted."""
 
-        def note(answered: Mapping[str, str], _: object) -> None:
+        def note(run_request: Mapping[str, str], _: object) -> None:
             if not headers:
-                headers.update({name.lower(): value for name, value in answered.items()})
+                headers.update({name.lower(): value for name, value in run_request.items()})
 
         if checkpoint is None:
             start: dict[str, Any] = {"start_time": "Beginning", "feed_range": _feed_range(place)}
         else:
-            start = {"continuation": continuation(checkpoint, place, rid)}
-        with cosmos_errors(f"reading the change feed of {place.low}-{place.high}"):
+            start = {"continuation": build_continuation(checkpoint, place, rid)}
+        with translate_errors(f"reading the change feed of {place.start}-{place.end}"):
             items = self.container.query_items_change_feed(
                 max_item_count=limit, response_hook=note, **start
             )
@@ -100,7 +104,7 @@ class Feed:
             CosmosError: They cannot be read.
         """
         ranges = self.container.read_feed_ranges(force_refresh=True)
-        found = await listed("reading the physical partitions", ranges)
+        found = await fetch_all("reading the physical partitions", ranges)
         return [_key_range(each["Range"]) for each in found]
 
     async def ranges_by_id(self) -> dict[str, KeyRange]:
@@ -109,10 +113,10 @@ class Feed:
 
         def note(response: Any) -> None:  # noqa: ANN401 - azure-core's pipeline response
             for (low, high), range_id in range_ids(response).items():
-                found[range_id] = KeyRange(low=low, high=high)
+                found[range_id] = KeyRange(start=low, end=high)
 
         ranges = self.container.read_feed_ranges(force_refresh=True, raw_response_hook=note)
-        await listed("reading the physical partitions", ranges)
+        await fetch_all("reading the physical partitions", ranges)
         return found
 
     async def rid(self) -> str:
@@ -121,19 +125,19 @@ class Feed:
         Raises:
             CosmosError: It cannot be read.
         """
-        found = await answered("reading the events container", self.container.read())
+        found = await run_request("reading the events container", self.container.read())
         return str(found["_rid"])
 
-    async def place(self, stream_id: str) -> KeyRange:
+    async def key_range_of(self, stream_id: str) -> KeyRange:
         """The stream's own part of the key space: one effective partition key."""
-        found = await answered(
+        found = await run_request(
             f"locating stream {stream_id}", self.container.feed_range_from_partition_key(stream_id)
         )
-        low = str(found["Range"]["min"])
-        return KeyRange(low=low, high=f"{int(low, 16) + 1:0{len(low)}X}")
+        start = str(found["Range"]["min"])
+        return KeyRange(start=start, end=f"{int(start, 16) + 1:0{len(start)}X}")
 
 
-def continuation(checkpoint: str, place: KeyRange, rid: str) -> str:
+def build_continuation(checkpoint: str, place: KeyRange, rid: str) -> str:
     """The SDK's continuation (version 2) that begins behind a lease's checkpoint.
 
     The form is the SDK's own and not published; `requirements.txt` bounds its version.
@@ -157,8 +161,8 @@ def continuation(checkpoint: str, place: KeyRange, rid: str) -> str:
 def _feed_range(place: KeyRange) -> dict[str, Any]:
     return {
         "Range": {
-            "min": place.low,
-            "max": place.high,
+            "min": place.start,
+            "max": place.end,
             "isMinInclusive": True,
             "isMaxInclusive": False,
         }
@@ -166,4 +170,4 @@ def _feed_range(place: KeyRange) -> dict[str, Any]:
 
 
 def _key_range(span: Mapping[str, Any]) -> KeyRange:
-    return KeyRange(low=str(span["min"]), high=str(span["max"]))
+    return KeyRange(start=str(span["min"]), end=str(span["max"]))

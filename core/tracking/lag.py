@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.errors import LeaseError
+from core.errors import LeaseFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probe:
+class FeedProbe:
     """One look at the feed behind a checkpoint.
 
     Attributes:
@@ -49,7 +49,7 @@ class Lag:
         return self.transactions == 0
 
 
-def lag(probe: Probe, now: datetime) -> Lag:
+def lag_of(probe: FeedProbe, now: datetime) -> Lag:
     """How far behind one probe shows us to be, in the estimator's arithmetic."""
     if probe.first_lsn is None:
         return Lag()
@@ -57,7 +57,7 @@ def lag(probe: Probe, now: datetime) -> Lag:
     return Lag(transactions=max(probe.session_lsn - probe.first_lsn + 1, 1), seconds=max(age, 0.0))
 
 
-def total(lags: Iterable[Lag]) -> Lag:
+def total_lag(lags: Iterable[Lag]) -> Lag:
     """The lag of several parts: their transactions together, the oldest age."""
     found = list(lags)
     return Lag(
@@ -70,11 +70,11 @@ def session_lsn(token: str) -> int:
     """The global LSN of a session token: `0:12345`, `0:-1#12345#Region1=1`.
 
     Raises:
-        LeaseError: It holds none.
+        LeaseFormatError: It holds none.
     """
     segments = token.partition(":")[2].split("#")
     number = segments[1] if len(segments) > 1 else segments[0]
     try:
         return int(number)
     except ValueError:
-        raise LeaseError(f"Session token {token!r:.80} holds no LSN.") from None
+        raise LeaseFormatError(f"Session token {token!r:.80} holds no LSN.") from None

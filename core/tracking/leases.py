@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from core.cosmos.key_ranges import KeyRange
-from core.errors import LeaseError
+from core.errors import LeaseFormatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,9 +26,9 @@ _KEY_SPACE_END = "FF"
 class LeaseState(Enum):
     """Whether somebody works on a lease."""
 
-    ALIVE = "alive"
-    DEAD = "dead"
-    RELEASED = "released"
+    ACTIVE = "alive"
+    EXPIRED = "dead"
+    UNOWNED = "released"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +41,7 @@ class Lease:
         range: None in documents of older versions of the trigger.
         owner: None when nobody works on it.
         checkpoint: Continuation token as it is; None before the first checkpoint.
-        written: When it was last written, for whatever reason; renewals count.
+        updated_at: When it was last written, for whatever reason; renewals count.
     """
 
     id: str
@@ -49,10 +49,10 @@ class Lease:
     range: KeyRange | None
     owner: str | None
     checkpoint: str | None
-    written: datetime
+    updated_at: datetime
 
     @classmethod
-    def read(cls, document: Mapping[str, Any]) -> Lease | None:
+    def from_document(cls, document: Mapping[str, Any]) -> Lease | None:
         """The lease of a document; None for the trigger's other documents and for cursors."""
         token = document.get("LeaseToken") or document.get("PartitionId")
         if not isinstance(token, str):
@@ -61,10 +61,10 @@ class Lease:
         return cls(
             id=document["id"],
             token=token,
-            range=KeyRange(low=found["min"], high=found["max"]) if found else None,
+            range=KeyRange(start=found["min"], end=found["max"]) if found else None,
             owner=(document.get("Owner") or "").strip() or None,
             checkpoint=document.get("ContinuationToken"),
-            written=_moment(document),
+            updated_at=_moment(document),
         )
 
     @property
@@ -76,8 +76,8 @@ class Lease:
     def state(self, now: datetime, expiration: timedelta = EXPIRATION) -> LeaseState:
         """Whether somebody works on it, by the clocks of the hosts."""
         if self.owner is None:
-            return LeaseState.RELEASED
-        return LeaseState.ALIVE if now - self.written < expiration else LeaseState.DEAD
+            return LeaseState.UNOWNED
+        return LeaseState.ACTIVE if now - self.updated_at < expiration else LeaseState.EXPIRED
 
 
 def lease_prefix(module: str) -> str:
@@ -88,7 +88,7 @@ def lease_prefix(module: str) -> str:
     return f"{module}-"
 
 
-def belongs(lease_id: str, module: str, container_rid: str) -> bool:
+def is_lease_of(lease_id: str, module: str, container_rid: str) -> bool:
     """Whether a lease is that of the module on the container of this resource id.
 
     The id is `{prefix}{host}_{database rid}_{container rid}..{token}`. The host is not compared:
@@ -100,7 +100,7 @@ def belongs(lease_id: str, module: str, container_rid: str) -> bool:
     )
 
 
-def current(leases: Iterable[Lease], partitions: Sequence[KeyRange]) -> list[Lease]:
+def without_superseded(leases: Iterable[Lease], partitions: Sequence[KeyRange]) -> list[Lease]:
     """Today's leases: without those whose children are there already.
 
     A split creates the children before it deletes the parent, so both can be seen for a moment.
@@ -109,7 +109,9 @@ def current(leases: Iterable[Lease], partitions: Sequence[KeyRange]) -> list[Lea
     return [lease for lease in found if not _superseded(lease, found, partitions)]
 
 
-def uncovered(leases: Iterable[Lease], partitions: Sequence[KeyRange]) -> list[KeyRange]:
+def partitions_without_lease(
+    leases: Iterable[Lease], partitions: Sequence[KeyRange]
+) -> list[KeyRange]:
     """The physical partitions that no lease, or no set of leases, covers whole.
 
     Nobody reads them: the trigger creates leases at its first start only, so that a lease that
@@ -119,19 +121,19 @@ def uncovered(leases: Iterable[Lease], partitions: Sequence[KeyRange]) -> list[K
     return [each for each in partitions if not _covers(ranges, each)]
 
 
-def pieces(lease: Lease, partitions: Sequence[KeyRange]) -> list[KeyRange]:
+def split_by_partition(lease: Lease, partitions: Sequence[KeyRange]) -> list[KeyRange]:
     """The parts of a lease's range, one for each physical partition of today."""
-    whole = lease.range or KeyRange(low="", high=_KEY_SPACE_END)
+    whole = lease.range or KeyRange(start="", end=_KEY_SPACE_END)
     found = (whole.overlap(partition) for partition in partitions)
     return [piece for piece in found if piece is not None]
 
 
 def _covers(ranges: Iterable[KeyRange], whole: KeyRange) -> bool:
-    reached = whole.low
-    for each in sorted(ranges, key=lambda found: found.low):
-        if each.low <= reached < each.high:
-            reached = each.high
-    return reached >= whole.high
+    reached = whole.start
+    for each in sorted(ranges, key=lambda found: found.start):
+        if each.start <= reached < each.end:
+            reached = each.end
+    return reached >= whole.end
 
 
 def _superseded(lease: Lease, leases: list[Lease], partitions: Sequence[KeyRange]) -> bool:
@@ -142,7 +144,7 @@ def _superseded(lease: Lease, leases: list[Lease], partitions: Sequence[KeyRange
         for other in leases
         if other.range and other.range != lease.range and lease.range.covers(other.range)
     ]
-    wanted = pieces(lease, partitions)
+    wanted = split_by_partition(lease, partitions)
     return bool(wanted) and all(any(o.covers(piece) for o in inside) for piece in wanted)
 
 
@@ -154,5 +156,5 @@ def _moment(document: Mapping[str, Any]) -> datetime:
     try:
         moment = datetime.strptime(seconds, "%Y-%m-%dT%H:%M:%S").replace(tzinfo=timezone.utc)
     except ValueError:
-        raise LeaseError(f"Lease {document.get('id')} has the time {text!r:.40}.") from None
+        raise LeaseFormatError(f"Lease {document.get('id')} has the time {text!r:.40}.") from None
     return moment + timedelta(seconds=float(f"0.{fraction or 0}"))

@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from core.cosmos.requests import answered, listed
-from core.errors import NotFoundError, UnknownNameError
-from core.tracking.lag import Lag, lag, total
+from core.cosmos.requests import fetch_all, run_request
+from core.errors import NotFoundError, UnknownResourceError
+from core.tracking.lag import Lag, lag_of, total_lag
 from core.tracking.leases import (
     Lease,
     LeaseState,
-    belongs,
-    current,
+    is_lease_of,
     lease_prefix,
-    pieces,
-    uncovered,
+    partitions_without_lease,
+    split_by_partition,
+    without_superseded,
 )
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from azure.cosmos.aio import ContainerProxy
 
     from core.cosmos.key_ranges import KeyRange
-    from core.tracking.change_feed import Feed
-    from core.tracking.fan_out_progress import Cursor
+    from core.tracking.change_feed import ChangeFeed
+    from core.tracking.fan_out_progress import FanOutProgress
 
 _PROBES_AT_ONCE = 8
 
@@ -46,12 +46,12 @@ class LeaseStatus:
         return {
             "id": lease.id,
             "lease": lease.token,
-            "range": [lease.range.low, lease.range.high] if lease.range else None,
+            "range": [lease.range.start, lease.range.end] if lease.range else None,
             "owner": lease.owner,
             "state": self.state.value,
-            "alive": self.state is LeaseState.ALIVE,
+            "alive": self.state is LeaseState.ACTIVE,
             "checkpoint": lease.checkpoint,
-            "written": lease.written.isoformat(),
+            "written": lease.updated_at.isoformat(),
             "lag_transactions": self.lag.transactions,
             "lag_seconds": round(self.lag.seconds, 1),
             "caught_up": self.lag.caught_up,
@@ -62,24 +62,24 @@ class LeaseStatus:
 class ModuleStatus:
     """A projection module over all its leases; without any, its trigger has never started.
 
-    `uncovered` counts the physical partitions that no lease is for: nobody reads them.
+    `partitions_without_lease` counts the physical partitions that no lease covers.
     `fan_outs` are the large ones that are under way.
     """
 
     name: str
     leases: tuple[LeaseStatus, ...]
-    uncovered: int = 0
-    fan_outs: tuple[Cursor, ...] = ()
+    partitions_without_lease: int = 0
+    fan_outs: tuple[FanOutProgress, ...] = ()
 
     @property
     def lag(self) -> Lag:
         """Over all leases."""
-        return total(each.lag for each in self.leases)
+        return total_lag(each.lag for each in self.leases)
 
     @property
     def caught_up(self) -> bool:
         """Whether everything that is stored was processed when it was looked at."""
-        return bool(self.leases) and not self.uncovered and self.lag.caught_up
+        return bool(self.leases) and not self.partitions_without_lease and self.lag.caught_up
 
     def as_json(self) -> dict[str, Any]:
         """All that is known, by name; the lag is null where there are no leases to tell it."""
@@ -88,7 +88,7 @@ class ModuleStatus:
             "caught_up": self.caught_up,
             "lag_transactions": self.lag.transactions if self.leases else None,
             "lag_seconds": round(self.lag.seconds, 1) if self.leases else None,
-            "uncovered_partitions": self.uncovered,
+            "uncovered_partitions": self.partitions_without_lease,
             "fan_outs": [each.as_json() for each in self.fan_outs],
             "leases": [each.as_json() for each in self.leases],
         }
@@ -116,7 +116,7 @@ class EventStatus:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tracker:
+class ProgressTracker:
     """Reads leases and probes the feed; writes nothing.
 
     Attributes:
@@ -124,15 +124,15 @@ class Tracker:
         leases: The lease container.
     """
 
-    feed: Feed
+    feed: ChangeFeed
     leases: ContainerProxy
 
-    async def status(self, module: str) -> ModuleStatus:
+    async def module_status(self, module: str) -> ModuleStatus:
         """How far a module is.
 
         Raises:
             CosmosError: It cannot be read.
-            LeaseError: A lease document or an answer is not as documented.
+            LeaseFormatError: A lease document or an answer is not as documented.
         """
         partitions = await self.feed.partitions()
         rid = await self.feed.rid()
@@ -143,30 +143,34 @@ class Tracker:
             async with slots:
                 return await self._look(lease, partitions, rid)
 
-        leases = current(found, partitions)
+        leases = without_superseded(found, partitions)
         statuses = await asyncio.gather(*(look(each) for each in leases))
-        missing = uncovered(leases, partitions)
-        return ModuleStatus(name=module, leases=tuple(statuses), uncovered=len(missing))
+        missing = partitions_without_lease(leases, partitions)
+        return ModuleStatus(
+            name=module, leases=tuple(statuses), partitions_without_lease=len(missing)
+        )
 
-    async def event(self, module: str, stream_id: str, event_id: str) -> EventStatus:
+    async def event_status(self, module: str, stream_id: str, event_id: str) -> EventStatus:
         """Whether a module has completely processed an event, be it by parking it.
 
         It has when the event does not come any more behind the checkpoint of its lease.
 
         Raises:
-            UnknownNameError: There is no such event.
+            UnknownResourceError: There is no such event.
             CosmosError: It cannot be read.
         """
         await self._require(stream_id, event_id)
-        place = await self.feed.place(stream_id)
+        place = await self.feed.key_range_of(stream_id)
         partitions = await self.feed.partitions()
         rid = await self.feed.rid()
         found = [each async for each in self._leases(module, rid)]
-        lease = _holder(current(found, partitions), place.low)
+        lease = _holder(without_superseded(found, partitions), place.start)
         processed = (
             lease is not None
             and lease.checkpoint is not None
-            and not await self.feed.comes_after(lease.checkpoint, place, rid, (stream_id, event_id))
+            and not await self.feed.contains_after(
+                lease.checkpoint, place, rid, (stream_id, event_id)
+            )
         )
         return EventStatus(
             module=module,
@@ -181,12 +185,12 @@ class Tracker:
             "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)",
             parameters=[{"name": "@prefix", "value": lease_prefix(module)}],
         )
-        documents = await listed(f"reading the leases of {module}", items)
+        documents = await fetch_all(f"reading the leases of {module}", items)
         by_id = {document["id"]: document for document in documents}
         bare = any(_lacks_range(each) for each in documents)
         ranges = await self.feed.ranges_by_id() if bare else {}
         for lease_id, document in sorted(by_id.items()):
-            lease = Lease.read(document) if belongs(lease_id, module, rid) else None
+            lease = Lease.from_document(document) if is_lease_of(lease_id, module, rid) else None
             if lease is not None:
                 known = lease.range or ranges.get(lease.token)
                 yield replace(lease, range=known)
@@ -195,18 +199,20 @@ class Tracker:
         now = datetime.now(timezone.utc)
         probes = [
             await self.feed.probe(lease.checkpoint, piece, rid)
-            for piece in pieces(lease, partitions)
+            for piece in split_by_partition(lease, partitions)
         ]
         return LeaseStatus(
-            lease=lease, state=lease.state(now), lag=total(lag(probe, now) for probe in probes)
+            lease=lease,
+            state=lease.state(now),
+            lag=total_lag(lag_of(probe, now) for probe in probes),
         )
 
     async def _require(self, stream_id: str, event_id: str) -> None:
         try:
             item = self.feed.container.read_item(event_id, stream_id)
-            await answered(f"reading event {event_id}", item, absent=NotFoundError)
+            await run_request(f"reading event {event_id}", item, absent=NotFoundError)
         except NotFoundError:
-            raise UnknownNameError(
+            raise UnknownResourceError(
                 f"There is no event {event_id!r} in stream {stream_id!r}."
             ) from None
 
@@ -215,6 +221,6 @@ def _lacks_range(document: Mapping[str, Any]) -> bool:
     return "FeedRange" not in document and ("LeaseToken" in document or "PartitionId" in document)
 
 
-def _holder(leases: Iterable[Lease], effective_key: str) -> Lease | None:
-    found = (each for each in leases if each.range and each.range.holds(effective_key))
+def _holder(leases: Iterable[Lease], effective_partition_key: str) -> Lease | None:
+    found = (each for each in leases if each.range and each.range.holds(effective_partition_key))
     return next(found, None)

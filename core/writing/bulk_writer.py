@@ -7,18 +7,18 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.cosmos.batches import Result, send_bulk
-from core.cosmos.errors import refusal
-from core.cosmos.retrying import Load, held, raise_most_telling
-from core.errors import CosmosError, RefusedByCosmosError, ThrottledError, TransientError
-from core.writing.plan import fitting
+from core.cosmos.batches import OperationResult, send_bulk
+from core.cosmos.errors import operation_error
+from core.cosmos.retrying import Load, held, raise_most_severe
+from core.errors import CosmosError, RejectedByCosmosError, ThrottledError, TransientError
+from core.writing.plan import count_fitting
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from azure.cosmos.aio import ContainerProxy
 
-    from core.cosmos.gates import Gate
+    from core.cosmos.gates import RateLimiter
     from core.cosmos.partitions import Partition
     from core.cosmos.retrying import Passage, Retrier
     from core.writing.delivery import Delivery
@@ -46,7 +46,7 @@ class _Group:
     failing: bool = False
 
 
-class Lane:
+class PartitionBulkWriter:
     """The loose writes of one call for one physical partition.
 
     A stream has one write on its way at most, so that its order is kept whatever fails.
@@ -79,7 +79,9 @@ class Lane:
         self._changed = asyncio.Event()
         self.moved: list[Stream] = []
 
-    async def write(self, streams: Iterable[Stream], ceilings: tuple[Gate, ...] = ()) -> None:
+    async def write(
+        self, streams: Iterable[Stream], ceilings: tuple[RateLimiter, ...] = ()
+    ) -> None:
         """Return when every stream is written, or known to have moved.
 
         Args:
@@ -87,8 +89,8 @@ class Lane:
             ceilings: What all of it has to go through.
 
         Raises:
-            BudgetSpentError: Time ran out.
-            CosmosError: Retrying cannot help; RefusedByCosmosError where the service does not
+            DeadlineExceededError: Time ran out.
+            CosmosError: Retrying cannot help; RejectedByCosmosError where the service does not
                 know the bulk form.
         """
         self._ready.extend(streams)
@@ -108,7 +110,7 @@ class Lane:
             for each in under_way:
                 each.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
-        raise_most_telling(failed)
+        raise_most_severe(failed)
 
     def _worth_one_more(self, under_way: Collection[_Group]) -> bool:
         """Whether to begin a request beside these.
@@ -119,22 +121,22 @@ class Lane:
         return len(under_way) < _AT_ONCE and len(self._ready) >= least
 
     def _next(self) -> _Group:
-        count = fitting(each[0] for each in self._ready)
+        count = count_fitting(each[0] for each in self._ready)
         return _Group([self._ready.popleft() for _ in range(count)])
 
-    def _begin(self, group: _Group, ceilings: tuple[Gate, ...]) -> asyncio.Task[None]:
+    def _begin(self, group: _Group, ceilings: tuple[RateLimiter, ...]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._send(group, ceilings), name=f"lane {self._partition.id}")
         task.add_done_callback(lambda _: self._changed.set())
         return task
 
-    async def _send(self, group: _Group, ceilings: tuple[Gate, ...]) -> None:
+    async def _send(self, group: _Group, ceilings: tuple[RateLimiter, ...]) -> None:
         """Write the first of each stream."""
         load = Load(waiting=lambda: len(group.waiting), ceilings=ceilings)
         while group.waiting:
             await self._retrier.run(
                 lambda passage: self._attempt(group, passage),
-                partition=self._partition.low,
-                budget=self._delivery.budget,
+                partition=self._partition.start,
+                deadline=self._delivery.deadline,
                 effort=self._delivery.effort,
                 load=load,
             )
@@ -152,24 +154,24 @@ class Lane:
             self._changed.set()
             raise
 
-    async def _results(self, sent: list[Stream], passage: Passage) -> Sequence[Result]:
+    async def _results(self, sent: list[Stream], passage: Passage) -> Sequence[OperationResult]:
         writes = [stream[0] for stream in sent]
         try:
-            async with held(self._slots, self._delivery.budget):
+            async with held(self._slots, self._delivery.deadline):
                 return await send_bulk(
                     self._container, self._partition.id or "", writes, passage.charge
                 )
         except TransientError as error:
             if error.status != _GONE:
                 raise
-            return [Result(status=_GONE) for _ in sent]
+            return [OperationResult(status=_GONE) for _ in sent]
 
     def _settle(
-        self, sent: list[Stream], results: Sequence[Result]
+        self, sent: list[Stream], results: Sequence[OperationResult]
     ) -> tuple[list[Stream], list[CosmosError]]:
         """Take note of the results; what to try again, and why."""
         durable: list[Write] = []
-        refused: list[tuple[Stream, RefusedByCosmosError]] = []
+        refused: list[tuple[Stream, RejectedByCosmosError]] = []
         again: list[Stream] = []
         errors: list[CosmosError] = []
         for stream, result in zip(sent, results, strict=True):
@@ -177,7 +179,7 @@ class Lane:
                 self.moved.append(stream)
             elif result.status in _WRITTEN:
                 durable.append(self._pop(stream))
-            elif isinstance(error := self._error(result), RefusedByCosmosError):
+            elif isinstance(error := self._error(result), RejectedByCosmosError):
                 refused.append((stream, error))
             else:
                 again.append(stream)
@@ -198,13 +200,13 @@ class Lane:
             self._ready.append(stream)
         return write
 
-    def _error(self, result: Result) -> CosmosError:
+    def _error(self, result: OperationResult) -> CosmosError:
         doing = f"writing events into physical partition {self._partition.id}"
         if result.status < _FIRST_ERROR:
             return TransientError(f"While {doing}: status {result.status} is unknown.")
         if result.status == _FAILED_DEPENDENCY:
             return TransientError(f"While {doing}: one of them was not tried, for another failed.")
-        return refusal(doing, result.status, result.sub_status, result.retry_after)
+        return operation_error(doing, result.status, result.sub_status, result.retry_after)
 
 
 def _weight(error: CosmosError) -> tuple[int, float]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from core.cosmos.retrying import Effort
-    from core.errors import RefusedByCosmosError
-    from core.throttling.deadline import Budget
+    from core.cosmos.retrying import RequestStats
+    from core.errors import RejectedByCosmosError
+    from core.throttling.deadline import Deadline
     from core.writing.writes import Write
 
 _UNACCEPTABLE = (400, 403, 413)
@@ -23,18 +23,18 @@ class Delivery:
     """What goes with every request of one call.
 
     Attributes:
-        budget: Time that it may take.
+        deadline: Time that it may take.
         effort: What it took.
         on_durable: Told of writes that were acknowledged, as soon as they are.
         on_refused: Told of a write that Cosmos DB will never accept.
     """
 
-    budget: Budget
-    effort: Effort
+    deadline: Deadline
+    effort: RequestStats
     on_durable: Callable[[Sequence[Write]], None]
-    on_refused: Callable[[Write, RefusedByCosmosError], None]
+    on_refused: Callable[[Write, RejectedByCosmosError], None]
 
-    def blames(self, write: Write, error: RefusedByCosmosError) -> bool:
+    def blames(self, write: Write, error: RejectedByCosmosError) -> bool:
         """Tell of a write that was refused by itself, if it is to blame for that; whether it is."""
         if error.status not in _UNACCEPTABLE:
             return False

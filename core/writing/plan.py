@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 OPERATION_BYTES = 64
 """What a batch adds around each document besides its partition key, rounded up."""
 
-LOOSE = 8
+MIN_TRANSACTIONAL_WRITES = 8
 """Streams with fewer writes than this go into requests that hold writes of many streams."""
 
 _ROUNDS = 400
@@ -49,19 +49,19 @@ def plan(writes: Iterable[Write], *, bulk: bool) -> Plan:
         if (key := write[:2]) not in seen:
             seen.add(key)
             streams[write.stream_id].append(write)
-    least = max(LOOSE, len(seen) // _ROUNDS) if bulk else 0
+    least = max(MIN_TRANSACTIONAL_WRITES, len(seen) // _ROUNDS) if bulk else 0
     return Plan(
         batched=[each for each in streams.values() if len(each) >= least],
         loose=[each for each in streams.values() if len(each) < least],
     )
 
 
-def fitting(writes: Iterable[Write], most: int = MAX_OPERATIONS) -> int:
+def count_fitting(writes: Iterable[Write], most: int = MAX_OPERATIONS) -> int:
     """How many of the writes fit into one request, in their order; at least one.
 
     Args:
         writes: One or more.
-        most: Operations; a request takes up to 100 and stays under 2 MB.
+        most: AdminOperations; a request takes up to 100 and stays under 2 MB.
     """
     size = count = 0
     for write in islice(writes, min(most, MAX_OPERATIONS)):

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from core.cosmos.batches import send_atomic
+from core.cosmos.batches import send_transactional
 from core.cosmos.gates import Ceilings
-from core.cosmos.retrying import Load, Retrier, finish_all, held
-from core.errors import RefusedByCosmosError, TransientError
-from core.writing.bulk_writer import Lane
-from core.writing.plan import fitting, plan
+from core.cosmos.retrying import Load, Retrier, gather_all, held
+from core.errors import RejectedByCosmosError, TransientError
+from core.writing.bulk_writer import PartitionBulkWriter
+from core.writing.plan import count_fitting, plan
 
 if TYPE_CHECKING:
     from collections import deque
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
     from azure.cosmos.aio import ContainerProxy
 
-    from core.cosmos.gates import Gate
+    from core.cosmos.gates import RateLimiter
     from core.cosmos.partitions import Partition, PartitionMap
     from core.cosmos.retrying import Passage
-    from core.throttling.deadline import Budget
+    from core.throttling.deadline import Deadline
     from core.writing.delivery import Delivery
     from core.writing.writes import Write
 
@@ -71,11 +71,11 @@ class Writer:
         What was acknowledged is told at once, also when something else fails later.
 
         Raises:
-            BudgetSpentError: Time ran out; what was not acknowledged must be written again.
+            DeadlineExceededError: Time ran out; what was not acknowledged must be written again.
             CosmosError: Retrying cannot help.
         """
         planned = plan(writes, bulk=self.bulk.on)
-        await finish_all(
+        await gather_all(
             *(self._in_order(stream, delivery) for stream in planned.batched),
             self._together(planned.loose, delivery),
         )
@@ -85,24 +85,24 @@ class Writer:
         while streams and self.bulk.on:
             lanes = await self._lanes(streams, delivery)
             try:
-                await finish_all(*(lane.write(found, ceilings) for lane, found, ceilings in lanes))
-            except RefusedByCosmosError as error:
+                await gather_all(*(lane.write(found, ceilings) for lane, found, ceilings in lanes))
+            except RejectedByCosmosError as error:
                 self._do_without(str(error))
             streams = [stream for stream in streams if stream]
             if any(lane.moved for lane, *_ in lanes):
                 await self.retrier.sleep(_PAUSE)
-                await self.partitions.renew(delivery.budget)
+                await self.partitions.renew(delivery.deadline)
         rest = plan((write for stream in streams for write in stream), bulk=False)
-        await finish_all(*(self._in_order(stream, delivery) for stream in rest.batched))
+        await gather_all(*(self._in_order(stream, delivery) for stream in rest.batched))
 
     async def _lanes(
         self, streams: list[Stream], delivery: Delivery
-    ) -> list[tuple[Lane, list[Stream], tuple[Gate, ...]]]:
-        found: dict[tuple[Partition, tuple[Gate, ...]], list[Stream]] = {}
+    ) -> list[tuple[PartitionBulkWriter, list[Stream], tuple[RateLimiter, ...]]]:
+        found: dict[tuple[Partition, tuple[RateLimiter, ...]], list[Stream]] = {}
         for stream in streams:
             name = stream[0].stream_id
             partition = self.partitions.find(name) or await self.partitions.locate(
-                name, delivery.budget
+                name, delivery.deadline
             )
             found.setdefault(
                 (partition, self.ceilings.of(each.source.name for each in stream)), []
@@ -111,7 +111,11 @@ class Writer:
             self._do_without("The service does not tell the ids of its partitions.")
             return []
         return [
-            (Lane(self.container, partition, self.retrier, self.slots, delivery), each, ceilings)
+            (
+                PartitionBulkWriter(self.container, partition, self.retrier, self.slots, delivery),
+                each,
+                ceilings,
+            )
             for (partition, ceilings), each in found.items()
         ]
 
@@ -131,7 +135,7 @@ class Writer:
             sent: list[Write] = []
             try:
                 await self._send_next(stream, sent, delivery, load)
-            except RefusedByCosmosError as error:
+            except RejectedByCosmosError as error:
                 if len(sent) == 1:
                     if not delivery.blames(sent[0], error):
                         raise
@@ -148,22 +152,22 @@ class Writer:
         self, stream: Stream, sent: list[Write], delivery: Delivery, load: Load
     ) -> None:
         """Return when the first writes of a stream are durable; `sent` has them then."""
-        partition = await self.partitions.locate(stream[0].stream_id, delivery.budget)
+        partition = await self.partitions.locate(stream[0].stream_id, delivery.deadline)
         await self.retrier.run(
-            lambda passage: self._attempt(stream, sent, passage, delivery.budget),
-            partition=partition.low,
-            budget=delivery.budget,
+            lambda passage: self._attempt(stream, sent, passage, delivery.deadline),
+            partition=partition.start,
+            deadline=delivery.deadline,
             effort=delivery.effort,
             load=load,
         )
 
     async def _attempt(
-        self, stream: Stream, sent: list[Write], passage: Passage, budget: Budget
+        self, stream: Stream, sent: list[Write], passage: Passage, deadline: Deadline
     ) -> None:
-        sent[:] = islice(stream, fitting(stream, passage.operations))
+        sent[:] = islice(stream, count_fitting(stream, passage.operations))
         try:
-            async with held(self.slots, budget):
-                await send_atomic(self.container, sent[0].stream_id, sent, passage.charge)
+            async with held(self.slots, deadline):
+                await send_transactional(self.container, sent[0].stream_id, sent, passage.charge)
         except TransientError as error:
             if error.status == _GONE:
                 await self.partitions.refresh()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from core.dead_letters.poison import Poison
+    from core.dead_letters.poison import PoisonEvent
     from core.errors import PoisonError
 
 
@@ -18,7 +18,7 @@ class Source(Protocol):
     def name(self) -> str:
         """Of the projection."""
 
-    def fail(self, error: PoisonError) -> Poison:
+    def fail(self, error: PoisonError) -> PoisonEvent:
         """What becomes of the source event when not all that follows from it can be stored."""
 
 

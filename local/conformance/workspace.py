@@ -14,7 +14,7 @@ from azure.core.exceptions import AzureError
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import CosmosClient
 
-from core.cosmos.containers import containers
+from core.cosmos.containers import container_definitions
 from core.settings import Settings
 from local.conformance.answers import Answers, answer_to, creates
 
@@ -185,7 +185,9 @@ async def _create_container(
 ) -> ContainerProxy:
     """Create a container with the partition key and the indexes of the app's events."""
     settings = Settings()
-    definition = next(each for each in containers(settings) if each.name == settings.events)
+    definition = next(
+        each for each in container_definitions(settings) if each.name == settings.events_container
+    )
     try:
         return await database.create_container(
             name,

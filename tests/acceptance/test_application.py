@@ -245,8 +245,8 @@ async def test_dead_letters_are_dealt_with_over_http(api: Api, database: Databas
     events = database.get_container_client("events")
     await events.create_item(followed(4, 5, "astray", data={}))
     await api.caught_up()
-    _, listed = await api.get("deadletters?projection=followship")
-    letter = listed["deadLetters"][0]["id"]
+    _, fetch_all = await api.get("deadletters?projection=followship")
+    letter = fetch_all["deadLetters"][0]["id"]
 
     failed = await api.post(f"deadletters/{letter}/replay", {})
     unwanted = await api.post(f"deadletters/{letter}/discard", {})
@@ -254,7 +254,7 @@ async def test_dead_letters_are_dealt_with_over_http(api: Api, database: Databas
     shown = await api.get(f"deadletters/{letter}")
     unknown = await api.post("deadletters/nothing/replay", {})
 
-    assert listed["counts"][0]["count"] == 1
+    assert fetch_all["counts"][0]["count"] == 1
     assert (failed[0], failed[1]["replayed"]) == (200, False)
     assert (unwanted[0], unwanted[1]["errors"][0]["field"]) == (400, "reason")
     assert (discarded[0], shown[1]["discarded"]) == (200, "a test")
@@ -286,7 +286,7 @@ async def test_many_streams_and_one_hot_stream_are_written_exactly(
 
     outcome = await application.project("followship", batch)
 
-    hot = await application.entity("followship", str(user(1)))
+    hot = await application.load_entity("followship", str(user(1)))
     assert outcome.derived == len(await documents(database)) == 348
     assert hot.model_dump()["followers"] == tuple(user(number) for number in range(2, 252))
 

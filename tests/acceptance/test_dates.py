@@ -12,7 +12,7 @@ from core import Command, Entity, Event, projection, reduces
 from core.application import Application
 from core.functions.triggers import register_triggers
 from core.model.registry import ProjectionModule, Registry
-from core.throttling.deadline import Budget
+from core.throttling.deadline import Deadline
 from local.host import HostOptions, TriggerHost
 from tests.support import both_date_handlings, until
 
@@ -84,11 +84,11 @@ async def mirrored(application: Application, environ: dict[str, str]) -> Mirror:
         await application.execute("fill", b"{}")
 
         async def complete() -> bool:
-            documents = await application.engine.streams.read("mirror-1", Budget.of(10))
+            documents = await application.services.streams.read("mirror-1", Deadline.after(10))
             return len(documents) == COUNT
 
         await until(complete)
-    entity = await application.entity("mirror", "1")
+    entity = await application.load_entity("mirror", "1")
     assert isinstance(entity, Mirror)
     return entity
 

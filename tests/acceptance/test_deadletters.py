@@ -19,11 +19,11 @@ import projections
 from core import Event, projection
 from core.application import Application
 from core.dead_letters.dead_letter import DeadLetter
-from core.errors import BlockedError, InvalidRequestError, UnknownNameError
+from core.errors import InvalidRequestError, ProjectionBlockedError, UnknownResourceError
 from core.functions.routes import register_routes
 from core.model.registry import ProjectionModule, Registry
-from core.operations.operations import Operations
-from core.throttling.deadline import Budget
+from core.operations.operations import AdminOperations
+from core.throttling.deadline import Deadline
 from local.cosmos import EmbeddedCosmos
 from tests.support import TIME, followed, stream
 
@@ -92,8 +92,8 @@ async def application(
 
 
 @pytest.fixture
-def operations(application: Application) -> Operations:
-    return Operations(application)
+def operations(application: Application) -> AdminOperations:
+    return AdminOperations(application)
 
 
 async def park(
@@ -116,13 +116,13 @@ def function(application: Application, name: str) -> Any:
     return found[name]
 
 
-async def only(operations: Operations) -> DeadLetter:
+async def only(operations: AdminOperations) -> DeadLetter:
     (letter,) = await operations.dead_letters(None)
     return letter
 
 
 async def test_after_the_fix_a_replayed_letter_is_gone(
-    application: Application, operations: Operations, database: DatabaseProxy
+    application: Application, operations: AdminOperations, database: DatabaseProxy
 ) -> None:
     """And what its event implies is there; what was there before is not doubled."""
     await park(application, database, asked(1))
@@ -138,7 +138,7 @@ async def test_after_the_fix_a_replayed_letter_is_gone(
 
 
 async def test_a_letter_that_fails_again_is_kept(
-    application: Application, operations: Operations, database: DatabaseProxy
+    application: Application, operations: AdminOperations, database: DatabaseProxy
 ) -> None:
     """With one more attempt."""
     await park(application, database, asked(1))
@@ -152,7 +152,7 @@ async def test_a_letter_that_fails_again_is_kept(
 
 
 async def test_replaying_twice_and_beside_the_trigger_is_harmless(
-    application: Application, operations: Operations, database: DatabaseProxy
+    application: Application, operations: AdminOperations, database: DatabaseProxy
 ) -> None:
     """Ids are those of the first attempt."""
     event = asked(1)
@@ -162,14 +162,14 @@ async def test_replaying_twice_and_beside_the_trigger_is_harmless(
 
     await application.project("oracle", [event])
     await operations.replay(letter.id)
-    with pytest.raises(UnknownNameError, match="There is no dead letter"):
+    with pytest.raises(UnknownResourceError, match="There is no dead letter"):
         await operations.replay(letter.id)
 
     assert await derived(database) == [1, 101]
 
 
 async def test_an_event_that_vanished_keeps_its_letter(
-    application: Application, operations: Operations, database: DatabaseProxy
+    application: Application, operations: AdminOperations, database: DatabaseProxy
 ) -> None:
     """With that reason."""
     await park(application, database, asked(1))
@@ -182,7 +182,7 @@ async def test_an_event_that_vanished_keeps_its_letter(
 
 
 async def test_an_unreadable_event_is_replayed_for_the_whole_module(
-    application: Application, operations: Operations, database: DatabaseProxy
+    application: Application, operations: AdminOperations, database: DatabaseProxy
 ) -> None:
     """A projection of it that fails then gets a letter of its own."""
     broken = asked(1, data={"number": "none"})
@@ -199,7 +199,7 @@ async def test_an_unreadable_event_is_replayed_for_the_whole_module(
 
 
 async def test_a_discarded_letter_is_kept_with_its_reason(
-    application: Application, operations: Operations, database: DatabaseProxy
+    application: Application, operations: AdminOperations, database: DatabaseProxy
 ) -> None:
     """And its event is not parked again."""
     event = asked(1)
@@ -214,12 +214,12 @@ async def test_a_discarded_letter_is_kept_with_its_reason(
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 1001])
-async def test_a_discard_needs_a_reason(operations: Operations, reason: str) -> None:
+async def test_a_discard_needs_a_reason(operations: AdminOperations, reason: str) -> None:
     """Of some length."""
     with pytest.raises(InvalidRequestError) as caught:
         await operations.discard("any", reason)
 
-    assert caught.value.problems[0].field == "reason"
+    assert caught.value.errors[0].field == "reason"
 
 
 @projection(name="strict.answers", on_failure="block")
@@ -232,12 +232,12 @@ STRICT = ProjectionModule(name="strict", projections=(strict, echo))
 
 async def block(application: Application, *documents: dict[str, Any]) -> None:
     """Project as the host does, and find the line blocked."""
-    with pytest.raises(BlockedError, match=r"strict\.answers cannot project event q1"):
-        await application.engine.pipeline.project(STRICT, documents, Budget.of(20))
+    with pytest.raises(ProjectionBlockedError, match=r"strict\.answers cannot project event q1"):
+        await application.services.pipeline.project(STRICT, documents, Deadline.after(20))
 
 
 async def test_a_line_waits_for_its_event_and_goes_on_once_it_is_mended(
-    application: Application, operations: Operations, database: DatabaseProxy
+    application: Application, operations: AdminOperations, database: DatabaseProxy
 ) -> None:
     """Everything else of the batch is done; the blockage is told, counted, and then gone."""
     events = [asked(1), asked(2)]
@@ -246,36 +246,36 @@ async def test_a_line_waits_for_its_event_and_goes_on_once_it_is_mended(
 
     (letter,) = [each for each in await operations.dead_letters(None) if each.event_id == "q1"]
     assert (letter.attempts, letter.blocking) == (3, True)
-    assert await operations.blocked() == [
+    assert await operations.blocking_dead_letters() == [
         {"projection": "strict.answers", "event": name, "error": "ProjectionFailedError"}
         for name in ("q1", "q2")
     ]
     assert await derived(database) == [101, 102]
 
     Oracle.broken = False
-    await application.engine.pipeline.project(STRICT, events, Budget.of(20))
+    await application.services.pipeline.project(STRICT, events, Deadline.after(20))
 
-    assert await operations.blocked() == []
+    assert await operations.blocking_dead_letters() == []
     assert await operations.dead_letters(None) == []
     assert await derived(database) == [1, 2, 101, 102]
 
 
 async def test_a_line_goes_on_past_an_event_that_was_discarded(
-    application: Application, operations: Operations, database: DatabaseProxy
+    application: Application, operations: AdminOperations, database: DatabaseProxy
 ) -> None:
     """Somebody has decided so, and said why."""
     await block(application, asked(1))
     await operations.discard((await only(operations)).id, "made by mistake")
 
-    outcome = await application.engine.pipeline.project(STRICT, [asked(1)], Budget.of(20))
+    outcome = await application.services.pipeline.project(STRICT, [asked(1)], Deadline.after(20))
 
     assert outcome.parked == 1
-    assert await operations.blocked() == []
+    assert await operations.blocking_dead_letters() == []
     assert await derived(database) == [101]
 
 
 async def test_many_letters_are_replayed_or_discarded_at_once(
-    application: Application, operations: Operations, database: DatabaseProxy
+    application: Application, operations: AdminOperations, database: DatabaseProxy
 ) -> None:
     """By projection or all; what fails again is named."""
     await park(application, database, asked(1), asked(2), {"id": "x", "streamId": "s"})
@@ -338,7 +338,7 @@ async def test_a_sequence_is_parked_and_replayed_in_its_order(
     """Over several batches; what is behind cannot go first, and afterwards all goes on."""
     registry = Registry(modules={"ordered": ORDERED}, events={}, commands={}, entities={})
     application, Oracle.broken = Application(registry, environ), True
-    operations = Operations(application)
+    operations = AdminOperations(application)
     events = [asked(number, _lsn=number) for number in range(5)]
     for each in events:
         stored = {name: value for name, value in each.items() if name != "_lsn"}
@@ -373,7 +373,7 @@ async def test_an_unreadable_event_keeps_its_place_in_the_sequence(
     module = ProjectionModule(name="ordered", projections=(ordered, loose))
     registry = Registry(modules={"ordered": module}, events={}, commands={}, entities={})
     application, Oracle.broken = Application(registry, environ), True
-    operations, events = Operations(application), database.get_container_client("events")
+    operations, events = AdminOperations(application), database.get_container_client("events")
     batch = [asked(0, _lsn=1), asked(1, _lsn=2), asked(2, _lsn=3, data={}), asked(3, _lsn=4)]
     await application.project("ordered", batch)
     for number in range(4):
@@ -400,17 +400,17 @@ async def test_an_unreadable_event_keeps_its_place_in_the_sequence(
 
 
 async def test_letters_are_listed_by_projection(
-    application: Application, operations: Operations, database: DatabaseProxy
+    application: Application, operations: AdminOperations, database: DatabaseProxy
 ) -> None:
     """Or by module, the oldest first."""
     await park(application, database, asked(1), asked(2), asked(3, data={}))
 
-    async def listed(name: str | None) -> list[str]:
+    async def fetch_all(name: str | None) -> list[str]:
         return [each.event_id for each in await operations.dead_letters(name)]
 
-    assert await listed("oracle.answers") == ["q1", "q2"]
-    assert await listed("oracle") == await listed(None) == ["q1", "q2", "q3"]
-    assert await listed("nothing") == []
+    assert await fetch_all("oracle.answers") == ["q1", "q2"]
+    assert await fetch_all("oracle") == await fetch_all(None) == ["q1", "q2", "q3"]
+    assert await fetch_all("nothing") == []
 
 
 def admin(cosmos: EmbeddedCosmos, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -440,8 +440,8 @@ async def test_the_person_on_call_has_commands_for_all_of_it(
     async def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return await asyncio.to_thread(admin, cosmos, *arguments)
 
-    listed = json.loads((await run("list", "--json")).stdout)
-    first, second = (each["id"] for each in listed["deadLetters"])
+    fetch_all = json.loads((await run("list", "--json")).stdout)
+    first, second = (each["id"] for each in fetch_all["deadLetters"])
     shown = await run("show", first)
     failed = await run("replay", "--projection", "followship", "--json")
     await events.upsert_item(followed(1, 2))
@@ -451,7 +451,7 @@ async def test_the_person_on_call_has_commands_for_all_of_it(
     unclear = await run("replay")
     table = await run("list", "--discarded")
 
-    assert listed["counts"][0]["count"] == 2
+    assert fetch_all["counts"][0]["count"] == 2
     assert stream(1) in shown.stdout
     assert (failed.returncode, set(json.loads(failed.stdout)["failed"])) == (1, {first, second})
     assert (replayed.returncode, replayed.stdout) == (0, "1 replayed, 0 failed again\n")

@@ -151,7 +151,9 @@ def test_what_the_account_refuses_is_told_apart(status: int, code: str) -> None:
 
 async def test_a_wrong_clock_is_found(values: dict[str, str], database: DatabaseProxy) -> None:
     """By the time that the service tells."""
-    account = check_account(Settings.read(values), ["followship"], lambda: time.time() + 120)
+    account = check_account(
+        Settings.from_environ(values), ["followship"], lambda: time.time() + 120
+    )
 
     assert [each.code async for each in account] == ["clock-skew"]
 
@@ -160,11 +162,11 @@ async def test_settings_of_a_deployment_are_read_as_azure_prints_them(
     tmp_path: Path, values: dict[str, str], host: dict[str, Any], database: DatabaseProxy
 ) -> None:
     """`az functionapp config appsettings list` prints a list of names and values."""
-    listed = [
+    fetch_all = [
         {"name": name, "value": value, "slotSetting": False} for name, value in values.items()
     ]
     path = tmp_path / "settings.json"
-    path.write_text(json.dumps(listed), encoding="utf-8")
+    path.write_text(json.dumps(fetch_all), encoding="utf-8")
 
     assert await _examine(path, ROOT / "host.json") == []
 

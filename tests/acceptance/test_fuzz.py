@@ -23,7 +23,7 @@ from schemathesis import Case, Response
 from schemathesis.checks import positive_data_acceptance, unsupported_method
 
 import projections
-from core.functions.openapi import describe
+from core.functions.openapi import build_openapi
 from core.model.registry import Registry
 from local.cosmos import WELL_KNOWN_KEY
 from local.stage.processes import free_port
@@ -38,7 +38,7 @@ EXCLUDED = [
     unsupported_method,  # routing is the host's
 ]
 
-description = describe(Registry.discover(projections))
+description = build_openapi(Registry.discover(projections))
 del description["security"], description["components"]["securitySchemes"]  # the key is always sent
 schema = schemathesis.openapi.from_dict(description)
 

@@ -28,12 +28,12 @@ print(json.dumps(sorted(each.get_function_name() for each in function_app.app.ge
 PLAYED = """
 import asyncio, json, os, sys
 import function_app
-from core.cosmos.client import opened_client
+from core.cosmos.client import open_client
 from core.cosmos.provisioning import provision
 
 async def main():
     application = function_app.application
-    async with opened_client(application.settings.require_connection()) as client:
+    async with open_client(application.settings.require_connection()) as client:
         await provision(client, application.settings)
         for line in sys.stdin:
             a, b = line.split()

@@ -21,7 +21,7 @@ import projections
 from core.application import Application
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
-from core.operations.operations import Operations
+from core.operations.operations import AdminOperations
 from local import trial
 from local.chaos.schedule import planted, schedule
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos
@@ -158,7 +158,7 @@ async def test_a_large_fan_out_is_finished_by_whoever_comes(
         return attempt.done() or len([each async for each in _cursors(leases)]) == 1
 
     await until(begun)
-    (status, _) = await Operations(first).statuses()
+    (status, _) = await AdminOperations(first).module_statuses()
     attempt.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await attempt

@@ -17,7 +17,7 @@ from yarl import URL
 
 import projections
 from core.application import Application
-from core.functions.openapi import describe
+from core.functions.openapi import build_openapi
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos
@@ -55,7 +55,7 @@ async def test_every_function_but_health_refuses_without_the_key(
     url: str, application: Application
 ) -> None:
     """The paths are those of the app's own description."""
-    found = describe(application.registry)["paths"]
+    found = build_openapi(application.registry)["paths"]
 
     async with aiohttp.ClientSession() as session:
         statuses: dict[str, set[int]] = {}
@@ -73,7 +73,7 @@ async def test_every_function_but_health_refuses_without_the_key(
 
 def test_the_description_names_what_the_modules_declare(application: Application) -> None:
     """Commands with their fields, entities with theirs."""
-    found = describe(application.registry)
+    found = build_openapi(application.registry)
 
     follow = found["paths"]["/api/commands/follow"]["post"]["requestBody"]["content"]
     reference = follow["application/json"]["schema"]["$ref"]

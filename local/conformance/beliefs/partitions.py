@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.cosmos.key_ranges import KeyRange, effective_key
-from core.tracking.change_feed import continuation
+from core.cosmos.key_ranges import KeyRange, effective_partition_key
+from core.tracking.change_feed import build_continuation
 from local.conformance.answers import Answers
 from local.conformance.checks import check
 from local.conformance.feed import Feed, feed_of
@@ -41,7 +41,7 @@ async def partition_hash(workspace: Workspace) -> str:
     same = 0
     for key in _KEYS:
         told = await workspace.events.feed_range_from_partition_key(key)
-        same += told["Range"]["min"] == effective_key(key)
+        same += told["Range"]["min"] == effective_partition_key(key)
     return f"the SDK's is the engine's, for {same} streams"
 
 
@@ -50,7 +50,7 @@ async def service_hash(workspace: Workspace) -> str:
     """Return what the service stores under the effective partition key that the engine computes."""
     stream = workspace.stream()
     await workspace.events.create_item(workspace.document(stream, "d"))
-    low = effective_key(stream)
+    low = effective_partition_key(stream)
     span = {"min": low, "max": f"{int(low, 16) + 1:032X}"}
     bounds = {"isMinInclusive": True, "isMaxInclusive": False}
     feed = Feed(container=workspace.events, feed_range={"Range": {**span, **bounds}})
@@ -68,7 +68,7 @@ async def sdk_continuation(workspace: Workspace) -> str:
     checkpoint = (await feed.pages())[-1].answer.headers["etag"]
     await workspace.events.create_item(workspace.document(stream, "b"))
     span = feed.feed_range["Range"]
-    key_range = KeyRange(low=span["min"], high=span["max"])
+    key_range = KeyRange(start=span["min"], end=span["max"])
     rid = (await workspace.events.read())["_rid"]
-    feed.continuation = continuation(checkpoint, key_range, rid)
+    feed.continuation = build_continuation(checkpoint, key_range, rid)
     return " ".join(page.ids for page in await feed.pages() if page.items)

@@ -9,11 +9,11 @@ from azure.cosmos.aio import DatabaseProxy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.cosmos.gates import Gates
-from core.cosmos.key_ranges import effective_key
+from core.cosmos.gates import RateLimiters
+from core.cosmos.key_ranges import effective_partition_key
 from core.cosmos.partitions import PartitionMap
 from core.cosmos.retrying import Retrier
-from core.throttling.deadline import Budget
+from core.throttling.deadline import Deadline
 from tests.support import stream
 
 
@@ -25,13 +25,13 @@ async def test_our_hash_is_that_of_the_sdk(database: DatabaseProxy, name: str) -
 
     found = await container.feed_range_from_partition_key(name)
 
-    assert effective_key(name) == found["Range"]["min"]
+    assert effective_partition_key(name) == found["Range"]["min"]
 
 
 async def test_the_sdk_is_asked_once(database: DatabaseProxy) -> None:
     """However many ask at once; what it says tells that our own hash will do."""
     container = database.get_container_client("events")
-    partitions = PartitionMap(container, Retrier(gates=Gates()))
+    partitions = PartitionMap(container, Retrier(gates=RateLimiters()))
     asked: list[str] = []
     ask = container.feed_range_from_partition_key
 
@@ -47,9 +47,9 @@ async def test_the_sdk_is_asked_once(database: DatabaseProxy) -> None:
     container.feed_range_from_partition_key = count  # type: ignore[method-assign,assignment] # the case
     container.read_feed_ranges = read  # type: ignore[method-assign,assignment] # the case
     found = await asyncio.gather(
-        *(partitions.locate(stream(number), Budget.of(20)) for number in range(200))
+        *(partitions.locate(stream(number), Deadline.after(20)) for number in range(200))
     )
 
     assert asked == ["partitions", stream(0)]
     assert {each.id for each in found} == {"0", "1", "2", "3"}
-    assert len({(each.low, each.id) for each in found}) == 4
+    assert len({(each.start, each.id) for each in found}) == 4

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from azure.cosmos.aio import ContainerProxy, DatabaseProxy
 
-from core.errors import UnknownNameError
-from core.tracking.change_feed import Feed
+from core.errors import UnknownResourceError
+from core.tracking.change_feed import ChangeFeed
 from core.tracking.leases import LeaseState
-from core.tracking.tracker import Tracker
+from core.tracking.tracker import ProgressTracker
 from local.host.leases import PartitionRange, lease_prefix, new_lease, timestamp
 from tests.support import followed, stream
 
@@ -30,8 +30,10 @@ def events(database: DatabaseProxy) -> ContainerProxy:
 
 
 @pytest.fixture
-def tracker(database: DatabaseProxy, events: ContainerProxy) -> Tracker:
-    return Tracker(feed=Feed(container=events), leases=database.get_container_client("leases"))
+def tracker(database: DatabaseProxy, events: ContainerProxy) -> ProgressTracker:
+    return ProgressTracker(
+        feed=ChangeFeed(container=events), leases=database.get_container_client("leases")
+    )
 
 
 async def put_lease(
@@ -50,24 +52,28 @@ async def write(events: ContainerProxy, count: int) -> None:
         await events.create_item(followed(1, number + 2))
 
 
-async def test_without_leases_nothing_is_known(tracker: Tracker) -> None:
+async def test_without_leases_nothing_is_known(tracker: ProgressTracker) -> None:
     """The trigger has never started."""
-    status = await tracker.status("followship")
+    status = await tracker.module_status("followship")
 
     assert (status.leases, status.caught_up) == ((), False)
     assert status.as_json()["lag_transactions"] is None
 
 
 async def test_a_partition_without_a_lease_is_never_caught_up(
-    database: DatabaseProxy, events: ContainerProxy, tracker: Tracker
+    database: DatabaseProxy, events: ContainerProxy, tracker: ProgressTracker
 ) -> None:
     """Though all leases that are there may be."""
     part = PartitionRange(id="0", minimum="", maximum=FIRST)
     await put_lease(database, events, '"0"', partition=part)
 
-    status = await tracker.status("followship")
+    status = await tracker.module_status("followship")
 
-    assert (status.lag.caught_up, status.uncovered, status.caught_up) == (True, 1, False)
+    assert (status.lag.caught_up, status.partitions_without_lease, status.caught_up) == (
+        True,
+        1,
+        False,
+    )
 
 
 @pytest.mark.parametrize(
@@ -82,7 +88,7 @@ async def test_a_partition_without_a_lease_is_never_caught_up(
 async def test_lag_is_counted_in_transactions(
     database: DatabaseProxy,
     events: ContainerProxy,
-    tracker: Tracker,
+    tracker: ProgressTracker,
     token: str | None,
     behind: int,
 ) -> None:
@@ -90,7 +96,7 @@ async def test_lag_is_counted_in_transactions(
     await write(events, 5)
     await put_lease(database, events, token)
 
-    (found,) = (await tracker.status("followship")).leases
+    (found,) = (await tracker.module_status("followship")).leases
 
     assert found.lag.transactions == behind
     assert found.lag.caught_up is (behind == 0)
@@ -98,14 +104,14 @@ async def test_lag_is_counted_in_transactions(
 
 
 async def test_deletes_do_not_make_a_caught_up_lease_lag(
-    database: DatabaseProxy, events: ContainerProxy, tracker: Tracker
+    database: DatabaseProxy, events: ContainerProxy, tracker: ProgressTracker
 ) -> None:
     """They take transactions, but leave nothing to process."""
     await write(events, 2)
     await put_lease(database, events, '"2"')
     await events.delete_item("1-2", stream(1))
 
-    status = await tracker.status("followship")
+    status = await tracker.module_status("followship")
 
     assert status.caught_up
 
@@ -113,15 +119,15 @@ async def test_deletes_do_not_make_a_caught_up_lease_lag(
 @pytest.mark.parametrize(
     ("owner", "age", "expected"),
     [
-        ("me", 1, LeaseState.ALIVE),
-        ("me", 90, LeaseState.DEAD),
-        (None, 1, LeaseState.RELEASED),
+        ("me", 1, LeaseState.ACTIVE),
+        ("me", 90, LeaseState.EXPIRED),
+        (None, 1, LeaseState.UNOWNED),
     ],
 )
 async def test_owners_are_told(
     database: DatabaseProxy,
     events: ContainerProxy,
-    tracker: Tracker,
+    tracker: ProgressTracker,
     owner: str | None,
     age: int,
     expected: LeaseState,
@@ -130,13 +136,13 @@ async def test_owners_are_told(
     written = timestamp(datetime.now(timezone.utc) - timedelta(seconds=age))
     await put_lease(database, events, '"0"', Owner=owner, timestamp=written)
 
-    (found,) = (await tracker.status("followship")).leases
+    (found,) = (await tracker.module_status("followship")).leases
 
     assert (found.lease.owner, found.state) == (owner, expected)
 
 
 async def test_other_leases_are_left_out(
-    database: DatabaseProxy, events: ContainerProxy, tracker: Tracker
+    database: DatabaseProxy, events: ContainerProxy, tracker: ProgressTracker
 ) -> None:
     """Of other modules and of a deleted container, and whatever else lies there."""
     leases = database.get_container_client("leases")
@@ -147,11 +153,13 @@ async def test_other_leases_are_left_out(
     await leases.create_item({**own, "id": own["id"].replace(rid, "AAAAAAAAAAA=")})
     await leases.create_item({"id": "followship-cursor", "LeaseToken": "x"})
 
-    assert [each.lease.id for each in (await tracker.status("followship")).leases] == [own["id"]]
+    assert [each.lease.id for each in (await tracker.module_status("followship")).leases] == [
+        own["id"]
+    ]
 
 
 async def test_leases_without_a_range_are_placed_by_their_partition(
-    database: DatabaseProxy, events: ContainerProxy, tracker: Tracker
+    database: DatabaseProxy, events: ContainerProxy, tracker: ProgressTracker
 ) -> None:
     """As the first versions of the trigger wrote them."""
     await write(events, 3)
@@ -159,14 +167,14 @@ async def test_leases_without_a_range_are_placed_by_their_partition(
         database, events, '"1"', FeedRange="absent", LeaseToken="absent", PartitionId="0"
     )
 
-    (found,) = (await tracker.status("followship")).leases
+    (found,) = (await tracker.module_status("followship")).leases
 
     assert found.lag.transactions == 2
     assert found.lease.range is not None
 
 
 async def test_merged_leases_count_their_own_range(
-    database: DatabaseProxy, events: ContainerProxy, tracker: Tracker
+    database: DatabaseProxy, events: ContainerProxy, tracker: ProgressTracker
 ) -> None:
     """Two of version 1 on one partition."""
     await write(events, 4)
@@ -174,13 +182,13 @@ async def test_merged_leases_count_their_own_range(
         part = PartitionRange(id=f"{low}-{high}", minimum=low, maximum=high)
         await put_lease(database, events, '"0"', partition=part, version=1)
 
-    found = await tracker.status("followship")
+    found = await tracker.module_status("followship")
 
     assert sorted(each.lag.caught_up for each in found.leases) == [False, True]
 
 
 async def test_an_event_is_processed_once_its_lease_is_past_it(
-    database: DatabaseProxy, events: ContainerProxy, tracker: Tracker
+    database: DatabaseProxy, events: ContainerProxy, tracker: ProgressTracker
 ) -> None:
     """Whatever else comes behind the checkpoint."""
     await write(events, 4)
@@ -188,7 +196,7 @@ async def test_an_event_is_processed_once_its_lease_is_past_it(
     await put_lease(database, events, '"2"')
 
     async def processed(user: int, event: str) -> bool:
-        return (await tracker.event("followship", stream(user), event)).processed
+        return (await tracker.event_status("followship", stream(user), event)).processed
 
     assert [await processed(1, f"1-{number}") for number in (2, 3, 4, 5)] == [
         True,
@@ -200,27 +208,27 @@ async def test_an_event_is_processed_once_its_lease_is_past_it(
 
 
 async def test_before_the_first_checkpoint_no_event_is_processed(
-    database: DatabaseProxy, events: ContainerProxy, tracker: Tracker
+    database: DatabaseProxy, events: ContainerProxy, tracker: ProgressTracker
 ) -> None:
     """Nor without a lease."""
     await write(events, 1)
 
-    assert not (await tracker.event("followship", stream(1), "1-2")).processed
+    assert not (await tracker.event_status("followship", stream(1), "1-2")).processed
     await put_lease(database, events, None)
-    assert not (await tracker.event("followship", stream(1), "1-2")).processed
+    assert not (await tracker.event_status("followship", stream(1), "1-2")).processed
 
 
-async def test_an_unknown_event_is_said(tracker: Tracker, events: ContainerProxy) -> None:
+async def test_an_unknown_event_is_said(tracker: ProgressTracker, events: ContainerProxy) -> None:
     """It is not taken for unprocessed."""
-    with pytest.raises(UnknownNameError, match="There is no event 'nope'"):
-        await tracker.event("followship", stream(1), "nope")
+    with pytest.raises(UnknownResourceError, match="There is no event 'nope'"):
+        await tracker.event_status("followship", stream(1), "nope")
 
 
 @pytest.mark.parametrize("cosmos_options", [{"partitions": 4}])
 async def test_a_split_that_nobody_noticed_is_looked_at_in_pieces(
     database: DatabaseProxy,
     events: ContainerProxy,
-    tracker: Tracker,
+    tracker: ProgressTracker,
     cosmos_options: dict[str, Any],
 ) -> None:
     """A parent's lease over today's four partitions: their transactions together."""
@@ -228,6 +236,6 @@ async def test_a_split_that_nobody_noticed_is_looked_at_in_pieces(
         await events.create_item(followed(number, 99))
     await put_lease(database, events, None)
 
-    (found,) = (await tracker.status("followship")).leases
+    (found,) = (await tracker.module_status("followship")).leases
 
     assert found.lag.transactions == 20

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis.strategies import integers, text
 
-from core.ids import command_event_id, correlation_id, cursor_id, dead_letter_id, derived_event_id
+from core.ids import (
+    command_event_id,
+    correlation_id,
+    dead_letter_id,
+    derived_event_id,
+    fan_out_progress_id,
+)
 
 SOURCE: dict[str, Any] = {
     "projection": "followship.followers",
@@ -111,7 +117,7 @@ def test_dead_letter_ids_are_frozen(
 
 def test_cursor_ids_begin_with_no_lease_prefix() -> None:
     """A module's leases begin with its name and a dash; names have no dot."""
-    found = cursor_id(projection="p", source_stream="s", source_id="i")
+    found = fan_out_progress_id(projection="p", source_stream="s", source_id="i")
 
     assert found == "fanout.28dcc271-eeff-5c8f-a92a-c29371fde606"
     assert "." in found.partition("-")[0]

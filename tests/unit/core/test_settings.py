@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.cosmos.containers import containers
+from core.cosmos.containers import container_definitions
 from core.errors import SettingError
 from core.settings import Settings
 
@@ -12,22 +12,22 @@ STRING = f"AccountEndpoint=https://a.documents.azure.com:443/;AccountKey={KEY};"
 
 def test_defaults_are_sensible() -> None:
     """Nothing but the connection must be set."""
-    settings = Settings.read({})
+    settings = Settings.from_environ({})
 
-    assert (settings.database, settings.events) == ("projections", "events")
-    assert (settings.leases, settings.dead_letters) == ("leases", "deadletters")
+    assert (settings.database, settings.events_container) == ("projections", "events")
+    assert (settings.leases_container, settings.dead_letters_container) == ("leases", "deadletters")
 
 
 def test_ceilings_are_read_by_projection() -> None:
     """With or without spaces."""
-    settings = Settings.read({"RequestUnitCeilings": "a.b=400; c.d = 12.5;"})
+    settings = Settings.from_environ({"RequestUnitCeilings": "a.b=400; c.d = 12.5;"})
 
-    assert settings.ceilings == {"a.b": 400.0, "c.d": 12.5}
+    assert settings.request_unit_limits == {"a.b": 400.0, "c.d": 12.5}
 
 
 def test_a_connection_string_is_read() -> None:
     """As the portal shows it."""
-    connection = Settings.read({"CosmosConnection": STRING}).require_connection()
+    connection = Settings.from_environ({"CosmosConnection": STRING}).require_connection()
 
     assert connection.endpoint == "https://a.documents.azure.com:443/"
     assert connection.key is not None
@@ -39,7 +39,7 @@ def test_an_emulators_certificate_may_go_unverified() -> None:
     """The extension's own word for it is honoured."""
     text = f"{STRING}DisableServerCertificateValidation=True;"
 
-    connection = Settings.read({"CosmosConnection": text}).require_connection()
+    connection = Settings.from_environ({"CosmosConnection": text}).require_connection()
 
     assert not connection.verify_certificate
 
@@ -51,7 +51,7 @@ def test_an_identity_based_connection_is_read() -> None:
         "CosmosConnection__clientId": "me",
     }
 
-    connection = Settings.read(environ).require_connection()
+    connection = Settings.from_environ(environ).require_connection()
 
     assert (connection.endpoint, connection.key, connection.client_id) == ("https://a/", None, "me")
 
@@ -70,7 +70,7 @@ def test_an_identity_based_connection_is_read() -> None:
 def test_a_missing_connection_is_named(environ: dict[str, str], message: str) -> None:
     """And the key stays out of the error."""
     with pytest.raises(SettingError, match=message) as caught:
-        Settings.read(environ).require_connection()
+        Settings.from_environ(environ).require_connection()
 
     assert KEY not in str(caught.value)
 
@@ -89,21 +89,21 @@ def test_a_missing_connection_is_named(environ: dict[str, str], message: str) ->
 def test_an_unreadable_setting_is_named(name: str, value: str) -> None:
     """With what was expected."""
     with pytest.raises(SettingError, match=name) as caught:
-        Settings.read({name: value})
+        Settings.from_environ({name: value})
 
     assert caught.value.setting == name
 
 
 def test_a_key_is_never_shown() -> None:
     """Neither settings nor connection print it."""
-    settings = Settings.read({"CosmosConnection": STRING})
+    settings = Settings.from_environ({"CosmosConnection": STRING})
 
     assert KEY not in f"{settings!r}{settings}{settings.require_connection()!r}"
 
 
 def test_containers_are_those_that_the_trigger_needs() -> None:
     """The lease container's key is its id, its TTL on; events never expire."""
-    events, leases, letters = containers(Settings.read({"EventsContainer": "e"}))
+    events, leases, letters = container_definitions(Settings.from_environ({"EventsContainer": "e"}))
 
     assert (events.name, events.partition_key, events.default_ttl) == ("e", "/streamId", None)
     assert (leases.partition_key, leases.default_ttl) == ("/id", -1)
@@ -112,7 +112,7 @@ def test_containers_are_those_that_the_trigger_needs() -> None:
 
 def test_only_what_queries_filter_by_is_indexed() -> None:
     """Every other path would cost RU with each write."""
-    policy = containers(Settings.read({}))[0].indexing_policy
+    policy = container_definitions(Settings.from_environ({}))[0].indexing_policy
 
     assert policy["includedPaths"] == [{"path": "/streamId/?"}]
     assert policy["excludedPaths"] == [{"path": "/*"}]

@@ -20,19 +20,19 @@ from azure.cosmos.exceptions import (
 )
 
 from core.cosmos.client import Client
-from core.cosmos.errors import cosmos_errors
+from core.cosmos.errors import translate_errors
 from core.errors import (
-    BlockedError,
-    BudgetSpentError,
     ConfigurationError,
     ConflictError,
     CosmosError,
+    DeadlineExceededError,
     DefinitionError,
     EngineError,
-    LeaseError,
+    LeaseFormatError,
     NotFoundError,
     PoisonError,
-    RefusedByCosmosError,
+    ProjectionBlockedError,
+    RejectedByCosmosError,
     RequestError,
     SettingError,
     ThrottledError,
@@ -71,7 +71,7 @@ def test_every_exception_of_the_sdk_is_one_of_ours(kind: type[Exception]) -> Non
     """The list is read from the SDK and its transport, so that a new one cannot be missed."""
     error = made(kind)
 
-    with pytest.raises(CosmosError), cosmos_errors("testing"):
+    with pytest.raises(CosmosError), translate_errors("testing"):
         raise error
 
 
@@ -87,8 +87,8 @@ def test_every_exception_of_the_sdk_is_one_of_ours(kind: type[Exception]) -> Non
         (refusal(404, sub_status=1003), ConfigurationError),
         (refusal(404), ConfigurationError),
         (refusal(409), ConflictError),
-        (refusal(400), RefusedByCosmosError),
-        (refusal(413), RefusedByCosmosError),
+        (refusal(400), RejectedByCosmosError),
+        (refusal(413), RejectedByCosmosError),
         (batch_refusal(429, at=1, of=3, retryAfterMilliseconds=70), ThrottledError),
         (batch_refusal(409, at=0, of=2), ConflictError),
         (batch_refusal(503, at=2, of=3), TransientError),
@@ -106,7 +106,7 @@ def test_errors_become_the_most_specific_of_ours(
     error: Exception, expected: type[CosmosError]
 ) -> None:
     """And keep what they came from."""
-    with pytest.raises(expected) as caught, cosmos_errors("writing 3 events"):
+    with pytest.raises(expected) as caught, translate_errors("writing 3 events"):
         raise error
 
     assert caught.value.__cause__ is error
@@ -122,10 +122,10 @@ def test_every_error_of_the_engine_has_an_answer() -> None:
     answers: dict[str, tuple[type[EngineError], ...]] = {
         "wait as told, then again": (ThrottledError,),
         "again with backoff": (TransientError,),
-        "raise, and let the host come again": (BudgetSpentError, BlockedError),
+        "raise, and let the host come again": (DeadlineExceededError, ProjectionBlockedError),
         "raise, and have it corrected": (
-            *(ConfigurationError, RefusedByCosmosError, NotFoundError, ConflictError),
-            *(DefinitionError, SettingError, LeaseError),
+            *(ConfigurationError, RejectedByCosmosError, NotFoundError, ConflictError),
+            *(DefinitionError, SettingError, LeaseFormatError),
         ),
         "park": (PoisonError,),
         "tell the caller": (RequestError,),
@@ -138,16 +138,16 @@ def test_every_error_of_the_engine_has_an_answer() -> None:
 
 def test_our_own_errors_pass_the_seam_as_they_are() -> None:
     """They say already what they mean."""
-    for kind in (BudgetSpentError, PoisonError, LeaseError):
-        with pytest.raises(kind), cosmos_errors("testing"):
+    for kind in (DeadlineExceededError, PoisonError, LeaseFormatError):
+        with pytest.raises(kind), translate_errors("testing"):
             raise kind
 
 
 def test_a_missing_document_is_told_from_a_missing_container() -> None:
     """Where one is read by id, a plain 404 means the document."""
-    with pytest.raises(NotFoundError), cosmos_errors("reading", absent=NotFoundError):
+    with pytest.raises(NotFoundError), translate_errors("reading", absent=NotFoundError):
         raise refusal(404)
-    with pytest.raises(ConfigurationError), cosmos_errors("reading", absent=NotFoundError):
+    with pytest.raises(ConfigurationError), translate_errors("reading", absent=NotFoundError):
         raise refusal(404, sub_status=1003)
 
 
@@ -164,7 +164,7 @@ def test_a_missing_document_is_told_from_a_missing_container() -> None:
 )
 def test_the_services_hint_is_kept(error: Exception, seconds: float | None) -> None:
     """In seconds, wherever it came."""
-    with pytest.raises(ThrottledError) as caught, cosmos_errors("writing"):
+    with pytest.raises(ThrottledError) as caught, translate_errors("writing"):
         raise error
 
     assert caught.value.retry_after == seconds
@@ -172,7 +172,7 @@ def test_the_services_hint_is_kept(error: Exception, seconds: float | None) -> N
 
 async def test_the_sdks_own_throttle_retries_are_off() -> None:
     """One layer owns retrying; 0 would be taken for "not given"."""
-    settings = Settings.read(
+    settings = Settings.from_environ(
         {"CosmosConnection": "AccountEndpoint=http://localhost;AccountKey=eA=="}
     )
 
@@ -185,7 +185,9 @@ async def test_the_sdks_own_throttle_retries_are_off() -> None:
 
 async def test_an_identity_is_used_and_closed_with_the_client() -> None:
     """Where there is no key."""
-    settings = Settings.read({"CosmosConnection__accountEndpoint": "https://a.documents.azure.com"})
+    settings = Settings.from_environ(
+        {"CosmosConnection__accountEndpoint": "https://a.documents.azure.com"}
+    )
 
     client = Client(settings.require_connection())
 

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from core.cosmos.gates import Ceilings, Gates
+from core.cosmos.gates import Ceilings, RateLimiters
 from tests.support import FakeTime
 
 
 def test_a_refusal_is_for_all_who_write_to_the_partition_and_nobody_else() -> None:
     """The budget is the partition's."""
-    gates = Gates(FakeTime())
+    gates = RateLimiters(FakeTime())
     ticket, waiting = gates.of("a").take(1), gates.of("a").take(1)
 
     gates.of("a").refuse(ticket, 2.0)
@@ -19,7 +19,7 @@ def test_a_refusal_is_for_all_who_write_to_the_partition_and_nobody_else() -> No
 def test_the_longest_hint_counts() -> None:
     """Also for those who had a place in the order after the first one was heard."""
     clock = FakeTime()
-    gate = Gates(clock).of("a")
+    gate = RateLimiters(clock).of("a")
     first, second, third = (gate.take(1) for _ in range(3))
     gate.refuse(first, 1.0)
     waiting = gate.take(1)
@@ -34,7 +34,7 @@ def test_the_longest_hint_counts() -> None:
 
 def test_requests_get_smaller_with_the_pace() -> None:
     """So that one does not overshoot what the partition takes; one operation always may go."""
-    gate = Gates(FakeTime()).of("a")
+    gate = RateLimiters(FakeTime()).of("a")
     for _ in range(3):
         gate.settle(gate.take(100), 620.0)
     assert gate.operations == 100
@@ -47,7 +47,7 @@ def test_requests_get_smaller_with_the_pace() -> None:
 
 def test_what_operations_cost_is_learned() -> None:
     """The next request reserves as much."""
-    gate = Gates(FakeTime()).of("a")
+    gate = RateLimiters(FakeTime()).of("a")
 
     for _ in range(30):
         gate.learn(10, 200.0)

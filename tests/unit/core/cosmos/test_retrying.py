@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from core.cosmos.gates import Gate, Gates
-from core.cosmos.retrying import Effort, Load, Passage, Retrier, held
+from core.cosmos.gates import RateLimiter, RateLimiters
+from core.cosmos.retrying import Load, Passage, RequestStats, Retrier, held
 from core.errors import (
-    BudgetSpentError,
     ConfigurationError,
     CosmosError,
+    DeadlineExceededError,
     ThrottledError,
     TransientError,
 )
@@ -47,10 +47,10 @@ async def test_it_waits_as_told_and_tries_again(
     errors: list[CosmosError], waits: list[float]
 ) -> None:
     """Until the operation succeeds."""
-    clock, effort = FakeTime(), Effort()
+    clock, effort = FakeTime(), RequestStats()
 
     result = await clock.retrier().run(
-        failing(*errors), partition="p", budget=clock.budget(), effort=effort
+        failing(*errors), partition="p", deadline=clock.deadline(), effort=effort
     )
 
     assert result == "done"
@@ -65,7 +65,10 @@ async def test_what_retrying_cannot_help_is_raised_at_once() -> None:
 
     with pytest.raises(ConfigurationError):
         await clock.retrier().run(
-            failing(ConfigurationError("no")), partition="p", budget=clock.budget(), effort=Effort()
+            failing(ConfigurationError("no")),
+            partition="p",
+            deadline=clock.deadline(),
+            effort=RequestStats(),
         )
 
     assert clock.slept == []
@@ -77,9 +80,12 @@ async def test_it_gives_up_before_the_budget_is_overdrawn(error: CosmosError) ->
     clock = FakeTime()
     started = clock.now
 
-    with pytest.raises(BudgetSpentError) as caught:
+    with pytest.raises(DeadlineExceededError) as caught:
         await clock.retrier().run(
-            failing(*[error] * 1000), partition="p", budget=clock.budget(4.0), effort=Effort()
+            failing(*[error] * 1000),
+            partition="p",
+            deadline=clock.deadline(4.0),
+            effort=RequestStats(),
         )
 
     assert clock.now - started <= 4.0
@@ -88,25 +94,25 @@ async def test_it_gives_up_before_the_budget_is_overdrawn(error: CosmosError) ->
 
 async def test_a_429_holds_up_everybody_on_that_partition_only() -> None:
     """The budget is the partition's, so the hint is for all who write there."""
-    clock, effort = FakeTime(), Effort()
+    clock, effort = FakeTime(), RequestStats()
     retrier = clock.retrier()
     gate = retrier.gates.of("a")
     gate.refuse(gate.take(1), 3.0)
 
-    await retrier.run(failing(), partition="b", budget=clock.budget(), effort=effort)
+    await retrier.run(failing(), partition="b", deadline=clock.deadline(), effort=effort)
     assert clock.slept == []
 
-    await retrier.run(failing(), partition="a", budget=clock.budget(), effort=effort)
+    await retrier.run(failing(), partition="a", deadline=clock.deadline(), effort=effort)
     assert clock.slept == pytest.approx([3.05], abs=0.03)
 
 
 async def test_a_449_holds_up_nobody_else() -> None:
     """It is about one document, not about the partition's budget."""
-    clock, effort = FakeTime(), Effort()
+    clock, effort = FakeTime(), RequestStats()
     retrier = clock.retrier()
     error = ThrottledError("busy", status=449, sub_status=0, retry_after=1.0)
 
-    await retrier.run(failing(error), partition="a", budget=clock.budget(), effort=effort)
+    await retrier.run(failing(error), partition="a", deadline=clock.deadline(), effort=effort)
 
     assert clock.slept == [1.0]
     assert retrier.gates.of("a").epoch == 0
@@ -114,27 +120,27 @@ async def test_a_449_holds_up_nobody_else() -> None:
 
 async def test_a_gate_that_opens_too_late_spends_the_budget() -> None:
     """Without sending anything, and without keeping its place."""
-    clock, effort = FakeTime(), Effort()
+    clock, effort = FakeTime(), RequestStats()
     retrier = clock.retrier()
     gate = retrier.gates.of("a")
     gate.refuse(gate.take(1), 10.0)
 
     for _ in range(3):
-        with pytest.raises(BudgetSpentError, match=r"wait 10\.\d s more"):
-            await retrier.run(failing(), partition="a", budget=clock.budget(5.0), effort=effort)
+        with pytest.raises(DeadlineExceededError, match=r"wait 10\.\d s more"):
+            await retrier.run(failing(), partition="a", deadline=clock.deadline(5.0), effort=effort)
 
     assert effort.requests == 0
 
 
 async def test_a_refusal_is_heard_by_those_who_wait_already() -> None:
     """They take a new place in the order, behind the hint."""
-    clock, effort = FakeTime(), Effort()
-    retrier = Retrier(gates=Gates(clock), sleep=clock.sleep, jitter=lambda: 0.0)
+    clock, effort = FakeTime(), RequestStats()
+    retrier = Retrier(gates=RateLimiters(clock), sleep=clock.sleep, jitter=lambda: 0.0)
     gate = retrier.gates.of("a")
     first = gate.take(100)
     started = clock.now
     waiting = asyncio.create_task(
-        retrier.run(failing(), partition="a", budget=clock.budget(), effort=effort)
+        retrier.run(failing(), partition="a", deadline=clock.deadline(), effort=effort)
     )
     await asyncio.sleep(0)
     gate.refuse(first, 5.0)
@@ -145,8 +151,8 @@ async def test_a_refusal_is_heard_by_those_who_wait_already() -> None:
 
 async def test_a_load_is_sent_in_parts_that_the_pace_allows() -> None:
     """How many operations, the operation is told."""
-    clock, effort, sent = FakeTime(), Effort(), list[int]()
-    retrier = Retrier(gates=Gates(clock), sleep=clock.sleep, jitter=lambda: 0.0)
+    clock, effort, sent = FakeTime(), RequestStats(), list[int]()
+    retrier = Retrier(gates=RateLimiters(clock), sleep=clock.sleep, jitter=lambda: 0.0)
 
     async def operation(passage: Passage) -> None:
         sent.append(passage.operations)
@@ -156,7 +162,7 @@ async def test_a_load_is_sent_in_parts_that_the_pace_allows() -> None:
         await retrier.run(
             operation,
             partition="a",
-            budget=clock.budget(),
+            deadline=clock.deadline(),
             effort=effort,
             load=Load(waiting=lambda left=left: left),  # type: ignore[misc] # binds the loop's
         )
@@ -168,8 +174,8 @@ async def test_a_load_is_sent_in_parts_that_the_pace_allows() -> None:
 
 async def test_who_is_waited_for_comes_before_what_nobody_waits_for() -> None:
     """Of a load one request has a place in the order, however many there are."""
-    clock, effort, order = FakeTime(), Effort(), list[str]()
-    retrier = Retrier(gates=Gates(clock), sleep=clock.sleep, jitter=lambda: 0.0)
+    clock, effort, order = FakeTime(), RequestStats(), list[str]()
+    retrier = Retrier(gates=RateLimiters(clock), sleep=clock.sleep, jitter=lambda: 0.0)
     gate = retrier.gates.of("a")
     gate.refuse(gate.take(1), 1.0)
 
@@ -178,7 +184,7 @@ async def test_who_is_waited_for_comes_before_what_nobody_waits_for() -> None:
             order.append(name)
 
         work = retrier.run(
-            operation, partition="a", budget=clock.budget(), effort=effort, load=load
+            operation, partition="a", deadline=clock.deadline(), effort=effort, load=load
         )
         return asyncio.create_task(work)
 
@@ -193,9 +199,9 @@ async def test_who_is_waited_for_comes_before_what_nobody_waits_for() -> None:
 
 async def test_a_ceiling_is_kept_and_holds_up_nobody_else() -> None:
     """Request units a second, over all partitions."""
-    clock, effort = FakeTime(), Effort()
+    clock, effort = FakeTime(), RequestStats()
     retrier = clock.retrier()
-    load = Load(waiting=lambda: 10, ceilings=(Gate(clock, 100.0),))
+    load = Load(waiting=lambda: 10, ceilings=(RateLimiter(clock, 100.0),))
     started = clock.now
 
     async def operation(passage: Passage) -> None:
@@ -203,29 +209,29 @@ async def test_a_ceiling_is_kept_and_holds_up_nobody_else() -> None:
 
     for partition in ("a", "b") * 100:
         await retrier.run(
-            operation, partition=partition, budget=clock.budget(), effort=effort, load=load
+            operation, partition=partition, deadline=clock.deadline(), effort=effort, load=load
         )
     seconds = clock.now - started
     assert effort.charge / seconds == pytest.approx(100.0, rel=0.1)
 
-    await retrier.run(operation, partition="a", budget=clock.budget(), effort=effort)
+    await retrier.run(operation, partition="a", deadline=clock.deadline(), effort=effort)
     assert clock.now - started == seconds
 
 
 async def test_nobody_waits_for_others_beyond_its_budget() -> None:
     """Neither for a place in the order, which somebody with more time has."""
-    clock, effort = FakeTime(), Effort()
+    clock, effort = FakeTime(), RequestStats()
     retrier = clock.retrier()
     load = Load(waiting=lambda: 1)
 
-    async with held(retrier.gates.of("a").turn, clock.budget()):
-        with pytest.raises(BudgetSpentError, match="others"):
+    async with held(retrier.gates.of("a").turn, clock.deadline()):
+        with pytest.raises(DeadlineExceededError, match="others"):
             await retrier.run(
-                failing(), partition="a", budget=clock.budget(0.01), effort=effort, load=load
+                failing(), partition="a", deadline=clock.deadline(0.01), effort=effort, load=load
             )
     assert effort.requests == 0
 
-    await retrier.run(failing(), partition="a", budget=clock.budget(), effort=effort, load=load)
+    await retrier.run(failing(), partition="a", deadline=clock.deadline(), effort=effort, load=load)
     assert effort.requests == 1
 
 
@@ -240,7 +246,7 @@ async def test_a_large_answer_does_not_make_operations_dear() -> None:
         passage.charge(5_000.0)
 
     for _ in range(20):
-        await retrier.run(query, partition="a", budget=clock.budget(), effort=Effort())
+        await retrier.run(query, partition="a", deadline=clock.deadline(), effort=RequestStats())
 
     assert gate.operations == before
 
@@ -255,14 +261,14 @@ async def test_a_cancelled_writer_leaves_its_turn_to_the_next() -> None:
             await stopped.wait()
         await clock.sleep(seconds)
 
-    retrier = Retrier(gates=Gates(clock), sleep=sleep, jitter=lambda: 0.0)
+    retrier = Retrier(gates=RateLimiters(clock), sleep=sleep, jitter=lambda: 0.0)
     gate = retrier.gates.of("a")
     gate.refuse(gate.take(1), 1.0)
     load = Load(waiting=lambda: 100)
 
     def run() -> asyncio.Task[str]:
         work = retrier.run(
-            failing(), partition="a", budget=clock.budget(), effort=Effort(), load=load
+            failing(), partition="a", deadline=clock.deadline(), effort=RequestStats(), load=load
         )
         return asyncio.create_task(work)
 

@@ -5,8 +5,13 @@ from typing import Any
 
 import pytest
 
-from core.dead_letters.dead_letter import LONGEST_REASON, Count, DeadLetter, counts
-from core.dead_letters.poison import Poison
+from core.dead_letters.dead_letter import (
+    MAX_REASON_LENGTH,
+    DeadLetter,
+    DeadLetterCount,
+    count_dead_letters,
+)
+from core.dead_letters.poison import PoisonEvent
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 LATER = datetime(2026, 1, 2, tzinfo=timezone.utc)
@@ -21,15 +26,17 @@ def letter(projection: str | None = "m.f", now: datetime = NOW, **changes: Any) 
         "error_type": "ProjectionFailedError",
         "traceback": "here",
     }
-    return DeadLetter.of(Poison(projection=projection, **{**fields, **changes}), now)
+    return DeadLetter.from_poison_event(
+        PoisonEvent(projection=projection, **{**fields, **changes}), now
+    )
 
 
 def test_a_letter_reads_back_as_it_was_stored() -> None:
     """In a layout that is kept."""
     found = letter()
 
-    assert DeadLetter.read(found.document()) == found
-    assert sorted(found.document()) == [
+    assert DeadLetter.from_document(found.to_document()) == found
+    assert sorted(found.to_document()) == [
         *("attempts", "blocking", "discarded", "errorType", "eventId", "first", "id", "last"),
         *("module", "order", "projection", "reason", "streamId", "traceback"),
     ]
@@ -50,7 +57,7 @@ def test_a_letter_is_never_too_large_to_be_parked() -> None:
 
     again = first.failed_again("OtherError", "y" * 3_000_000, "", LATER)
 
-    assert len(first.reason) == len(again.reason) == LONGEST_REASON
+    assert len(first.reason) == len(again.reason) == MAX_REASON_LENGTH
 
 
 @pytest.mark.parametrize(
@@ -68,7 +75,7 @@ def test_letters_are_chosen_by_projection_or_module(
     projection: str | None, name: str | None, *, expected: bool
 ) -> None:
     """Those of unreadable events concern the module."""
-    assert letter(projection).concerns(name) is expected
+    assert letter(projection).matches(name) is expected
 
 
 @pytest.mark.parametrize(
@@ -87,22 +94,22 @@ def test_an_unreadable_event_stands_in_the_order_of_every_projection(
     """It holds them up, and is held up by them."""
     earlier, later = letter(other, order="1"), letter(projection, order="2")
 
-    assert later.is_behind(earlier) is expected
-    assert not earlier.is_behind(later)
+    assert later.is_preceded_by(earlier) is expected
+    assert not earlier.is_preceded_by(later)
 
 
 def test_letters_are_counted_by_projection_and_error() -> None:
     """With the oldest of each."""
     found = [letter(now=LATER), letter(event_id="x"), letter(None, error_type="InvalidEventError")]
 
-    assert counts(found) == [
-        Count(
+    assert count_dead_letters(found) == [
+        DeadLetterCount(
             name="m.f",
             error_type="ProjectionFailedError",
             count=2,
             oldest="2026-01-01T00:00:00.000000Z",
         ),
-        Count(
+        DeadLetterCount(
             name="m",
             error_type="InvalidEventError",
             count=1,

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-from core.dead_letters.poison import Poison
-from core.dead_letters.store import DeadLetters
+from core.dead_letters.poison import PoisonEvent
+from core.dead_letters.store import DeadLetterStore
 from tests.support import FakeTime, MemoryContainer
 
 
 async def test_parking_again_keeps_the_first_dead_letter() -> None:
     """Its id is deterministic."""
     container, clock = MemoryContainer(), FakeTime()
-    letters = DeadLetters(container=container, retrier=clock.retrier())  # type: ignore[arg-type] # stands in
-    poison = Poison(
+    letters = DeadLetterStore(container=container, retrier=clock.retrier())  # type: ignore[arg-type] # stands in
+    poison = PoisonEvent(
         module="m",
         projection="m.f",
         stream_id="s",
@@ -18,8 +18,8 @@ async def test_parking_again_keeps_the_first_dead_letter() -> None:
         error_type="InvalidEventError",
     )
 
-    await letters.park([poison], clock.budget())
-    await letters.park([poison], clock.budget())
+    await letters.park([poison], clock.deadline())
+    await letters.park([poison], clock.deadline())
 
     (letter,) = container.documents.values()
     assert (letter["module"], letter["projection"], letter["reason"]) == ("m", "m.f", "first")

@@ -5,31 +5,31 @@ from http import HTTPStatus
 import pytest
 
 from core.errors import (
-    BudgetSpentError,
     ConfigurationError,
+    DeadlineExceededError,
     DefinitionError,
     EngineError,
-    FieldProblem,
+    FieldError,
+    IdempotencyKeyReusedError,
     InvalidRequestError,
-    KeyReusedError,
     Refused,
     RequestTooLargeError,
     SettingError,
     TransientError,
-    UnknownNameError,
+    UnknownResourceError,
 )
-from core.functions.problems import problem
+from core.functions.problems import to_problem
 
 
 @pytest.mark.parametrize(
     ("error", "status"),
     [
-        (UnknownNameError("x"), 404),
+        (UnknownResourceError("x"), 404),
         (InvalidRequestError("x"), 400),
         (Refused("x", field="f"), 400),
         (RequestTooLargeError("x"), 413),
-        (KeyReusedError("x"), 422),
-        (BudgetSpentError("x"), 503),
+        (IdempotencyKeyReusedError("x"), 422),
+        (DeadlineExceededError("x"), 503),
         (TransientError("x"), 503),
         (ConfigurationError("x"), 500),
         (SettingError("S", "x"), 500),
@@ -38,19 +38,19 @@ from core.functions.problems import problem
 )
 def test_errors_have_a_status(error: EngineError, status: int) -> None:
     """Callers' mistakes are 4xx, ours 5xx."""
-    body = problem(error).body()
+    body = to_problem(error).body()
 
     assert (body["status"], body["title"]) == (status, HTTPStatus(status).phrase)
 
 
 def test_a_problem_names_the_fields() -> None:
     """As an extension member `errors`."""
-    error = InvalidRequestError("no", FieldProblem(field="a.0", problem="bad"))
+    error = InvalidRequestError("no", FieldError(field="a.0", detail="bad"))
 
-    assert problem(error).body()["errors"] == [{"field": "a.0", "problem": "bad"}]
+    assert to_problem(error).body()["errors"] == [{"field": "a.0", "problem": "bad"}]
 
 
 @pytest.mark.parametrize("error", [ConfigurationError("key K"), SettingError("S", "secret K")])
 def test_what_is_wrong_on_our_side_is_not_told(error: EngineError) -> None:
     """It is for the log."""
-    assert "K" not in problem(error).detail.replace("Key", "")
+    assert "K" not in to_problem(error).detail.replace("Key", "")

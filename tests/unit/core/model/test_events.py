@@ -7,7 +7,7 @@ import pytest
 
 from core import Event
 from core.errors import DefinitionError, InvalidEventError
-from core.model.documents import Envelope, Origin, document, read_event, utc_text
+from core.model.documents import Envelope, Origin, format_utc, parse_event, to_document
 from projections.followship import Followed, WasFollowed
 from tests.support import TIME, followed, stream, user
 
@@ -32,12 +32,12 @@ def test_a_document_that_is_no_event_is_refused_by_field(
 ) -> None:
     """The error names the field."""
     with pytest.raises(InvalidEventError, match=field):
-        Envelope.read(followed(1, 2, **change))
+        Envelope.from_document(followed(1, 2, **change))
 
 
 def test_foreign_properties_do_not_matter() -> None:
     """The service adds its own, and other writers may add theirs."""
-    envelope = Envelope.read(followed(1, 2, _ts=1, _lsn=7, more={"x": 1}))
+    envelope = Envelope.from_document(followed(1, 2, _ts=1, _lsn=7, more={"x": 1}))
 
     assert envelope.stream_id == stream(1)
 
@@ -47,7 +47,7 @@ def test_meta_may_be_missing() -> None:
     raw = followed(1, 2)
     del raw["meta"]
 
-    assert Envelope.read(raw).meta.hops == 0
+    assert Envelope.from_document(raw).meta.hops == 0
 
 
 @pytest.mark.parametrize(
@@ -63,28 +63,30 @@ def test_meta_may_be_missing() -> None:
 )
 def test_data_that_no_longer_fits_is_refused(change: dict[str, Any], message: str) -> None:
     """The error says what does not fit."""
-    envelope = Envelope.read(followed(1, 2, **change))
+    envelope = Envelope.from_document(followed(1, 2, **change))
 
     with pytest.raises(InvalidEventError, match=message):
-        read_event(envelope, Followed)
+        parse_event(envelope, Followed)
 
 
 def test_an_error_never_quotes_the_data() -> None:
     """What an event holds is nobody's business in an error."""
-    envelope = Envelope.read(followed(1, 2, data={"user_id": "SECRET", "to_follow": "SECRET"}))
+    envelope = Envelope.from_document(
+        followed(1, 2, data={"user_id": "SECRET", "to_follow": "SECRET"})
+    )
 
     with pytest.raises(InvalidEventError) as caught:
-        read_event(envelope, Followed)
+        parse_event(envelope, Followed)
 
     assert "SECRET" not in str(caught.value)
 
 
 def test_an_error_names_a_few_fields() -> None:
     """However many there are."""
-    envelope = Envelope.read(followed(1, 2, data={f"f{n}": 1 for n in range(10_000)}))
+    envelope = Envelope.from_document(followed(1, 2, data={f"f{n}": 1 for n in range(10_000)}))
 
     with pytest.raises(InvalidEventError, match="and 9982 more") as caught:
-        read_event(envelope, Followed)
+        parse_event(envelope, Followed)
 
     assert len(str(caught.value)) < 2_000
 
@@ -94,7 +96,7 @@ def test_the_document_of_an_event_is_frozen() -> None:
     event = WasFollowed(user_id=user(2), follower=user(1))
     origin = Origin(correlation_id="c", causation_id="e1", projection="p.f", hops=1)
 
-    assert document(event, event_id="d1", time=TIME, origin=origin) == {
+    assert to_document(event, event_id="d1", time=TIME, origin=origin) == {
         "id": "d1",
         "streamId": "followship-00000000-0000-4000-8000-000000000002",
         "type": "WasFollowed",
@@ -111,9 +113,9 @@ def test_the_document_of_an_event_is_frozen() -> None:
 def test_a_document_reads_back_as_its_event() -> None:
     """Writing and reading are each other's reverse."""
     event = Followed(user_id=user(1), to_follow=user(2))
-    stored = document(event, event_id="e", time=TIME, origin=Origin(correlation_id="c"))
+    stored = to_document(event, event_id="e", time=TIME, origin=Origin(correlation_id="c"))
 
-    assert read_event(Envelope.read(stored), Followed) == event
+    assert parse_event(Envelope.from_document(stored), Followed) == event
 
 
 def test_an_event_without_an_entity_is_refused() -> None:
@@ -126,5 +128,5 @@ def test_times_sort_as_text() -> None:
     """Whatever the zone and the fraction of a second."""
     moment = datetime(2026, 1, 1, 1, tzinfo=timezone(timedelta(hours=1)))
 
-    assert utc_text(moment) == "2026-01-01T00:00:00.000000Z"
-    assert utc_text(moment) < utc_text(moment + timedelta(microseconds=1))
+    assert format_utc(moment) == "2026-01-01T00:00:00.000000Z"
+    assert format_utc(moment) < format_utc(moment + timedelta(microseconds=1))

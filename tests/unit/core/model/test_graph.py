@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from core import Event, projection
-from core.errors import CycleError
+from core.errors import ProjectionCycleError
 from core.model.graph import Edge, check_acyclic, edges
 
 
@@ -63,7 +63,7 @@ def test_a_chain_is_no_cycle() -> None:
 
 def test_a_cycle_is_spelled_out() -> None:
     """Event by event, with the projections between."""
-    with pytest.raises(CycleError) as caught:
+    with pytest.raises(ProjectionCycleError) as caught:
         check_acyclic([ab, bc, ca])
 
     for step in ("-[ab]-> B", "-[bc]-> C", "-[ca]-> A"):
@@ -72,7 +72,7 @@ def test_a_cycle_is_spelled_out() -> None:
 
 def test_an_event_that_leads_to_itself_is_a_cycle() -> None:
     """The shortest one."""
-    with pytest.raises(CycleError, match=r"A -\[aa\]-> A"):
+    with pytest.raises(ProjectionCycleError, match=r"A -\[aa\]-> A"):
         check_acyclic([aa])
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from core.errors import DefinitionError
-from core.model.names import entity_name, snake_case, stream_id
+from core.model.names import snake_case, stream_id, validate_entity_name
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ def test_class_names_become_route_names(name: str, expected: str) -> None:
 def test_unusable_entity_names_are_refused(name: str) -> None:
     """A hyphen would let a stream id split in two ways."""
     with pytest.raises(DefinitionError, match="Entity name"):
-        entity_name(name)
+        validate_entity_name(name)
 
 
 @pytest.mark.parametrize("entity_id", ["", "a/b", "a b", "a?b", "a#b", "ä", "x" * 201, "a\\b"])

@@ -55,7 +55,7 @@ def test_annotations_are_the_wiring(function: Callable[[Any], Iterable[Event]]) 
     """Every usual form of "a collection of events" is understood."""
     found = projection(function)
 
-    assert (found.triggers, found.emits) == ((A,), (B,))
+    assert (found.source_types, found.derived_types) == ((A,), (B,))
     assert list(found(A())) == [B()]
     assert found.name == f"test_projections.{function.__name__}"
 
@@ -68,7 +68,7 @@ def test_unions_give_several_types() -> None:
 
     found = projection(both)
 
-    assert (found.triggers, found.emits) == ((A, B), (B, C))
+    assert (found.source_types, found.derived_types) == ((A, B), (B, C))
 
 
 def test_a_name_can_be_kept() -> None:

@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 
 import projections
-from core.errors import CycleError, DefinitionError, UnknownNameError
+from core.errors import DefinitionError, ProjectionCycleError, UnknownResourceError
 from core.model.registry import Registry
 
 EVENTS = """
@@ -69,9 +69,9 @@ def test_a_module_knows_its_projections_by_trigger(tmp_path: Path) -> None:
         "@projection\ndef f(event: A) -> Iterator[B]: ...\n"
         "@projection\ndef g(event: A | B) -> Iterator[Base]: ...\n"
     )
-    module = Registry.discover(package(tmp_path, "by_trigger", m=text)).module("m")
+    module = Registry.discover(package(tmp_path, "projections_by_type", m=text)).module("m")
 
-    names = {name: [p.name for p in each] for name, each in module.by_trigger.items()}
+    names = {name: [p.name for p in each] for name, each in module.projections_by_type.items()}
 
     assert names == {"A": ["m.f", "m.g"], "B": ["m.g"]}
 
@@ -84,7 +84,7 @@ def test_a_cycle_is_refused_and_spelled_out(tmp_path: Path) -> None:
         "@projection\ndef back(event: B) -> Iterator[A]: ...\n"
     )
 
-    with pytest.raises(CycleError) as caught:
+    with pytest.raises(ProjectionCycleError) as caught:
         Registry.discover(package(tmp_path, "cyclic", m=text))
 
     assert "-[m.there]-> B" in str(caught.value)
@@ -104,5 +104,5 @@ def test_unknown_names_are_told_with_the_known_ones() -> None:
     registry = Registry.discover(projections)
 
     for look_up in (registry.module, registry.command, registry.entity):
-        with pytest.raises(UnknownNameError, match="known: follow"):
+        with pytest.raises(UnknownResourceError, match="known: follow"):
             look_up("nothing")

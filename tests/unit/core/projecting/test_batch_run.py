@@ -12,18 +12,18 @@ from typing import Any
 import pytest
 
 from core import projection
-from core.errors import BudgetSpentError, ConfigurationError, TransientError
+from core.errors import ConfigurationError, DeadlineExceededError, TransientError
 from core.model.registry import ProjectionModule
-from core.projecting.batch_run import Run, Unfinished
+from core.projecting.batch_run import BatchRunCache, Run
 from core.projecting.derivation import derive
 from core.projecting.fan_out import FanOut
-from core.projecting.processor import Pipeline
-from core.throttling.deadline import Budget
+from core.projecting.processor import BatchProcessor
+from core.throttling.deadline import Deadline
 from projections.followship import Followed, WasFollowed
 from tests.support import FakeTime, MemoryContainer, followed, pipeline, refusal, user
 
-CHUNK = 1_000
-COUNT = 3 * CHUNK + CHUNK // 2
+CHUNK_SIZE = 1_000
+COUNT = 3 * CHUNK_SIZE + CHUNK_SIZE // 2
 DENIED = pytest.raises(ConfigurationError)
 
 
@@ -74,7 +74,7 @@ class World:
         if self.sent in self.refused:
             raise refusal(403)
 
-    def process(self) -> Pipeline:
+    def process(self) -> BatchProcessor:
         """A new process that remembers nothing."""
         return pipeline(self.events, self.letters, self.clock, self.leases)
 
@@ -88,8 +88,8 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The code as it is at first; and small chunks, so that the tests are quick."""
     global code  # noqa: PLW0603 - what is deployed
     code = Code()
-    monkeypatch.setattr("core.projecting.fan_out.CHUNK", CHUNK)
-    monkeypatch.setattr("core.projecting.batch_run.CHUNK", CHUNK)
+    monkeypatch.setattr("core.projecting.fan_out.CHUNK_SIZE", CHUNK_SIZE)
+    monkeypatch.setattr("core.projecting.batch_run.CHUNK_SIZE", CHUNK_SIZE)
 
 
 async def test_a_large_fan_out_is_streamed() -> None:
@@ -102,10 +102,10 @@ async def test_a_large_fan_out_is_streamed() -> None:
 
     world.events.before = before
 
-    outcome = await world.process().project(FAN, BATCH, world.clock.budget())
+    outcome = await world.process().project(FAN, BATCH, world.clock.deadline())
 
     assert outcome.derived == len(world.events.documents) == COUNT
-    assert ahead <= 2 * CHUNK
+    assert ahead <= 2 * CHUNK_SIZE
 
 
 async def test_it_goes_on_where_it_stopped() -> None:
@@ -113,9 +113,9 @@ async def test_it_goes_on_where_it_stopped() -> None:
     world = World(refused=(25,))
     process = world.process()
     with DENIED:
-        await process.project(FAN, BATCH, world.clock.budget())
+        await process.project(FAN, BATCH, world.clock.deadline())
 
-    outcome = await process.project(FAN, BATCH, world.clock.budget())
+    outcome = await process.project(FAN, BATCH, world.clock.deadline())
 
     assert (outcome.derived, outcome.spared) == (COUNT, 2_400)
     assert len(world.events.documents) == COUNT
@@ -127,10 +127,10 @@ async def test_another_process_goes_on_at_the_cursor() -> None:
     """What was written before is derived again, for that it is a function, but not written."""
     world = World(refused=(25,))
     with DENIED:
-        await world.process().project(FAN, BATCH, world.clock.budget())
+        await world.process().project(FAN, BATCH, world.clock.deadline())
     assert [each["position"] for each in world.cursors] == [2_000]
 
-    outcome = await world.process().project(FAN, BATCH, world.clock.budget())
+    outcome = await world.process().project(FAN, BATCH, world.clock.deadline())
 
     assert (outcome.derived, outcome.spared) == (COUNT, 2_000)
     assert len(world.events.documents) == COUNT
@@ -144,11 +144,11 @@ async def test_ids_are_the_same_with_and_without_a_cursor(streams: int, refused:
     code.streams = streams
     interrupted, straight = World(refused=(refused,)), World()
     with DENIED:
-        await interrupted.process().project(FAN, BATCH, interrupted.clock.budget())
+        await interrupted.process().project(FAN, BATCH, interrupted.clock.deadline())
     assert interrupted.cursors
 
-    await interrupted.process().project(FAN, BATCH, interrupted.clock.budget())
-    await straight.process().project(FAN, BATCH, straight.clock.budget())
+    await interrupted.process().project(FAN, BATCH, interrupted.clock.deadline())
+    await straight.process().project(FAN, BATCH, straight.clock.deadline())
 
     assert interrupted.events.documents == straight.events.documents
 
@@ -168,14 +168,14 @@ async def test_changed_code_begins_anew(
     """The fingerprint of what was emitted so far is another one."""
     world = World(refused=(25,))
     with DENIED:
-        await world.process().project(FAN, BATCH, world.clock.budget())
+        await world.process().project(FAN, BATCH, world.clock.deadline())
     for name, value in change.items():
         setattr(code, name, value)
     afresh = World()
-    await afresh.process().project(FAN, BATCH, afresh.clock.budget())
+    await afresh.process().project(FAN, BATCH, afresh.clock.deadline())
     sent = world.sent
 
-    outcome = await world.process().project(FAN, BATCH, world.clock.budget())
+    outcome = await world.process().project(FAN, BATCH, world.clock.deadline())
 
     assert "fanout.restarted" in caplog.text
     assert outcome.spared == 0
@@ -200,13 +200,13 @@ async def test_catching_up_may_take_more_than_one_attempt() -> None:
     """A budget that is too small for it is no dead end."""
     world = World(refused=(35,))
     with DENIED:
-        await world.process().project(FAN, BATCH, world.clock.budget())
+        await world.process().project(FAN, BATCH, world.clock.deadline())
     process, sent = world.process(), world.sent
-    with pytest.raises(BudgetSpentError):
-        await process.project(FAN, BATCH, Budget.of(3, Ticking()))
+    with pytest.raises(DeadlineExceededError):
+        await process.project(FAN, BATCH, Deadline.after(3, Ticking()))
     assert world.sent == sent
 
-    outcome = await process.project(FAN, BATCH, world.clock.budget())
+    outcome = await process.project(FAN, BATCH, world.clock.deadline())
 
     assert (outcome.derived, outcome.spared) == (COUNT, 3_000)
     assert len(world.events.documents) == COUNT
@@ -221,11 +221,11 @@ async def test_the_budget_ends_an_attempt_in_the_midst_of_success() -> None:
         clock.now += 1
 
     world.events.before = before
-    with pytest.raises(BudgetSpentError):
-        await process.project(FAN, BATCH, clock.budget(12))
+    with pytest.raises(DeadlineExceededError):
+        await process.project(FAN, BATCH, clock.deadline(12))
     assert len(world.events.documents) == 1_200
 
-    outcome = await process.project(FAN, BATCH, clock.budget(600))
+    outcome = await process.project(FAN, BATCH, clock.deadline(600))
 
     assert (outcome.derived, outcome.spared) == (COUNT, 1_200)
     assert len(world.events.batches) == COUNT // 100
@@ -239,11 +239,11 @@ async def test_what_a_chunk_has_come_to_is_noted_when_the_budget_ends_with_it() 
         world.clock.now += 1
 
     world.events.before = before
-    with pytest.raises(BudgetSpentError):
-        await world.process().project(FAN, BATCH, world.clock.budget(10))
+    with pytest.raises(DeadlineExceededError):
+        await world.process().project(FAN, BATCH, world.clock.deadline(10))
 
-    assert len(world.events.documents) == CHUNK
-    assert [each["position"] for each in world.cursors] == [CHUNK]
+    assert len(world.events.documents) == CHUNK_SIZE
+    assert [each["position"] for each in world.cursors] == [CHUNK_SIZE]
 
 
 async def test_small_events_around_a_large_one_are_written_too() -> None:
@@ -259,9 +259,9 @@ async def test_small_events_around_a_large_one_are_written_too() -> None:
     world = World(refused=(15, 30, 58))
     for _ in world.refused:
         with DENIED:
-            await world.process().project(module, batch, world.clock.budget())
+            await world.process().project(module, batch, world.clock.deadline())
 
-    outcome = await world.process().project(module, batch, world.clock.budget())
+    outcome = await world.process().project(module, batch, world.clock.deadline())
 
     assert outcome.derived == len(world.events.documents) == 2 * COUNT + 3
     assert world.cursors == []
@@ -278,7 +278,7 @@ async def test_what_cosmos_never_takes_is_parked() -> None:
     world = World()
     world.events.before = before
 
-    outcome = await world.process().project(FAN, BATCH, world.clock.budget())
+    outcome = await world.process().project(FAN, BATCH, world.clock.deadline())
 
     assert (outcome.derived, outcome.parked) == (2, 1)
     (letter,) = world.letters.documents.values()
@@ -296,7 +296,7 @@ async def test_a_container_with_another_partition_key_parks_nothing() -> None:
     world.events.before = before
 
     with DENIED:
-        await world.process().project(FAN, BATCH, world.clock.budget())
+        await world.process().project(FAN, BATCH, world.clock.deadline())
 
     assert world.letters.documents == {}
 
@@ -325,7 +325,7 @@ async def test_of_large_events_fewer_are_drawn_at_once(monkeypatch: pytest.Monke
     for module in ("core.projecting.emissions", "core.projecting.batch_run"):
         monkeypatch.setattr(f"{module}.MOST_BYTES", 10_000)
     world, ahead = World(refused=(25,)), 0
-    code.count = 5 * CHUNK // 2
+    code.count = 5 * CHUNK_SIZE // 2
 
     async def before(name: str) -> None:
         nonlocal ahead
@@ -334,11 +334,11 @@ async def test_of_large_events_fewer_are_drawn_at_once(monkeypatch: pytest.Monke
 
     world.events.before = before
     with DENIED:
-        await world.process().project(FAN, BATCH, world.clock.budget())
-    assert ahead < CHUNK // 2
+        await world.process().project(FAN, BATCH, world.clock.deadline())
+    assert ahead < CHUNK_SIZE // 2
     (cursor,) = world.cursors
 
-    outcome = await world.process().project(FAN, BATCH, world.clock.budget())
+    outcome = await world.process().project(FAN, BATCH, world.clock.deadline())
 
     assert outcome.spared == cursor["position"] > 0
     assert outcome.derived == len(world.events.documents) == code.count
@@ -362,12 +362,12 @@ async def test_the_budget_ends_what_only_takes_the_processor() -> None:
     module = ProjectionModule(name="slow", projections=(slow,))
     batch = [followed(1, number) for number in range(2, 202)]
     process, beside = world.process(), asyncio.create_task(other())
-    with pytest.raises(BudgetSpentError, match="while projecting"):
-        await process.project(module, batch, world.clock.budget(60))
+    with pytest.raises(DeadlineExceededError, match="while projecting"):
+        await process.project(module, batch, world.clock.deadline(60))
     beside.cancel()
     begun = world.clock.now
 
-    outcome = await process.project(module, batch, world.clock.budget(600))
+    outcome = await process.project(module, batch, world.clock.deadline(600))
 
     assert turns >= 2
     assert begun < 1_000 + 100
@@ -386,12 +386,14 @@ async def test_what_nobody_acknowledged_is_not_done() -> None:
     lossy = SimpleNamespace(write=forget)
     runner = dataclasses.replace(process.runner, writer=lossy)  # type: ignore[arg-type] # stands in
     with pytest.raises(TransientError, match="1000 derived events"):
-        await dataclasses.replace(process, runner=runner).project(FAN, BATCH, world.clock.budget())
+        await dataclasses.replace(process, runner=runner).project(
+            FAN, BATCH, world.clock.deadline()
+        )
 
 
 def test_of_unfinished_runs_the_oldest_are_forgotten() -> None:
     """There may be only so many, and they may hold only so much."""
-    many, large = Unfinished(), Unfinished()
+    many, large = BatchRunCache(), BatchRunCache()
     for number in range(65):
         many.keep(number, Run(iter(())))
     for number in range(3):

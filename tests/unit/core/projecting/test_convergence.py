@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from core.errors import EngineError
 from core.model.registry import ProjectionModule
-from core.projecting.processor import Pipeline
+from core.projecting.processor import BatchProcessor
 from projections.followship import followers
 from tests.support import Document, FakeTime, MemoryContainer, followed, pipeline, refusal
 
@@ -90,9 +90,9 @@ async def project_all(
     await asyncio.gather(*stale)
 
 
-async def _try(engine: Pipeline, batch: list[Document], clock: FakeTime) -> bool:
+async def _try(engine: BatchProcessor, batch: list[Document], clock: FakeTime) -> bool:
     with suppress(EngineError, CutOffError):
-        await engine.project(MODULE, batch, clock.budget(0.3))
+        await engine.project(MODULE, batch, clock.deadline(0.3))
         return True
     return False
 

@@ -8,9 +8,9 @@ import pytest
 from pydantic import model_validator
 
 from core import Event, projection
-from core.dead_letters.poison import Poison
+from core.dead_letters.poison import PoisonEvent
 from core.ids import derived_event_id
-from core.model.documents import Encoder, Origin, document
+from core.model.documents import DerivedEventEncoder, Origin, to_document
 from core.model.registry import ProjectionModule
 from core.projecting.derivation import derive
 from core.quotas import MAX_ITEM_BYTES
@@ -87,11 +87,11 @@ def asked(wish: str, **changes: Any) -> dict[str, Any]:
 
 def outcome(
     module: ProjectionModule, *documents: dict[str, Any]
-) -> tuple[list[Write], list[Poison]]:
+) -> tuple[list[Write], list[PoisonEvent]]:
     found = drawn(derive(module, documents, max_hops=16))
     return (
         [each for each in found if isinstance(each, Write)],
-        [each for each in found if isinstance(each, Poison)],
+        [each for each in found if isinstance(each, PoisonEvent)],
     )
 
 
@@ -258,8 +258,8 @@ def test_the_text_is_that_of_the_document() -> None:
     """As a command's event would be stored."""
     event = Told(to="a", text='ü"\\\n NaN Infinity', number=0.5)
     origin = Origin(correlation_id="c", causation_id="i", projection="p", hops=1)
-    encoder = Encoder(TIME, origin)
+    encoder = DerivedEventEncoder(TIME, origin)
 
     body = encoder.encode(event, event.model_dump_json(), event_id="e", stream="answer-a")
 
-    assert json.loads(body) == document(event, event_id="e", time=TIME, origin=origin)
+    assert json.loads(body) == to_document(event, event_id="e", time=TIME, origin=origin)

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from core import projection
-from core.dead_letters.poison import Poison
+from core.dead_letters.poison import PoisonEvent
 from core.model.registry import ProjectionModule
 from core.projecting.derivation import derive
-from core.projecting.parked_streams import Sequences, order_of
+from core.projecting.parked_streams import ParkedStreams, feed_order
 from core.writing.writes import Write
 from projections.followship import Followed, WasFollowed
 from tests.support import drawn, followed, stream, user
@@ -35,10 +35,12 @@ def at(follower: int, target: int, lsn: int, **changes: Any) -> dict[str, Any]:
     return followed(follower, target, _lsn=lsn, **changes)
 
 
-def parked(*documents: dict[str, Any], sequences: Sequences | None = None) -> list[tuple[Any, str]]:
+def parked(
+    *documents: dict[str, Any], sequences: ParkedStreams | None = None
+) -> list[tuple[Any, str]]:
     """Event and error of what one pass parks for the ordered projection or the module."""
     found = drawn(derive(MODULE, documents, max_hops=16, sequences=sequences))
-    return [(each.event_id, each.error_type) for each in found if isinstance(each, Poison)]
+    return [(each.event_id, each.error_type) for each in found if isinstance(each, PoisonEvent)]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +57,7 @@ def parked(*documents: dict[str, Any], sequences: Sequences | None = None) -> li
 )
 def test_orders_sort_as_the_stream_grew(earlier: dict[str, Any], later: dict[str, Any]) -> None:
     """As text."""
-    assert order_of(earlier) < order_of(later)
+    assert feed_order(earlier) < feed_order(later)
 
 
 def test_what_comes_behind_a_parked_event_is_parked() -> None:
@@ -82,7 +84,7 @@ def test_an_event_that_cannot_be_read_holds_up_its_stream() -> None:
 def test_what_was_parked_before_holds_up_later_events_only() -> None:
     """A batch that is delivered again does not park what was ahead of it."""
     head = at(1, 13, 7)
-    sequences = Sequences([("ordered.followers", stream(1), order_of(head))])
+    sequences = ParkedStreams([("ordered.followers", stream(1), feed_order(head))])
 
     found = parked(at(1, 2, 6), head, at(1, 3, 8), sequences=sequences)
 

@@ -16,7 +16,7 @@ from azure.core.exceptions import ServiceResponseError
 from azure.core.pipeline.transport import HttpRequest
 
 from core import projection
-from core.errors import BlockedError, BudgetSpentError
+from core.errors import DeadlineExceededError, ProjectionBlockedError
 from core.model.registry import ProjectionModule
 from projections.followship import Followed, WasFollowed, followers
 from tests.support import FakeTime, MemoryContainer, followed, pipeline, refusal, stream, user
@@ -30,9 +30,9 @@ async def test_a_batch_delivered_twice_leaves_the_same_documents() -> None:
     container, clock = MemoryContainer(), FakeTime()
     engine = pipeline(container, MemoryContainer(), clock)
 
-    first = await engine.project(MODULE, BATCH, clock.budget())
+    first = await engine.project(MODULE, BATCH, clock.deadline())
     once = dict(container.documents)
-    second = await engine.project(MODULE, BATCH, clock.budget())
+    second = await engine.project(MODULE, BATCH, clock.deadline())
 
     assert first.derived == second.derived == 3
     assert container.documents == once
@@ -49,11 +49,11 @@ async def test_what_was_acknowledged_is_not_sent_again_on_a_retry() -> None:
 
     container, clock = MemoryContainer(before=before), FakeTime()
     engine = pipeline(container, MemoryContainer(), clock)
-    with pytest.raises(BudgetSpentError):
-        await engine.project(MODULE, BATCH, clock.budget(20.0))
+    with pytest.raises(DeadlineExceededError):
+        await engine.project(MODULE, BATCH, clock.deadline(20.0))
 
     broken = False
-    outcome = await engine.project(MODULE, BATCH, clock.budget())
+    outcome = await engine.project(MODULE, BATCH, clock.deadline())
 
     assert (outcome.derived, outcome.spared) == (3, 2)
     assert [name for name, _ in container.batches] == [stream(2), stream(2), stream(3)]
@@ -90,7 +90,7 @@ async def test_after_a_cancellation_only_interrupted_requests_are_sent_again(str
     while is_cancelled:
         container, clock = SlowContainer(), FakeTime()
         engine = pipeline(container, MemoryContainer(), clock)
-        attempt = asyncio.create_task(engine.project(MODULE, batch, clock.budget()))
+        attempt = asyncio.create_task(engine.project(MODULE, batch, clock.deadline()))
         for _ in range(turns):
             await asyncio.sleep(0)
         is_cancelled = attempt.cancel()
@@ -98,7 +98,7 @@ async def test_after_a_cancellation_only_interrupted_requests_are_sent_again(str
             await attempt
         acknowledged = set(container.sent) - container.interrupted
         if is_cancelled:
-            outcome = await engine.project(MODULE, batch, clock.budget())
+            outcome = await engine.project(MODULE, batch, clock.deadline())
             assert (outcome.derived, outcome.spared) == (250, len(acknowledged))
         turns, interrupted = turns + 1, interrupted + len(container.interrupted)
 
@@ -116,7 +116,7 @@ async def test_poison_is_parked_and_the_rest_is_written() -> None:
     poison = followed(5, 6, data={"user_id": "no"})
 
     outcome = await pipeline(container, letters, clock).project(
-        MODULE, [BATCH[0], poison, BATCH[1]], clock.budget()
+        MODULE, [BATCH[0], poison, BATCH[1]], clock.deadline()
     )
 
     assert (outcome.derived, outcome.parked) == (2, 1)
@@ -135,11 +135,11 @@ async def test_a_batch_is_not_done_before_its_poison_is_parked() -> None:
         raise ServiceResponseError("away")
 
     letters.create_item = fail  # type: ignore[method-assign,assignment] # the case
-    with pytest.raises(BudgetSpentError):
-        await engine.project(MODULE, batch, clock.budget(1.0))
+    with pytest.raises(DeadlineExceededError):
+        await engine.project(MODULE, batch, clock.deadline(1.0))
     letters.create_item = create  # type: ignore[method-assign] # as above
 
-    outcome = await engine.project(MODULE, batch, clock.budget())
+    outcome = await engine.project(MODULE, batch, clock.deadline())
 
     assert (outcome.derived, outcome.spared, outcome.parked) == (1, 1, 1)
     assert len(letters.documents) == len(container.batches) == 1
@@ -164,7 +164,7 @@ async def test_letters_are_read_again_where_they_cannot_be_read() -> None:
     clock, module = FakeTime(), ProjectionModule(name="ordered", projections=(ordered,))
 
     outcome = await pipeline(MemoryContainer(), Letters(), clock).project(
-        module, [followed(1, 2, _lsn=7), followed(4, 2, _lsn=8)], clock.budget()
+        module, [followed(1, 2, _lsn=7), followed(4, 2, _lsn=8)], clock.deadline()
     )
 
     assert (outcome.derived, outcome.parked) == (1, 1)
@@ -180,7 +180,7 @@ async def test_logs_carry_no_payload(caplog: pytest.LogCaptureFixture) -> None:
     poison = followed(5, 6, data={"user_id": "S3CRET", "to_follow": "S3CRET"})
 
     await pipeline(MemoryContainer(), MemoryContainer(), clock).project(
-        MODULE, [poison], clock.budget()
+        MODULE, [poison], clock.deadline()
     )
 
     assert "event.parked" in caplog.text
@@ -205,8 +205,8 @@ async def test_while_a_line_waits_nothing_is_written_again() -> None:
     batch = [followed(1, 2), followed(1, 13), followed(1, 3)]
 
     for _ in range(3):
-        with pytest.raises(BlockedError):
-            await engine.project(module, batch, clock.budget())
+        with pytest.raises(ProjectionBlockedError):
+            await engine.project(module, batch, clock.deadline())
 
     assert len(container.documents) == len(container.batches) == 5
     assert [call.args[0].event_id for call in letters.block.await_args_list] == ["1-13"] * 3

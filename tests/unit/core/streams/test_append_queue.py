@@ -5,10 +5,10 @@ import asyncio
 import pytest
 
 from core.errors import ConflictError, TransientError
-from core.streams.append_queue import Coalescer
+from core.streams.append_queue import AppendQueue
 from tests.support import Document, FakeTime, until
 
-BUDGET = FakeTime().budget()
+BUDGET = FakeTime().deadline()
 
 
 class Store:
@@ -38,7 +38,7 @@ def documents(*ids: str) -> list[Document]:
 async def test_appends_gather_while_a_request_is_on_its_way() -> None:
     """And go together in the next one, in their order."""
     store = Store()
-    coalescer = Coalescer(store.send)
+    coalescer = AppendQueue(store.send)
     appends = [
         asyncio.create_task(coalescer.append("s", documents(f"{n}a", f"{n}b"), BUDGET))
         for n in range(3)
@@ -58,7 +58,7 @@ async def test_appends_gather_while_a_request_is_on_its_way() -> None:
 async def test_streams_do_not_wait_for_each_other() -> None:
     """Each has its own requests."""
     store = Store()
-    coalescer = Coalescer(store.send)
+    coalescer = AppendQueue(store.send)
     work = [coalescer.append(name, documents(name), BUDGET) for name in ("s", "t")]
     tasks = [asyncio.create_task(each) for each in work]
     for _ in range(3):
@@ -73,7 +73,7 @@ async def test_a_request_has_at_most_100_events() -> None:
     """An append is never divided."""
     store = Store()
     store.go_on.set()
-    coalescer = Coalescer(store.send)
+    coalescer = AppendQueue(store.send)
     work = [
         coalescer.append("s", documents(*(f"{n}-{m}" for m in range(40))), BUDGET) for n in range(5)
     ]
@@ -88,7 +88,7 @@ async def test_each_append_fails_for_itself() -> None:
     store = Store()
     store.stored.append("there")
     store.go_on.set()
-    coalescer = Coalescer(store.send)
+    coalescer = AppendQueue(store.send)
     work = [coalescer.append("s", documents(name), BUDGET) for name in ("a", "there", "b")]
 
     results = await asyncio.gather(*work, return_exceptions=True)
@@ -101,7 +101,7 @@ async def test_the_same_event_twice_at_once_is_stored_once() -> None:
     """A client that repeats its request before the first is answered."""
     store = Store()
     store.go_on.set()
-    coalescer = Coalescer(store.send)
+    coalescer = AppendQueue(store.send)
 
     results = await asyncio.gather(
         *(coalescer.append("s", documents("a"), BUDGET) for _ in range(3)),
@@ -115,7 +115,7 @@ async def test_the_same_event_twice_at_once_is_stored_once() -> None:
 async def test_a_caller_that_went_away_does_not_disturb_the_others() -> None:
     """Its events may be stored; it cannot know."""
     store = Store()
-    coalescer = Coalescer(store.send)
+    coalescer = AppendQueue(store.send)
     tasks = [
         asyncio.create_task(coalescer.append("s", documents(name), BUDGET)) for name in ("a", "b")
     ]
@@ -134,7 +134,7 @@ async def test_a_stream_can_be_appended_to_after_a_failure() -> None:
     async def fail(*_: object) -> None:
         raise TransientError("away")
 
-    coalescer = Coalescer(fail)
+    coalescer = AppendQueue(fail)
 
     for _ in range(2):
         with pytest.raises(TransientError):
@@ -146,12 +146,12 @@ async def test_what_nobody_expected_concerns_those_only_who_were_sent() -> None:
     """Those behind them in the queue are sent as well."""
     store = Store()
 
-    async def send(stream_id: str, found: list[Document], budget: object) -> None:
-        await store.send(stream_id, found, budget)
+    async def send(stream_id: str, found: list[Document], deadline: object) -> None:
+        await store.send(stream_id, found, deadline)
         if found[0]["id"] == "a":
             raise TypeError("a bug")
 
-    coalescer = Coalescer(send)
+    coalescer = AppendQueue(send)
     first = asyncio.create_task(coalescer.append("s", documents("a"), BUDGET))
     await until(store.was_asked)
     second = asyncio.create_task(coalescer.append("s", documents("b"), BUDGET))
@@ -173,7 +173,7 @@ async def test_nobody_is_left_waiting_when_sending_breaks(error: BaseException) 
         await asyncio.sleep(0)
         raise error
 
-    coalescer = Coalescer(broken)
+    coalescer = AppendQueue(broken)
     work = [coalescer.append("s", documents(*(f"{n}{m}" for m in range(60))), BUDGET) for n in "ab"]
     running = asyncio.gather(*work, return_exceptions=True)
     await asyncio.sleep(0)

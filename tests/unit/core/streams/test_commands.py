@@ -9,8 +9,8 @@ from pydantic import Field
 
 from core import Command, Event
 from core.errors import DefinitionError, InvalidRequestError, Refused
-from core.model.commands import read_command
-from core.streams.commands import documents_of
+from core.model.commands import parse_command
+from core.streams.commands import build_documents
 from projections.followship import Follow
 from tests.support import Document, stream, user
 
@@ -39,7 +39,7 @@ class Note(Command):
 
 
 def append(command: Command, key: str | None = None) -> list[Document]:
-    return documents_of(command, key=key, new_id=uuid4, now=NOW, traceparent=None)
+    return build_documents(command, key=key, new_id=uuid4, now=NOW, traceparent=None)
 
 
 def test_without_a_key_every_request_is_new() -> None:
@@ -90,17 +90,17 @@ def test_what_an_event_does_not_take_is_the_requests_fault() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         append(Write(text="SECRET"))
 
-    assert [each.field for each in caught.value.problems] == ["text"]
-    assert "SECRET" not in f"{caught.value}{caught.value.problems}"
+    assert [each.field for each in caught.value.errors] == ["text"]
+    assert "SECRET" not in f"{caught.value}{caught.value.errors}"
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
 def test_numbers_that_json_does_not_have_are_refused(number: str) -> None:
     """Cosmos DB would."""
     with pytest.raises(InvalidRequestError) as caught:
-        read_command(Write, f'{{"text": "a", "weight": {number}}}'.encode())
+        parse_command(Write, f'{{"text": "a", "weight": {number}}}'.encode())
 
-    assert [each.field for each in caught.value.problems] == ["weight"]
+    assert [each.field for each in caught.value.errors] == ["weight"]
 
 
 def test_a_command_may_append_nothing() -> None:
@@ -132,7 +132,7 @@ def test_nobody_can_follow_themselves() -> None:
     with pytest.raises(Refused) as caught:
         append(Follow(user_id=user(1), to_follow=user(1)))
 
-    assert caught.value.problems[0].field == "to_follow"
+    assert caught.value.errors[0].field == "to_follow"
 
 
 @pytest.mark.parametrize(
@@ -153,6 +153,6 @@ def test_nobody_can_follow_themselves() -> None:
 def test_a_body_that_does_not_fit_is_refused_by_field(body: bytes, field: str) -> None:
     """Nothing is guessed and nothing is dropped."""
     with pytest.raises(InvalidRequestError) as caught:
-        read_command(Note, body)
+        parse_command(Note, body)
 
-    assert [each.field for each in caught.value.problems] == [field]
+    assert [each.field for each in caught.value.errors] == [field]

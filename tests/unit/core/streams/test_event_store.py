@@ -4,13 +4,13 @@ import pytest
 from azure.core.exceptions import ServiceResponseError
 
 from core.cosmos.partitions import PartitionMap
-from core.errors import ConfigurationError, KeyReusedError
-from core.streams.event_store import Streams
+from core.errors import ConfigurationError, IdempotencyKeyReusedError
+from core.streams.event_store import EventStore
 from tests.support import FakeTime, MemoryContainer, followed, refusal, stream
 
 
-def streams(container: MemoryContainer, clock: FakeTime) -> Streams:
-    return Streams(
+def streams(container: MemoryContainer, clock: FakeTime) -> EventStore:
+    return EventStore(
         container=container,  # type: ignore[arg-type] # stands in
         partitions=PartitionMap(container, clock.retrier()),  # type: ignore[arg-type] # stands in
         retrier=clock.retrier(),
@@ -21,10 +21,10 @@ async def test_appending_again_changes_nothing() -> None:
     """A client's repetition succeeds and leaves what is there."""
     container, clock = MemoryContainer(), FakeTime()
     first = followed(1, 2, time="2026-01-01T00:00:00Z")
-    await streams(container, clock).append(stream(1), [first], clock.budget())
+    await streams(container, clock).append(stream(1), [first], clock.deadline())
 
     again = followed(1, 2, time="2026-02-02T00:00:00Z")
-    await streams(container, clock).append(stream(1), [again], clock.budget())
+    await streams(container, clock).append(stream(1), [again], clock.deadline())
 
     assert list(container.documents.values()) == [first]
 
@@ -39,7 +39,7 @@ async def test_a_lost_reply_is_no_second_append() -> None:
 
     container, clock = MemoryContainer(after=after), FakeTime()
 
-    await streams(container, clock).append(stream(1), [followed(1, 2)], clock.budget())
+    await streams(container, clock).append(stream(1), [followed(1, 2)], clock.deadline())
 
     assert len(container.documents) == 1
 
@@ -47,10 +47,10 @@ async def test_a_lost_reply_is_no_second_append() -> None:
 async def test_a_key_for_another_request_is_refused() -> None:
     """The events that are there are not those that were asked for."""
     container, clock = MemoryContainer(), FakeTime()
-    await streams(container, clock).append(stream(1), [followed(1, 2, "e")], clock.budget())
+    await streams(container, clock).append(stream(1), [followed(1, 2, "e")], clock.deadline())
 
-    with pytest.raises(KeyReusedError):
-        await streams(container, clock).append(stream(1), [followed(1, 3, "e")], clock.budget())
+    with pytest.raises(IdempotencyKeyReusedError):
+        await streams(container, clock).append(stream(1), [followed(1, 3, "e")], clock.deadline())
 
     assert container.documents[stream(1), "e"] == followed(1, 2, "e")
 
@@ -64,4 +64,4 @@ async def test_a_missing_container_is_said() -> None:
     container, clock = MemoryContainer(before=before), FakeTime()
 
     with pytest.raises(ConfigurationError, match="admin init"):
-        await streams(container, clock).append(stream(1), [followed(1, 2)], clock.budget())
+        await streams(container, clock).append(stream(1), [followed(1, 2)], clock.deadline())

@@ -19,7 +19,7 @@ from core.errors import SettingError
 from core.model.registry import ProjectionModule
 from core.projecting.derivation import derive
 from core.settings import Settings
-from core.telemetry.exporters import Sampled
+from core.telemetry.exporters import SamplingSpanProcessor
 from local.cosmos import Options, run_in_thread
 from projections.followship import followers
 from tests.support import drawn, followed, user
@@ -33,12 +33,12 @@ SCRIPT = """
 import asyncio, json, os, sys
 import projections
 from core.application import Application
-from core.cosmos.client import opened_client
+from core.cosmos.client import open_client
 from core.cosmos.provisioning import provision
 
 async def main():
     application = Application.discover(projections, os.environ)
-    async with opened_client(application.settings.require_connection()) as client:
+    async with open_client(application.settings.require_connection()) as client:
         await provision(client, application.settings)
         body = json.dumps({"user_id": sys.argv[1], "to_follow": sys.argv[2]}).encode()
         await application.execute("follow", body, headers={"traceparent": sys.argv[3]})
@@ -87,7 +87,7 @@ class Kept(SpanExporter):
 def test_a_share_of_traces_is_kept_and_every_failure(share: float, least: int, most: int) -> None:
     """Failures are rare, and what one looks for."""
     kept, provider = Kept(), TracerProvider()
-    provider.add_span_processor(Sampled(kept, share))
+    provider.add_span_processor(SamplingSpanProcessor(kept, share))
     tracer = provider.get_tracer("test")
     for nth in range(1000):
         tracer.start_span(f"well {nth}").end()
@@ -133,16 +133,16 @@ def test_the_console_shows_the_way_from_a_command_to_its_derived_event() -> None
 def test_telemetry_goes_to_azure_only_where_it_is_told_how() -> None:
     """The identity is that of the setting that Azure's own tools read."""
     string = "InstrumentationKey=00000000-0000-0000-0000-000000000000"
-    azure = Settings.read(
+    azure = Settings.from_environ(
         {
             "APPLICATIONINSIGHTS_CONNECTION_STRING": string,
             "APPLICATIONINSIGHTS_AUTHENTICATION_STRING": "ClientId=abc;Authorization=AAD",
         }
     )
 
-    assert azure.sends_telemetry
-    assert azure.insights_identity == "abc"
+    assert azure.telemetry_enabled
+    assert azure.app_insights_client_id == "abc"
     assert string not in repr(azure)
-    assert not Settings.read({}).sends_telemetry
+    assert not Settings.from_environ({}).telemetry_enabled
     with pytest.raises(SettingError, match="APPLICATIONINSIGHTS_CONNECTION_STRING"):
-        Settings.read({"Telemetry": "azure"}).require_insights()
+        Settings.from_environ({"Telemetry": "azure"}).require_app_insights()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.throttling.backoff import LONGEST_WAIT, backoff
+from core.throttling.backoff import MAX_BACKOFF_SECONDS, backoff
 
 
 @pytest.mark.parametrize(
@@ -11,9 +11,9 @@ from core.throttling.backoff import LONGEST_WAIT, backoff
         pytest.param(1, None, 0.0, 0.05, id="the first wait"),
         pytest.param(2, None, 0.0, 0.1, id="doubled"),
         pytest.param(5, None, 0.0, 0.8, id="and again"),
-        pytest.param(50, None, 0.0, LONGEST_WAIT, id="never longer"),
-        pytest.param(10_000, None, 0.0, LONGEST_WAIT, id="after very many"),
-        pytest.param(50, None, 0.5, LONGEST_WAIT * 0.75, id="spread by jitter"),
+        pytest.param(50, None, 0.0, MAX_BACKOFF_SECONDS, id="never longer"),
+        pytest.param(10_000, None, 0.0, MAX_BACKOFF_SECONDS, id="after very many"),
+        pytest.param(50, None, 0.5, MAX_BACKOFF_SECONDS * 0.75, id="spread by jitter"),
         pytest.param(1, 3.5, 0.5, 3.5, id="a hint is obeyed as it is"),
         pytest.param(1, 0.0, 0.5, 0.0, id="a hint of nothing"),
         pytest.param(1, -1.0, 0.5, 0.0, id="a nonsensical hint"),

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from core.cosmos.gates import Gate
-from core.throttling.token_bucket import BURST, FIRST_RATE, Pace
+from core.cosmos.gates import RateLimiter
+from core.throttling.token_bucket import BURST_SECONDS, INITIAL_RATE, AdaptiveTokenBucket
 from local.cosmos.budget import Budget
 
 CHARGE = 6.2
@@ -52,7 +52,7 @@ class Sender:
     charge: float = 0.0
 
     def __post_init__(self) -> None:
-        self.gate = Gate(lambda: self.now)
+        self.gate = RateLimiter(lambda: self.now)
         self._random = random.Random(1)  # noqa: S311 - for travel times
 
     def send(self) -> None:
@@ -179,7 +179,7 @@ def test_a_partition_that_takes_everything_is_not_held_back() -> None:
 
 def test_a_hint_is_obeyed_and_slightly_more() -> None:
     """An answer takes time to travel."""
-    pace = Pace(0.0)
+    pace = AdaptiveTokenBucket(0.0)
     pace.reserve(0.0, 100.0)
     pace.refuse(0.0, 2.0)
 
@@ -190,7 +190,7 @@ def test_a_hint_is_obeyed_and_slightly_more() -> None:
 
 def test_what_was_sent_before_a_refusal_tells_nothing_new() -> None:
     """It can only make the wait longer."""
-    pace = Pace(0.0)
+    pace = AdaptiveTokenBucket(0.0)
     pace.refuse(0.0, 1.0)
     rate = pace.rate
 
@@ -203,26 +203,26 @@ def test_what_was_sent_before_a_refusal_tells_nothing_new() -> None:
 
 def test_requests_are_spaced_by_what_they_cost() -> None:
     """What one has reserved, the next one waits for."""
-    pace = Pace(0.0, ceiling=100.0)
+    pace = AdaptiveTokenBucket(0.0, ceiling=100.0)
 
     waits = [pace.reserve(0.0, 50.0) for _ in range(3)]
 
-    assert waits == pytest.approx([0.5 - BURST, 1.0 - BURST, 1.5 - BURST])
+    assert waits == pytest.approx([0.5 - BURST_SECONDS, 1.0 - BURST_SECONDS, 1.5 - BURST_SECONDS])
 
 
 def test_what_was_reserved_and_not_used_is_given_back() -> None:
     """The next one may go at once."""
-    pace = Pace(0.0, ceiling=100.0)
+    pace = AdaptiveTokenBucket(0.0, ceiling=100.0)
     pace.reserve(0.0, 80.0)
 
-    pace.give_back(80.0)
+    pace.refund(80.0)
 
     assert pace.reserve(0.0, 25.0) == 0.0
 
 
 def test_a_ceiling_is_not_learned() -> None:
     """Neither up nor down."""
-    pace = Pace(0.0, ceiling=100.0)
+    pace = AdaptiveTokenBucket(0.0, ceiling=100.0)
 
     pace.note(10_000.0)
 
@@ -231,7 +231,7 @@ def test_a_ceiling_is_not_learned() -> None:
 
 def test_nobody_learns_from_idleness() -> None:
     """An hour without requests says nothing of what would have been taken."""
-    pace = Pace(0.0)
+    pace = AdaptiveTokenBucket(0.0)
     pace.note(2_000.0)
     pace.reserve(0.0, 2_000.0)
     pace.refuse(0.0, 1.0)
@@ -244,8 +244,8 @@ def test_nobody_learns_from_idleness() -> None:
 
 def test_it_never_comes_to_a_standstill() -> None:
     """However often nothing at all was taken."""
-    pace = Pace(0.0)
+    pace = AdaptiveTokenBucket(0.0)
     for second in range(100):
         pace.refuse(float(second), 0.1)
 
-    assert 0.9 < pace.rate < FIRST_RATE
+    assert 0.9 < pace.rate < INITIAL_RATE

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from core.cosmos.key_ranges import KeyRange
-from core.errors import LeaseError
-from core.tracking.lag import Lag, Probe, lag, session_lsn, total
+from core.errors import LeaseFormatError
+from core.tracking.lag import FeedProbe, Lag, lag_of, session_lsn, total_lag
 from core.tracking.leases import (
     Lease,
     LeaseState,
-    belongs,
-    current,
+    is_lease_of,
     lease_prefix,
-    pieces,
-    uncovered,
+    partitions_without_lease,
+    split_by_partition,
+    without_superseded,
 )
 
 FIXTURES: dict[str, dict[str, Any]] = json.loads(
@@ -29,13 +29,13 @@ WRITTEN = datetime(2026, 8, 1, 10, 15, 30, 123457, tzinfo=timezone.utc)
 
 
 def lease(name: str, **changes: Any) -> Lease:
-    found = Lease.read({**FIXTURES[name], **changes})
+    found = Lease.from_document({**FIXTURES[name], **changes})
     assert found is not None
     return found
 
 
-def part(low: str, high: str) -> KeyRange:
-    return KeyRange(low=low, high=high)
+def part(start: str, end: str) -> KeyRange:
+    return KeyRange(start=start, end=end)
 
 
 def test_an_owned_lease_is_read_whole() -> None:
@@ -46,7 +46,7 @@ def test_an_owned_lease_is_read_whole() -> None:
         range=part("", "1FFF"),
         owner="6f0f6f0e-3c1e-4f0e-9d57-0d2f3f5d9a10",
         checkpoint='"1234"',
-        written=WRITTEN,
+        updated_at=WRITTEN,
     )
 
 
@@ -74,27 +74,29 @@ def test_every_documented_form_is_read(
 @pytest.mark.parametrize("name", ["info", "lock"])
 def test_the_triggers_other_documents_are_no_leases(name: str) -> None:
     """They hold no token."""
-    assert Lease.read(FIXTURES[name]) is None
+    assert Lease.from_document(FIXTURES[name]) is None
 
 
 def test_a_new_lease_was_written_when_it_was_stored() -> None:
     """Before the first write by a host its time is the service's."""
-    assert lease("never_checkpointed").written == datetime.fromtimestamp(1785579320, timezone.utc)
+    assert lease("never_checkpointed").updated_at == datetime.fromtimestamp(
+        1785579320, timezone.utc
+    )
 
 
 def test_an_odd_time_is_an_error() -> None:
     """It is not taken for long ago."""
-    with pytest.raises(LeaseError, match="has the time 'soon'"):
+    with pytest.raises(LeaseFormatError, match="has the time 'soon'"):
         lease("owned", timestamp="soon")
 
 
 @pytest.mark.parametrize(
     ("owner", "seconds", "expected"),
     [
-        pytest.param("me", 59, LeaseState.ALIVE, id="renewed lately"),
-        pytest.param("me", 61, LeaseState.DEAD, id="not renewed"),
-        pytest.param(None, 1, LeaseState.RELEASED, id="no owner"),
-        pytest.param(" ", 1, LeaseState.RELEASED, id="blank owner"),
+        pytest.param("me", 59, LeaseState.ACTIVE, id="renewed lately"),
+        pytest.param("me", 61, LeaseState.EXPIRED, id="not renewed"),
+        pytest.param(None, 1, LeaseState.UNOWNED, id="no owner"),
+        pytest.param(" ", 1, LeaseState.UNOWNED, id="blank owner"),
     ],
 )
 def test_a_lease_is_alive_while_it_is_renewed(
@@ -119,7 +121,7 @@ def test_a_lease_is_alive_while_it_is_renewed(
 )
 def test_leases_belong_to_a_module_and_a_container(lease_id: str, *, expected: bool) -> None:
     """Under whatever name the account was reached; not those of a deleted container."""
-    assert belongs(lease_id, "orders", "3FIlAOzjvyg=") is expected
+    assert is_lease_of(lease_id, "orders", "3FIlAOzjvyg=") is expected
 
 
 def test_no_prefix_begins_another() -> None:
@@ -151,7 +153,7 @@ def test_a_parent_is_left_out_once_its_children_are_there(
         for name in present
     ]
 
-    found = current(leases, [part("", "20"), part("20", "40"), part("40", "FF")])
+    found = without_superseded(leases, [part("", "20"), part("20", "40"), part("40", "FF")])
 
     assert [each.token for each in found] == expected
 
@@ -173,23 +175,25 @@ def test_a_partition_without_a_lease_is_noticed(
 ) -> None:
     """Nobody reads it, though every lease there is may be caught up."""
     leases = [
-        lease("owned", LeaseToken=str(nth), FeedRange={"Range": {"min": low, "max": high}})
-        for nth, (low, high) in enumerate(ranges)
+        lease("owned", LeaseToken=str(nth), FeedRange={"Range": {"min": start, "max": end}})
+        for nth, (start, end) in enumerate(ranges)
     ]
 
-    found = uncovered(leases, [part("", "40"), part("40", "FF")])
+    found = partitions_without_lease(leases, [part("", "40"), part("40", "FF")])
 
-    assert found == [part(low, high) for low, high in expected]
+    assert found == [part(start, end) for start, end in expected]
 
 
 def test_a_merged_lease_is_one_piece_of_a_partition() -> None:
     """Its own key range counts, not the partition's."""
-    assert pieces(lease("merged"), [part("", "FF")]) == [part("", "1FFF")]
+    assert split_by_partition(lease("merged"), [part("", "FF")]) == [part("", "1FFF")]
 
 
 def test_a_lease_over_a_split_that_nobody_noticed_is_looked_at_in_pieces() -> None:
     """One for each physical partition of today."""
-    found = pieces(lease("owned"), [part("", "0F"), part("0F", "1FFF"), part("1FFF", "FF")])
+    found = split_by_partition(
+        lease("owned"), [part("", "0F"), part("0F", "1FFF"), part("1FFF", "FF")]
+    )
 
     assert found == [part("", "0F"), part("0F", "1FFF")]
 
@@ -206,26 +210,30 @@ def test_session_tokens_tell_the_last_transaction(token: str, expected: int) -> 
 @pytest.mark.parametrize("token", ["", "0", "0:x", "0:-1#x"])
 def test_a_session_token_without_an_lsn_is_an_error(token: str) -> None:
     """It is not taken for "caught up"."""
-    with pytest.raises(LeaseError, match="holds no LSN"):
+    with pytest.raises(LeaseFormatError, match="holds no LSN"):
         session_lsn(token)
 
 
 @pytest.mark.parametrize(
     ("probe", "transactions", "seconds"),
     [
-        pytest.param(Probe(session_lsn=50), 0, 0, id="nothing left"),
-        pytest.param(Probe(session_lsn=50, first_lsn=50, first_time=90), 1, 10, id="the last"),
-        pytest.param(Probe(session_lsn=50, first_lsn=41, first_time=40), 10, 60, id="ten left"),
-        pytest.param(Probe(session_lsn=50, first_lsn=1, first_time=0), 50, 100, id="all left"),
-        pytest.param(Probe(session_lsn=49, first_lsn=51, first_time=99), 1, 1, id="written since"),
-        pytest.param(Probe(session_lsn=50, first_lsn=50, first_time=200), 1, 0, id="fast clock"),
+        pytest.param(FeedProbe(session_lsn=50), 0, 0, id="nothing left"),
+        pytest.param(FeedProbe(session_lsn=50, first_lsn=50, first_time=90), 1, 10, id="the last"),
+        pytest.param(FeedProbe(session_lsn=50, first_lsn=41, first_time=40), 10, 60, id="ten left"),
+        pytest.param(FeedProbe(session_lsn=50, first_lsn=1, first_time=0), 50, 100, id="all left"),
+        pytest.param(
+            FeedProbe(session_lsn=49, first_lsn=51, first_time=99), 1, 1, id="written since"
+        ),
+        pytest.param(
+            FeedProbe(session_lsn=50, first_lsn=50, first_time=200), 1, 0, id="fast clock"
+        ),
     ],
 )
 def test_lag_follows_the_estimators_arithmetic(
-    probe: Probe, transactions: int, seconds: float
+    probe: FeedProbe, transactions: int, seconds: float
 ) -> None:
     """Exact in whether it is 0."""
-    found = lag(probe, datetime.fromtimestamp(100, timezone.utc))
+    found = lag_of(probe, datetime.fromtimestamp(100, timezone.utc))
 
     assert found == Lag(transactions=transactions, seconds=seconds)
     assert found.caught_up is (transactions == 0)
@@ -235,5 +243,5 @@ def test_the_total_lag_is_that_of_the_oldest_event() -> None:
     """And all transactions together."""
     lags = [Lag(transactions=2, seconds=5.0), Lag(), Lag(transactions=3, seconds=1.0)]
 
-    assert total(lags) == Lag(transactions=5, seconds=5.0)
-    assert total([]) == Lag()
+    assert total_lag(lags) == Lag(transactions=5, seconds=5.0)
+    assert total_lag([]) == Lag()

@@ -16,8 +16,8 @@ from azure.core.pipeline.transport import HttpRequest
 from azure.cosmos.exceptions import CosmosBatchOperationError
 
 from core.cosmos.partitions import PartitionMap
-from core.cosmos.retrying import Effort
-from core.errors import BudgetSpentError, ConfigurationError
+from core.cosmos.retrying import RequestStats
+from core.errors import ConfigurationError, DeadlineExceededError
 from core.writing.delivery import Delivery
 from core.writing.writer import Bulk, Writer
 from core.writing.writes import Write
@@ -81,7 +81,7 @@ class Outcome:
 
     durable: list[str]
     refused: list[str]
-    effort: Effort
+    effort: RequestStats
     clock: FakeTime
 
 
@@ -89,7 +89,7 @@ async def run(
     service: Service, *writes: Write, seconds: float = 60.0, on: bool = True, slots: int = 32
 ) -> Outcome:
     clock = FakeTime()
-    found = Outcome([], [], Effort(), clock)
+    found = Outcome([], [], RequestStats(), clock)
     writer = Writer(
         container=service,  # type: ignore[arg-type] # stands in
         partitions=PartitionMap(service, clock.retrier()),  # type: ignore[arg-type] # as above
@@ -98,7 +98,7 @@ async def run(
         slots=asyncio.Semaphore(slots),
     )
     delivery = Delivery(
-        budget=clock.budget(seconds),
+        deadline=clock.deadline(seconds),
         effort=found.effort,
         on_durable=lambda writes: found.durable.extend(each.id for each in writes),
         on_refused=lambda write, _: found.refused.append(write.id),
@@ -303,7 +303,7 @@ async def test_the_budget_ends_it() -> None:
     """Nothing is sent after its end."""
     service = Service(planned=[results(201, 429, retryAfterMilliseconds=5_000)] * 9)
 
-    with pytest.raises(BudgetSpentError):
+    with pytest.raises(DeadlineExceededError):
         await run(service, *ONES, seconds=2.0)
 
     assert len(service.sent) == 1
@@ -313,7 +313,7 @@ async def test_a_slot_is_not_waited_for_beyond_the_budget() -> None:
     """As where streams are written by themselves."""
     service = Service()
 
-    with pytest.raises(BudgetSpentError):
+    with pytest.raises(DeadlineExceededError):
         await run(service, *ONES, seconds=0.01, slots=0)
 
     assert service.sent == []

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from core.quotas import MAX_REQUEST_BYTES
-from core.writing.plan import LOOSE, OPERATION_BYTES, fitting, plan
+from core.writing.plan import MIN_TRANSACTIONAL_WRITES, OPERATION_BYTES, count_fitting, plan
 from core.writing.writes import Write
 from tests.support import Blame
 
@@ -36,14 +36,14 @@ def test_a_write_that_comes_twice_is_planned_once() -> None:
 
 def test_streams_with_few_writes_are_loose() -> None:
     """They go together with others; the order inside each is kept."""
-    many = [write("many", number) for number in range(LOOSE)]
-    few = [write("few", number) for number in range(LOOSE - 1)]
+    many = [write("many", number) for number in range(MIN_TRANSACTIONAL_WRITES)]
+    few = [write("few", number) for number in range(MIN_TRANSACTIONAL_WRITES - 1)]
 
     planned = plan([*many, *few, write("one", 1)], bulk=True)
 
     assert [stream[0].stream_id for stream in planned.batched] == ["many"]
     assert [[each.id for each in stream] for stream in planned.loose] == [
-        [str(number) for number in range(LOOSE - 1)],
+        [str(number) for number in range(MIN_TRANSACTIONAL_WRITES - 1)],
         ["1"],
     ]
 
@@ -75,4 +75,4 @@ def test_a_request_stays_in_the_limits(sizes: list[int], most: int, expected: in
     """100 operations, 2 MB; counted as sent, with what stands around each document."""
     writes = [write("s", nth, size) for nth, size in enumerate(sizes)]
 
-    assert fitting(writes, most) == expected
+    assert count_fitting(writes, most) == expected

@@ -11,10 +11,10 @@ from azure.core.exceptions import ServiceResponseError
 from azure.core.pipeline.transport import HttpRequest
 from azure.cosmos.aio import ContainerProxy
 
-from core.cosmos.gates import Gates
+from core.cosmos.gates import RateLimiters
 from core.cosmos.partitions import Partition, PartitionMap
-from core.cosmos.retrying import Effort, Retrier
-from core.errors import BudgetSpentError, ConfigurationError, RefusedByCosmosError
+from core.cosmos.retrying import RequestStats, Retrier
+from core.errors import ConfigurationError, DeadlineExceededError, RejectedByCosmosError
 from core.writing.delivery import Delivery
 from core.writing.writer import Bulk, Writer
 from core.writing.writes import Write
@@ -38,16 +38,16 @@ def writer(container: Any, clock: FakeTime, slots: int = 32) -> Writer:
     )
 
 
-async def run(container: Any, writes: list[Write], clock: FakeTime, **options: Any) -> Effort:
+async def run(container: Any, writes: list[Write], clock: FakeTime, **options: Any) -> RequestStats:
     """Write and return what it took; `durable` and `refused` collect what became of them."""
-    effort = Effort()
+    effort = RequestStats()
     durable: list[str] = options.pop("durable", [])
     refused: list[Write] = options.pop("refused", [])
-    budget = clock.budget(options.pop("seconds", 60.0))
+    deadline = clock.deadline(options.pop("seconds", 60.0))
     await writer(container, clock, **options).write(
         writes,
         Delivery(
-            budget=budget,
+            deadline=deadline,
             effort=effort,
             on_durable=lambda found: durable.extend(each.id for each in found),
             on_refused=lambda write, _: refused.append(write),
@@ -176,14 +176,14 @@ async def test_two_modules_take_turns_at_a_partition(streams: int, each: int) ->
             return await super().execute_item_batch(*arguments, **options)
 
     container: Any = Noting()
-    retrier = Retrier(gates=Gates(clock), sleep=clock.sleep, jitter=lambda: 0.0)
+    retrier = Retrier(gates=RateLimiters(clock), sleep=clock.sleep, jitter=lambda: 0.0)
     shared = Writer(
         container=container, partitions=PartitionMap(container, retrier), retrier=retrier
     )
     retrier.gates.of("").refuse(retrier.gates.of("").take(1), 1.0)
     module = Delivery(
-        budget=clock.budget(600.0),
-        effort=Effort(),
+        deadline=clock.deadline(600.0),
+        effort=RequestStats(),
         on_durable=lambda _: None,
         on_refused=lambda *_: None,
     )
@@ -203,7 +203,7 @@ async def test_a_slot_is_not_waited_for_beyond_the_budget() -> None:
     """Requests that hang keep theirs for long; what comes behind them is not sent late."""
     container = MemoryContainer()
 
-    with pytest.raises(BudgetSpentError):
+    with pytest.raises(DeadlineExceededError):
         await run(container, [write(1, 1), write(2, 1)], FakeTime(), slots=0, seconds=0.01)
 
     assert container.batches == []
@@ -219,7 +219,7 @@ async def test_one_failing_stream_does_not_stop_the_others() -> None:
 
     container = MemoryContainer(before=before)
 
-    with pytest.raises(BudgetSpentError):
+    with pytest.raises(DeadlineExceededError):
         await run(container, [write(1, 1), write(2, 2)], FakeTime(), durable=durable, seconds=1.0)
 
     assert durable == ["2"]
@@ -263,7 +263,8 @@ async def test_partitions_are_told_by_the_start_of_their_range() -> None:
     partitions = PartitionMap(MemoryContainer(partitions=4), clock.retrier())  # type: ignore[arg-type] # stands in
 
     found = [
-        (await partitions.locate(stream(number), clock.budget())).low for number in (0, 63, 64, 200)
+        (await partitions.locate(stream(number), clock.deadline())).start
+        for number in (0, 63, 64, 200)
     ]
 
     assert found == ["", "", "40", "C0"]
@@ -277,7 +278,7 @@ async def test_with_one_partition_no_place_is_computed() -> None:
     clock = FakeTime()
     partitions = PartitionMap(container, clock.retrier())  # type: ignore[arg-type] # stands in
 
-    assert await partitions.locate(stream(1), clock.budget()) == Partition("", "0")
+    assert await partitions.locate(stream(1), clock.deadline()) == Partition("", "0")
     container.feed_range_from_partition_key.assert_not_awaited()
 
 
@@ -301,7 +302,7 @@ async def test_other_refusals_are_nobodys_fault(status: int) -> None:
     """They stop the batch; no event is blamed."""
     refused: list[Write] = []
 
-    with pytest.raises(RefusedByCosmosError):
+    with pytest.raises(RejectedByCosmosError):
         await run(sdk_container(refusal(status)), [write(1, 1)], FakeTime(), refused=refused)
 
     assert refused == []
