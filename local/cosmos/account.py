@@ -32,6 +32,7 @@ class Account:
         partitions: Physical partitions of new containers.
         throughput: RU/s of containers that were created without; None for without limit.
         lag: The age of what reads without a session token see.
+        multiple_write_locations: Whether it names itself one that is written in several regions.
         clock: Seconds on a monotonic clock, for the budgets.
     """
 
@@ -42,9 +43,11 @@ class Account:
         partitions: int,
         throughput: int | None,
         lag: ReplicaLag,
+        multiple_write_locations: bool,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.storage = storage
+        self.multiple_write_locations = multiple_write_locations
         self._partitions = partitions
         self._throughput = None if throughput is None else default(throughput)
         self._lag = lag

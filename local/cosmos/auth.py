@@ -11,21 +11,23 @@ from local.cosmos.errors import ServiceError, unauthorized
 from local.cosmos.rids import is_rid_link
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 
-def check(key: bytes, verb: str, path: str, date: str, authorization: str) -> None:
-    """Accept the request only if it is signed with the account's key.
+def signing_key(
+    keys: Iterable[bytes], verb: str, path: str, date: str, authorization: str
+) -> bytes:
+    """Return the key that a request is signed with.
 
     Args:
-        key: The decoded account key.
-        verb: HTTP method.
-        path: Decoded path of the request.
-        date: Header `x-ms-date`.
-        authorization: Header `authorization`, URL-encoded as clients send it.
+        keys: The decoded keys that are accepted.
+        verb: The HTTP method.
+        path: The decoded path of the request.
+        date: The header `x-ms-date`.
+        authorization: The header `authorization`, URL-encoded as clients send it.
 
     Raises:
-        ServiceError: 401.
+        ServiceError: 401, if it is none of them.
     """
     fields = dict(part.partition("=")[::2] for part in unquote(authorization).split("&"))
     if fields.get("type") == "aad":
@@ -37,10 +39,10 @@ def check(key: bytes, verb: str, path: str, date: str, authorization: str) -> No
             charge=0,
         )
     sent = fields.get("sig", "").encode()
-    if not any(
-        hmac.compare_digest(sent, _sign(key, verb, *signed, date)) for signed in _forms(path)
-    ):
-        raise unauthorized()
+    for key in keys:
+        if any(hmac.compare_digest(sent, _sign(key, verb, *form, date)) for form in _forms(path)):
+            return key
+    raise unauthorized()
 
 
 def signature(key: bytes, verb: str, path: str, date: str, *, by_rid: bool = False) -> str:

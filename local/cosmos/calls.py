@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from local.cosmos.account import Account
     from local.cosmos.containers import Container, Partition
     from local.cosmos.faults import Strike
+    from local.cosmos.permissions import Principal
 
 OK, CREATED, NO_CONTENT, MULTI_STATUS = 200, 201, 204, 207
 NOT_MODIFIED, FAILED_DEPENDENCY, TOO_MANY_REQUESTS = 304, 424, 429
@@ -33,6 +34,8 @@ class Call:
         headers: By name, in any case.
         account: Whom it is sent to.
         endpoint: The account's own address.
+        principal: The identity behind it, None for the owner of the account.
+        is_by_rid: Whether it came by resource ids.
         strike: The fault that strikes it, if one does.
     """
 
@@ -42,6 +45,8 @@ class Call:
     body: bytes
     account: Account
     endpoint: str
+    principal: Principal | None = None
+    is_by_rid: bool = False
     strike: Strike | None = None
 
     @property

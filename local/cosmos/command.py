@@ -25,6 +25,10 @@ def cosmos(  # noqa: PLR0917 - one parameter for each option
     replica_lag: Annotated[
         int, typer.Option(min=0, help="Milliseconds by which reads without a session token lag.")
     ] = 0,
+    *,
+    multiple_write_locations: Annotated[
+        bool, typer.Option("--multiple-write-locations", help="Claim several write regions.")
+    ] = False,
 ) -> None:
     """Run the embedded Cosmos DB alone, until Ctrl-C or SIGTERM."""
     options = Options(
@@ -34,6 +38,7 @@ def cosmos(  # noqa: PLR0917 - one parameter for each option
         data=data,
         key=key,
         replica_lag=replica_lag / 1000,
+        multiple_write_locations=multiple_write_locations,
     )
     try:
         asyncio.run(_serve(options))

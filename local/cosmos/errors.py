@@ -51,6 +51,17 @@ def unauthorized() -> ServiceError:
     )
 
 
+def forbidden(message: str, *, sub_status: int) -> ServiceError:
+    """Return 403: the roles of the principal do not allow the request."""
+    return ServiceError(
+        403,
+        "Forbidden",
+        f"Request blocked by Auth local : {message} Learn more: https://aka.ms/cosmos-native-rbac.",
+        sub_status=sub_status,
+        charge=0,
+    )
+
+
 def not_found(what: str, *, sub_status: int = 0) -> ServiceError:
     """404; sub-status 1003 where the database or container of a document is missing."""
     return ServiceError(404, "NotFound", f"{what} does not exist.", sub_status=sub_status)

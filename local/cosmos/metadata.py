@@ -62,7 +62,7 @@ def account(call: Call) -> Answer:
             "_dbs": "//dbs/",
             "writableLocations": location,
             "readableLocations": location,
-            "enableMultipleWriteLocations": False,
+            "enableMultipleWriteLocations": call.account.multiple_write_locations,
             "userConsistencyPolicy": {"defaultConsistencyLevel": "Session"},
             "queryEngineConfiguration": _QUERY_ENGINE,
         }

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.cosmos import batches, conflicts, feed, items, metadata, offers, queries
+from local.cosmos.authorization import authorize
 from local.cosmos.calls import Answer, Call, refusal
 from local.cosmos.errors import ServiceError, bad_request, not_covered
 
@@ -72,7 +73,9 @@ def respond(call: Call) -> Answer:
     try:
         if call.strike is not None and call.strike.refusal is not None:
             raise call.strike.refusal
-        answer = _handler(call)(call)
+        handle = _handler(call)
+        authorize(call)
+        answer = handle(call)
     except ServiceError as error:
         answer = refusal(error)
     except RecursionError:

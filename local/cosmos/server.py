@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+from uuid import NAMESPACE_OID, uuid5
 
 from aiohttp import web
 
@@ -17,17 +18,20 @@ from local.cosmos.controls import add_controls
 from local.cosmos.errors import ServiceError, too_large
 from local.cosmos.faults import Fault, Faults
 from local.cosmos.injection import struck
+from local.cosmos.permissions import Principal
 from local.cosmos.replicas import ReplicaLag
 from local.cosmos.routes import respond, verb_of
 from local.cosmos.storage import Storage
 from local.cosmos.wire import response, segments_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from typing_extensions import Self
 
     from local.cosmos.faults import Strike
+    from local.cosmos.permissions import Role
 
 WELL_KNOWN_KEY = (
     "C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw=="
@@ -50,6 +54,9 @@ class Options:
         data: Folder that keeps the state; None for in memory.
         key: The account key, Base64.
         replica_lag: Seconds; reads without a session token see the state of so long ago.
+        multiple_write_locations: Whether the account names itself one that is written in several
+            regions.
+        roles: The roles of principals by their keys, Base64; each may sign instead of the account.
     """
 
     host: str = "127.0.0.1"
@@ -59,18 +66,20 @@ class Options:
     data: Path | None = None
     key: str = WELL_KNOWN_KEY
     replica_lag: float = 0.0
+    multiple_write_locations: bool = False
+    roles: Mapping[str, Sequence[Role]] = field(default_factory=dict)
 
 
 class EmbeddedCosmos:
     """Serves an account over HTTP; an async context manager, safe to start and stop twice.
 
     Raises:
-        ValueError: The key is not Base64.
+        ValueError: A key is not Base64.
     """
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._key = base64.b64decode(options.key, validate=True)
+        self._principals = dict(_principals(options))
         self._runner: web.AppRunner | None = None
         self._site: web.TCPSite | None = None
         self._outage: asyncio.Task[None] | None = None
@@ -102,6 +111,7 @@ class EmbeddedCosmos:
             partitions=self._options.partitions,
             throughput=self._options.throughput,
             lag=lag,
+            multiple_write_locations=self._options.multiple_write_locations,
         )
         self._runner = web.AppRunner(
             self._app(account, Faults(lag)), access_log=None, shutdown_timeout=1
@@ -152,8 +162,8 @@ class EmbeddedCosmos:
     async def _call(self, request: web.Request, account: Account) -> Call | Answer:
         headers = request.headers
         try:
-            auth.check(
-                self._key,
+            key = auth.signing_key(
+                self._principals,
                 request.method,
                 request.path,
                 headers.get("x-ms-date", ""),
@@ -164,13 +174,17 @@ class EmbeddedCosmos:
             return refusal(error)
         except web.HTTPRequestEntityTooLarge:
             return refusal(too_large("The request is over 4 MB."))
+        segments = segments_of(request)
+        named = account.named(segments)
         return Call(
             verb=verb_of(request.method, headers),
-            segments=account.named(segments_of(request)),
+            segments=named,
             headers=headers,
             body=body,
             account=account,
             endpoint=self.endpoint,
+            principal=self._principals[key],
+            is_by_rid=named != segments,
         )
 
     async def _answer(self, request: web.Request, call: Call, strike: Strike | None) -> Answer:
@@ -195,3 +209,10 @@ class EmbeddedCosmos:
         await asyncio.sleep(seconds)
         self._site = web.TCPSite(self._runner, self._options.host, self.port)
         await self._site.start()
+
+
+def _principals(options: Options) -> Iterator[tuple[bytes, Principal | None]]:
+    """Yield the accepted keys, decoded, with their principals; the account's own has none."""
+    yield base64.b64decode(options.key, validate=True), None
+    for key, roles in options.roles.items():
+        yield base64.b64decode(key, validate=True), Principal(str(uuid5(NAMESPACE_OID, key)), roles)

@@ -63,10 +63,11 @@ class Raw:
         headers: Mapping[str, str] | None = None,
         *,
         by_rid: bool = False,
+        key: str = WELL_KNOWN_KEY,
     ) -> Reply:
         """A request; `body` may be bytes, to be sent as they are."""
         date = formatdate(usegmt=True)
-        sign = signature(base64.b64decode(WELL_KNOWN_KEY), method, path, date, by_rid=by_rid)
+        sign = signature(base64.b64decode(key), method, path, date, by_rid=by_rid)
         signed = {
             "x-ms-date": date,
             "authorization": quote(f"type=master&ver=1.0&sig={sign}", safe=""),

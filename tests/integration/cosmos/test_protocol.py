@@ -6,9 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import aiohttp
 import pytest
 
-from local.cosmos import EmbeddedCosmos
+from local.cosmos import EmbeddedCosmos, Options
 from tests.integration.cosmos.raw import BATCH, BULK, FEED, ITEMS, QUERY, A, Raw
 from tests.support import until
 
@@ -51,6 +52,19 @@ async def test_the_account_configures_the_query_engine_of_clients(raw: Raw) -> N
     reply = await raw.send("GET", "/")
 
     assert json.loads(reply.body["queryEngineConfiguration"])["maxSqlQueryInputLength"] == 262144
+
+
+@pytest.mark.parametrize("claimed", [True, False])
+async def test_an_account_may_claim_several_write_regions(*, claimed: bool) -> None:
+    """It still has one."""
+    async with (
+        EmbeddedCosmos(Options(port=0, multiple_write_locations=claimed)) as cosmos,
+        aiohttp.ClientSession() as session,
+    ):
+        account = (await Raw(cosmos.endpoint, session).send("GET", "/")).body
+
+    assert account["enableMultipleWriteLocations"] is claimed
+    assert len(account["writableLocations"]) == 1
 
 
 async def test_a_write_tells_charge_session_and_etag(raw: Raw) -> None:

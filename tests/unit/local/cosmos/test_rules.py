@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.cosmos import charges
-from local.cosmos.auth import check, resource, signature
+from local.cosmos.auth import resource, signature, signing_key
 from local.cosmos.budget import Budget
 from local.cosmos.errors import ServiceError
 from local.cosmos.indexing import IndexedPaths
@@ -107,7 +107,7 @@ def test_what_is_signed_follows_from_the_path(path: str, expected: tuple[str, st
 def test_other_signatures_are_refused(authorization: str) -> None:
     """401."""
     with pytest.raises(ServiceError) as caught:
-        check(b"key", "GET", "/dbs", "now", authorization)
+        signing_key([b"key"], "GET", "/dbs", "now", authorization)
 
     assert caught.value.status == 401
 

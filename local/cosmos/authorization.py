@@ -1,0 +1,101 @@
+"""The data actions that a request takes, as Azure names them, and whether its principal may."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from local.cosmos.errors import forbidden
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.cosmos.calls import Call
+    from local.cosmos.errors import ServiceError
+    from local.cosmos.permissions import Principal
+
+_ACCOUNT = "Microsoft.DocumentDB/databaseAccounts"
+_CONTAINERS = f"{_ACCOUNT}/sqlDatabases/containers"
+_READ_METADATA = f"{_ACCOUNT}/readMetadata"
+_NOT_SUPPORTED, _METADATA, _BY_NAME, _BY_RID = 5300, 5301, 5302, 5303
+
+_COLL = "dbs/*/colls/*"
+_METADATA_SHAPES = frozenset({"", "dbs", "dbs/*", "dbs/*/colls", _COLL, f"{_COLL}/pkranges"})
+_READS = frozenset({"GET", "QUERY", "CHANGES"})
+_ACTIONS = {
+    ("CHANGES", "docs"): "readChangeFeed",
+    ("GET", "docs"): "readChangeFeed",
+    ("QUERY", "docs"): "executeQuery",
+    ("PLAN", "docs"): "executeQuery",
+    ("POST", "docs"): "items/create",
+    ("UPSERT", "docs"): "items/upsert",
+    ("GET", "docs/*"): "items/read",
+    ("PUT", "docs/*"): "items/replace",
+    ("PATCH", "docs/*"): "items/replace",
+    ("DELETE", "docs/*"): "items/delete",
+    ("GET", "conflicts"): "manageConflicts",
+    ("QUERY", "conflicts"): "manageConflicts",
+    ("GET", "conflicts/*"): "manageConflicts",
+    ("DELETE", "conflicts/*"): "manageConflicts",
+}
+_OPERATIONS = {
+    "Create": "items/create",
+    "Upsert": "items/upsert",
+    "Read": "items/read",
+    "Replace": "items/replace",
+    "Patch": "items/replace",
+    "Delete": "items/delete",
+}
+
+
+def authorize(call: Call) -> None:
+    """Let a request through if its principal may do all that it asks for.
+
+    To read the account, which every SDK does first, the right to read any metadata suffices.
+
+    Raises:
+        ServiceError: 403, if a right is missing, or if no role can give it.
+    """
+    principal = call.principal
+    if principal is None:
+        return
+    resource = "/" + "/".join(call.segments[: min(len(call.segments) // 2 * 2, 4)])
+    for action in _required_actions(call):
+        if not any(
+            role.allows(action, resource if call.segments else role.scope)
+            for role in principal.roles
+        ):
+            raise _missing(call, principal, action, resource)
+
+
+def _required_actions(call: Call) -> Iterator[str]:
+    if call.verb == "BATCH":
+        yield from _batch_actions(call.json())
+    elif call.verb in _READS and call.shape in _METADATA_SHAPES:
+        yield _READ_METADATA
+    else:
+        is_upsert = call.verb == "POST" and call.flag("x-ms-documentdb-is-upsert")
+        below = call.shape.removeprefix(f"{_COLL}/")
+        action = _ACTIONS.get(("UPSERT" if is_upsert else call.verb, below))
+        if action is None:
+            raise forbidden(
+                f"The given request [{call.verb.replace('QUERY', 'POST')} "
+                f"/{'/'.join(call.segments)}] cannot be authorized by AAD token in data plane.",
+                sub_status=_NOT_SUPPORTED,
+            )
+        yield f"{_CONTAINERS}/{action}"
+
+
+def _batch_actions(operations: object) -> Iterator[str]:
+    for operation in operations if isinstance(operations, list) else ():
+        kind = operation.get("operationType") if isinstance(operation, dict) else None
+        if kind in _OPERATIONS:
+            yield f"{_CONTAINERS}/{_OPERATIONS[kind]}"
+
+
+def _missing(call: Call, principal: Principal, action: str, resource: str) -> ServiceError:
+    by_link = _BY_RID if call.is_by_rid else _BY_NAME
+    return forbidden(
+        f"Request is blocked because principal [{principal.id}] does not have required RBAC "
+        f"permissions to perform action [{action}] on resource [{resource[1:] or '/'}].",
+        sub_status=_METADATA if action == _READ_METADATA else by_link,
+    )
