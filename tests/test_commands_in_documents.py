@@ -14,7 +14,7 @@ import typer
 import yaml
 
 from admin.__main__ import app as admin
-from core.settings import CONNECTION, Settings
+from core.settings import CONNECTION_SETTING, Settings
 from local.__main__ import app as local
 from local.cosmos import WELL_KNOWN_KEY, Options
 
@@ -115,7 +115,7 @@ def test_the_page_shows_the_example() -> None:
 def test_the_example_is_for_the_embedded_cosmos_db() -> None:
     """As `python -m local cosmos` starts it; its other values are the defaults."""
     values = example()
-    settings, defaults = Settings.read(values), Settings()
+    settings, defaults = Settings.from_environ(values), Settings()
     connection = settings.require_connection()
 
     assert connection.endpoint == f"http://{Options().host}:{Options().port}/"
@@ -139,9 +139,9 @@ def test_the_setting_for_emulators_checks_no_certificate() -> None:
     """For the app; and over https, with the emulators' key."""
     (line,) = blocks(PAGE, "ini")
     name, _, value = line.strip().partition("=")
-    connection = Settings.read({name: value}).require_connection()
+    connection = Settings.from_environ({name: value}).require_connection()
 
-    assert name == CONNECTION
+    assert name == CONNECTION_SETTING
     assert connection.endpoint == "https://localhost:8081/"
     assert connection.key is not None
     assert connection.key.get_secret_value() == WELL_KNOWN_KEY
@@ -158,7 +158,9 @@ def test_workflows_set_what_the_app_reads() -> None:
 
     assert set(environ) <= {field.alias for field in Settings.model_fields.values()}
     for endpoint in endpoints:
-        text = environ[CONNECTION].replace("${{ matrix.endpoint }}", endpoint)
-        connection = Settings.read({CONNECTION: text, "COSMOS_BULK": bulk}).require_connection()
+        text = environ[CONNECTION_SETTING].replace("${{ matrix.endpoint }}", endpoint)
+        connection = Settings.from_environ(
+            {CONNECTION_SETTING: text, "COSMOS_BULK": bulk}
+        ).require_connection()
         assert connection.endpoint == endpoint
         assert not connection.verify_certificate

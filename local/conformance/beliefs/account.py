@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,16 @@ async def clock(workspace: Workspace) -> float:
     answer = await answer_to(lambda hook: workspace.events.read(raw_response_hook=hook))
     told = parsedate_to_datetime(answer.headers["date"])
     return round((told - datetime.now(timezone.utc)).total_seconds(), 1)
+
+
+@check("account.resource_usage", believed="documentsCount")
+async def resource_usage(workspace: Workspace) -> str:
+    """Return whether a container says how many items it has, where it is asked for its quota."""
+    answer = await answer_to(
+        lambda hook: workspace.events.read(populate_quota_info=True, raw_response_hook=hook)
+    )
+    told = answer.headers.get("x-ms-resource-usage", "")
+    return "documentsCount" if re.search(r"\bdocumentsCount=\d+", told) else f"{told!r}"
 
 
 @check("account.missing_container", believed="404/1003")

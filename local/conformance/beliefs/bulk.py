@@ -37,6 +37,16 @@ async def stops_on_error(workspace: Workspace) -> str:
     return _told(await _send(workspace, stream, operations, continue_on_error=False))
 
 
+@check("bulk.reads", believed="207: 200, 404; body d")
+async def reads(workspace: Workspace) -> str:
+    """Return the answer to reads of an item that is stored and of one that is not."""
+    stream = workspace.stream()
+    await workspace.append(stream, workspace.document(stream, "d"))
+    operations = [operation("Read", stream, id=name) for name in ("d", "missing")]
+    answer = await _send(workspace, stream, operations)
+    return f"{_told(answer)}; body {answer.results[0]['resourceBody']['id']}"
+
+
 @check("bulk.result_members", believed="statusCode and requestCharge in each of 2")
 async def result_members(workspace: Workspace) -> str:
     """Return how many results have the members that the engine reads."""

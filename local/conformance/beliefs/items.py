@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from azure.core import MatchConditions
 
 from core.quotas import MAX_ITEM_BYTES
-from local.conformance.answers import answer_to
+from local.conformance.answers import Answers, answer_to
 from local.conformance.checks import check
 from local.conformance.workspace import KILOBYTE
 
@@ -27,25 +27,27 @@ async def unique_id(workspace: Workspace) -> str:
     return f"same stream {same}, other stream {other}"
 
 
-@check("item.if_match", believed="current 200, old 412")
+@check("item.if_match", believed="replace 200, replace again 412, delete 412")
 async def if_match(workspace: Workspace) -> str:
-    """Return the statuses of two replaces with the same ETag."""
+    """Return the statuses of changes that all demand the first version's ETag."""
     document = await workspace.events.create_item(workspace.document(workspace.stream()))
-    codes = [
-        (
-            await answer_to(
-                lambda hook: workspace.events.replace_item(
-                    document["id"],
-                    document,
-                    etag=document["_etag"],
-                    match_condition=MatchConditions.IfNotModified,
-                    raw_response_hook=hook,
-                )
-            )
-        ).code
-        for _ in range(2)
-    ]
-    return f"current {codes[0]}, old {codes[1]}"
+    condition: dict[str, Any] = {
+        "etag": document["_etag"],
+        "match_condition": MatchConditions.IfNotModified,
+    }
+
+    async def replace(hook: Answers) -> None:
+        await workspace.events.replace_item(
+            document["id"], document, raw_response_hook=hook, **condition
+        )
+
+    async def delete(hook: Answers) -> None:
+        await workspace.events.delete_item(
+            document["id"], document["streamId"], raw_response_hook=hook, **condition
+        )
+
+    first, second, third = [(await answer_to(each)).code for each in (replace, replace, delete)]
+    return f"replace {first}, replace again {second}, delete {third}"
 
 
 @check("item.other_stream", believed="400/1001")

@@ -15,6 +15,7 @@ _RECENT = "SELECT * FROM c WHERE c._ts >= @since"
 _CHARGE = Between(low=2.3, high=4.5, source="Equinox: 2.83 to 4.15; Microsoft: 3.19")
 _EVENTS = 300
 _BATCH = 100
+_BY_TIME = "SELECT * FROM c ORDER BY c._ts"
 _FAR_FUTURE = 4_000_000_000
 
 
@@ -40,6 +41,29 @@ async def nothing_recent_charge(workspace: Workspace) -> float:
     return answer.charge
 
 
+@check("query.ordered_by_time", believed=f"{_EVENTS} events, in order")
+async def ordered_by_time(workspace: Workspace) -> str:
+    """Return whether a long stream can be read in the order of `_ts`, page by page."""
+    items, _ = await _query(workspace, _BY_TIME, [])
+    own = [item for item in items if item["id"].startswith("n0")]
+    times = [item["_ts"] for item in items]
+    return f"{len(own)} events, {'in order' if times == sorted(times) else 'not in order'}"
+
+
+@check("query.by_id", believed="2 streams")
+async def by_id(workspace: Workspace) -> str:
+    """Return the number of streams in which a query by id alone finds an item."""
+    items, _ = await _by_id(workspace)
+    return f"{len({item['streamId'] for item in items})} streams"
+
+
+@check("query.by_id_charge", believed=_CHARGE)
+async def by_id_charge(workspace: Workspace) -> float:
+    """Return what that costs for each physical partition."""
+    _, charge = await _by_id(workspace)
+    return charge / len(await workspace.range_ids())
+
+
 @check("query.prefix", believed="p-1 p-2 p-3")
 async def prefix(workspace: Workspace) -> str:
     """Return the ids that a query by prefix finds in all partitions, as leases are listed."""
@@ -50,6 +74,20 @@ async def prefix(workspace: Workspace) -> str:
         parameters=[{"name": "@prefix", "value": "p-"}],
     )
     return " ".join(sorted([item["id"] async for item in items]))
+
+
+async def _by_id(workspace: Workspace) -> tuple[list[dict[str, Any]], float]:
+    """Return what a query by id finds, and its charge over all requests."""
+    name = workspace.stream()
+    for _ in range(2):
+        await workspace.events.create_item(workspace.document(workspace.stream(), name))
+    answers = Answers()
+    items = workspace.events.query_items(
+        "SELECT * FROM c WHERE c.id = @id",
+        parameters=[{"name": "@id", "value": name}],
+        raw_response_hook=answers,
+    )
+    return [item async for item in items], sum(answer.charge for answer in answers.all)
 
 
 async def _long_stream(workspace: Workspace) -> tuple[str, str]:

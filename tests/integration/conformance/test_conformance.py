@@ -26,6 +26,7 @@ PENDING = {
     "bulk.stops_on_error",
     "bulk.large_item",
     "charge.large_point_read",
+    "query.by_id_charge",
     "query.newest_id_charge",
     "query.nothing_recent_charge",
     "role.appender",
