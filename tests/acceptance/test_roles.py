@@ -6,7 +6,6 @@ import asyncio
 import base64
 import json
 import os
-import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -18,8 +17,9 @@ from azure.cosmos.aio import CosmosClient, DatabaseProxy
 
 from core.cosmos.provisioning import provision
 from core.settings import Settings
-from local.cosmos import EmbeddedCosmos, Role
+from local.cosmos import EmbeddedCosmos
 from tests.acceptance import test_application
+from tests.rights import assigned_roles
 from tests.support import followed, stream, until, user
 
 ROOT = Path(__file__).parents[2]
@@ -29,36 +29,9 @@ KEY = base64.b64encode(b"an identity with the roles of infra").decode()
 application, app, api = test_application.application, test_application.app, test_application.api
 
 
-def deployed_roles() -> list[Role]:
-    """Return the roles that `infra/cosmos.bicep` assigns to an identity, container by container."""
-    bicep = (ROOT / "infra" / "cosmos.bicep").read_text(encoding="utf-8")
-    lists = re.findall(r"^var (\w+) = \[\n(.*?)^\]", bicep, re.MULTILINE | re.DOTALL)
-    actions = {name: re.findall(r"'(.*?)'", body) for name, body in lists}
-    definition = r"resource (\w+) 'sqlRoleDefinitions' = .*?dataActions: concat\(([\w, ]+)\)"
-    definitions = {
-        symbol: tuple(action for name in names.split(", ") for action in actions[name])
-        for symbol, names in re.findall(definition, bicep, re.DOTALL)
-    }
-    assignment = re.search(
-        r"\.name == '(\w+)'\s+\? account::(\w+)\.id\s+: account::(\w+)\.id\s+scope: '(.*)'", bicep
-    )
-    assert assignment is not None
-    special, there, elsewhere, scope = assignment.groups()
-    assert scope.startswith("${account.id}/dbs/${database.name}/colls/${definitions[")
-    containers = json.loads((ROOT / "core" / "cosmos" / "containers.json").read_text("utf-8"))
-    names = [container["name"] for container in containers]
-    return [
-        Role(
-            definitions[there if name == special else elsewhere],
-            f"/dbs/{Settings().database}/colls/{name}",
-        )
-        for name in names
-    ]
-
-
 @pytest.fixture
 def cosmos_options() -> dict[str, Any]:
-    return {"partitions": 2, "roles": {KEY: deployed_roles()}}
+    return {"partitions": 2, "roles": {KEY: assigned_roles(Settings().database)}}
 
 
 @pytest.fixture
@@ -96,7 +69,10 @@ async def admin(environ: dict[str, str], *arguments: str) -> tuple[int | None, s
 
 def test_the_roles_are_read_from_the_infrastructure() -> None:
     """Three containers, two roles; the actions have their full names."""
-    roles = {role.scope.rpartition("/")[2]: role.data_actions for role in deployed_roles()}
+    roles = {
+        role.scope.rpartition("/")[2]: role.data_actions
+        for role in assigned_roles(Settings().database)
+    }
 
     assert roles.keys() == {"events", "leases", "deadletters"}
     assert roles["leases"] == roles["deadletters"] != roles["events"]
