@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from local.host.leases import Lease, PartitionRange
+from local.host.leases import Lease, PartitionRange, is_container_rid, overlapping
 from local.host.rest import CosmosError
 
 if TYPE_CHECKING:
@@ -46,24 +46,37 @@ class Feed:
         self._from_beginning = from_beginning
 
     async def rid(self) -> str:
-        """The container's resource id."""
-        return str((await self._rest.read(self._container)).body["_rid"])
+        """Return the container's resource id.
+
+        Raises:
+            CosmosError: If it cannot be read.
+        """
+        answer = await self._rest.read(self._container)
+        rid = answer.text("_rid")
+        if not is_container_rid(rid):
+            raise answer.unusable(f"with {rid!r} for a container's resource id")
+        return rid
 
     async def partitions(self) -> list[PartitionRange]:
-        """The container's physical partitions."""
+        """Return the container's physical partitions.
+
+        Raises:
+            CosmosError: If they cannot be read.
+        """
         answer = await self._rest.read(f"{self._container}/pkranges")
         return [
             PartitionRange(
-                id=each["id"], minimum=each["minInclusive"], maximum=each["maxExclusive"]
+                id=item["id"], minimum=item["minInclusive"], maximum=item["maxExclusive"]
             )
-            for each in answer.body["PartitionKeyRanges"]
+            for item in answer.objects("PartitionKeyRanges", "id", "minInclusive", "maxExclusive")
         ]
 
     async def read(self, lease: Lease, token: str | None) -> Page:
-        """The page after the token.
+        """Return the page after the token.
 
         Raises:
-            PartitionGoneError: The lease must be replaced by those of today's partitions.
+            PartitionGoneError: If the lease must be replaced by those of today's partitions.
+            CosmosError: If the page cannot be read.
         """
         headers = {
             "a-im": "Incremental Feed",
@@ -80,20 +93,18 @@ class Feed:
             if error.status == _GONE:
                 raise PartitionGoneError(lease.token) from None
             raise
-        documents = [] if answer.status == _NOT_MODIFIED else answer.body["Documents"]
-        return Page(documents=documents, token=answer.headers["etag"])
+        documents = [] if answer.status == _NOT_MODIFIED else answer.objects("Documents")
+        return Page(documents=documents, token=answer.header("etag"))
 
     async def _place(self, lease: Lease) -> dict[str, str]:
         if not lease.by_key_range or lease.range is None:
             return {"x-ms-documentdb-partitionkeyrangeid": lease.token}
         low, high = lease.range
-        found = [
-            each for each in await self.partitions() if each.minimum < high and low < each.maximum
-        ]
-        if len(found) != 1:
+        partitions = overlapping(await self.partitions(), low, high)
+        if len(partitions) != 1:
             raise PartitionGoneError(lease.token)
         return {
-            "x-ms-documentdb-partitionkeyrangeid": found[0].id,
+            "x-ms-documentdb-partitionkeyrangeid": partitions[0].id,
             "x-ms-read-key-type": "EffectivePartitionKeyRange",
             "x-ms-start-epk": low,
             "x-ms-end-epk": high,

@@ -13,19 +13,26 @@ from typing import TYPE_CHECKING
 import azure.functions as func
 from aiohttp import web
 
-from local.host.bindings import CosmosTrigger, HttpTrigger, declared
+from local.host.bindings import CosmosTrigger, HttpTrigger, TimerTrigger, Trigger, declared
 from local.host.configuration import HostConfiguration
-from local.host.http import application
+from local.host.http import HttpFunctions
+from local.host.invocation import Invoker
 from local.host.leases import LeaseTiming
 from local.host.processor import Processor
+from local.host.rest import CosmosRest
 from local.host.settings import Account, HostError
+from local.host.timers import Timer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from typing_extensions import Self
 
-_SHUTDOWN_SECONDS = 5
+_DRAIN_SECONDS = 8.0
+_LEAVE_SECONDS = 1.5
+"""The seconds in which leases are released after that: a stop takes at most ten in all."""
+
+_CUT_OFF_SECONDS = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,41 +73,38 @@ class TriggerHost:
         self._options = options
         self._settings = settings
         self._app = app
-        self._runner: web.AppRunner | None = None
-        self._processors: list[Processor] = []
-        self._tasks: list[asyncio.Task[None]] = []
         self._configuration = HostConfiguration.from_folder(options.folder, settings)
+        self._invoker = Invoker(self._configuration.function_timeout)
+        self._runner: web.AppRunner | None = None
+        self._listeners: list[Processor | Timer] = []
+        self._tasks: list[asyncio.Task[None]] = []
         self.port = options.port
 
     @property
     def url(self) -> str:
-        """Where the HTTP functions are."""
+        """The address of the HTTP functions."""
         return f"http://{self._options.host}:{self.port}"
 
     async def start(self) -> None:
         """Load the app, start its triggers, and serve its routes.
 
         Raises:
-            HostError: The app cannot be loaded or declares what cannot be run.
-            OSError: The port is taken.
+            HostError: If the app cannot be loaded or declares what cannot be run.
+            OSError: If the port is taken.
         """
         triggers = declared(self._app or load_app(self._options.folder), self._settings)
-        routes = [each for each in triggers if isinstance(each, HttpTrigger)]
-        self._processors = [
-            self._processor(each) for each in triggers if isinstance(each, CosmosTrigger)
+        self._listeners = [
+            *(self._processor(each) for each in triggers if isinstance(each, CosmosTrigger)),
+            *(self._timer(each, triggers) for each in triggers if isinstance(each, TimerTrigger)),
         ]
-        await self._listen(routes)
+        await self._listen([each for each in triggers if isinstance(each, HttpTrigger)])
         self._tasks = [
-            asyncio.create_task(each.run(), name=f"trigger {nth}")
-            for nth, each in enumerate(self._processors)
+            asyncio.create_task(listener.run(), name=f"trigger {number}")
+            for number, listener in enumerate(self._listeners)
         ]
 
     async def wait(self) -> None:
-        """Return when a trigger ends; none does by itself unless it cannot go on.
-
-        Raises:
-            HostError: Why.
-        """
+        """Return never; raise what ends a trigger, which nothing does but a fault of the host."""
         if not self._tasks:
             await asyncio.Event().wait()
         done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -109,13 +113,19 @@ class TriggerHost:
 
     async def stop(self) -> None:
         """Stop serving, let batches in flight end, and release the leases; safe to call twice."""
-        runner, self._runner = self._runner, None
-        if runner is not None:
-            await runner.cleanup()
-        for processor in self._processors:
-            processor.stop()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks, self._processors = [], []
+        await self._stop(_DRAIN_SECONDS)
+
+    async def cut_off(self) -> None:
+        """Stop as Azure does at SIGTERM, and return when the calls that run have ended.
+
+        Nothing waits for them any more: the leases are released at once and without a checkpoint,
+        while Python goes on writing.
+        """
+        for listener in self._listeners:
+            listener.stop()
+        self._invoker.cut_off()
+        await self._stop(_CUT_OFF_SECONDS)
+        await self._invoker.finish()
 
     async def __aenter__(self) -> Self:
         """Start."""
@@ -126,13 +136,31 @@ class TriggerHost:
         """Stop."""
         await self.stop()
 
-    async def _listen(self, routes: list[HttpTrigger]) -> None:
-        app = application(
-            routes,
-            prefix=self._configuration.route_prefix,
+    async def _stop(self, drain_seconds: float) -> None:
+        runner, self._runner = self._runner, None
+        tasks, self._tasks = self._tasks, []
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            listener.stop()
+        if runner is not None:
+            tasks.append(asyncio.create_task(runner.cleanup(), name="stop serving"))
+        if not tasks:
+            return
+        _, pending = await asyncio.wait(tasks, timeout=drain_seconds)
+        for task in pending:
+            task.cancel()
+        if pending:
+            await asyncio.wait(pending, timeout=_LEAVE_SECONDS)
+
+    async def _listen(self, triggers: list[HttpTrigger]) -> None:
+        functions = HttpFunctions(
+            triggers,
+            self._invoker,
+            self._configuration,
             function_key=self._options.function_key,
         )
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+        app = functions.application()
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_DRAIN_SECONDS / 2)
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, self._options.host, self._options.port).start()
@@ -143,20 +171,39 @@ class TriggerHost:
 
     def _processor(self, trigger: CosmosTrigger) -> Processor:
         where = f"the trigger of function {trigger.function.name}"
-        scaled = LeaseTiming.scaled(self._options.lease_expiration)
-        timing = LeaseTiming(
-            acquire=trigger.acquire or scaled.acquire,
-            renew=trigger.renew or scaled.renew,
-            expiration=trigger.expiration or scaled.expiration,
-        )
         return Processor(
             trigger,
             Account.of(trigger.connection, self._settings, where),
             Account.of(trigger.lease_connection, self._settings, where),
-            timing,
-            timeout=self._configuration.function_timeout,
+            self._timing(trigger),
+            self._invoker,
             rewrites_dates=self._configuration.rewrites_dates,
         )
+
+    def _timing(self, trigger: CosmosTrigger) -> LeaseTiming:
+        scaled = LeaseTiming.scaled(self._options.lease_expiration)
+        return LeaseTiming(
+            acquire=trigger.acquire or scaled.acquire,
+            renew=trigger.renew or scaled.renew,
+            expiration=trigger.expiration or scaled.expiration,
+        )
+
+    def _timer(self, trigger: TimerTrigger, triggers: list[Trigger]) -> Timer:
+        """Return what runs a timer; its lock is in the lease container of the first feed.
+
+        Raises:
+            HostError: If the app has no Cosmos DB trigger.
+        """
+        feeds = [each for each in triggers if isinstance(each, CosmosTrigger)]
+        where = f"the timer of function {trigger.function.name}"
+        if not feeds:
+            raise HostError(
+                f"For {where} the local host needs a Cosmos DB trigger in the app: its lease "
+                "container holds the lock, so that one host at a time runs the timer."
+            )
+        account = Account.of(feeds[0].lease_connection, self._settings, where)
+        timing = LeaseTiming.scaled(self._options.lease_expiration)
+        return Timer(trigger, CosmosRest(account), feeds[0].lease_link, timing, self._invoker)
 
 
 def load_app(folder: Path) -> func.FunctionApp:

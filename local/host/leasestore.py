@@ -1,4 +1,4 @@
-"""The lease container: bootstrap, listing, and writes that never overwrite somebody else's."""
+"""The lease container: bootstrap, listing, and writes that never overwrite another host's."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import logging
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from local.host.leases import Json, Lease, PartitionRange, new_lease
+from local.host.leases import Json, Lease, LeaseFormatError, PartitionRange, new_lease
 from local.host.rest import CosmosError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from local.host.rest import CosmosRest
 
 logger = logging.getLogger(__name__)
@@ -23,6 +25,10 @@ _NOT_FOUND, _CONFLICT, _CHANGED = 404, 409, 412
 
 class LeaseLostError(Exception):
     """The lease belongs to somebody else now, or is gone."""
+
+
+UNUSABLE = (CosmosError, LeaseFormatError)
+"""What may pass by itself: the database cannot be used for now, or a lease document is damaged."""
 
 
 class LeaseStore:
@@ -42,8 +48,12 @@ class LeaseStore:
         self.owner = owner
 
     async def bootstrap(self, partitions: list[PartitionRange]) -> None:
-        """Create the leases once; the first of several hosts does it, under a lock."""
-        while not await self._exists(f"{self.prefix}.info"):
+        """Create the leases once; the first of several hosts does it, under a lock.
+
+        Raises:
+            CosmosError: If that is not possible for now.
+        """
+        while await self.read(f"{self.prefix}.info") is None:
             lock = {"id": f"{self.prefix}.lock", "ttl": _LOCK_SECONDS}
             if not await self.create(lock):
                 await asyncio.sleep(_LOCK_POLL)
@@ -54,16 +64,41 @@ class LeaseStore:
             await self.delete(f"{self.prefix}.lock")
 
     async def leases(self) -> list[Lease]:
-        """All leases, in the order of their tokens."""
-        found = self._rest.query(
+        """Return all leases that can be read, in the order of their tokens.
+
+        One that cannot be read is logged and left out, so that the others go on.
+
+        Raises:
+            CosmosError: If they cannot be listed.
+        """
+        documents = self._rest.query(
             self._container,
             "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)",
             {"@prefix": f"{self.prefix}.."},
         )
-        return sorted([Lease(document) async for document in found], key=lambda each: each.token)
+        leases = [_readable(document) async for document in documents]
+        return sorted((lease for lease in leases if lease), key=lambda lease: lease.token)
+
+    async def read(self, document_id: str) -> Lease | None:
+        """Return a document, None where it does not exist.
+
+        Raises:
+            CosmosError: If it cannot be read, or the container does not exist.
+        """
+        try:
+            answer = await self._rest.read_document(self._container, document_id)
+        except CosmosError as error:
+            if error.status == _NOT_FOUND and error.sub_status == 0:
+                return None
+            raise
+        return Lease(answer.body)
 
     async def create(self, document: Json) -> bool:
-        """Store a new document; False if there is one of this id."""
+        """Store a new document and return True; False where there is one of this id.
+
+        Raises:
+            CosmosError: If it cannot be stored.
+        """
         try:
             await self._rest.create(self._container, document)
         except CosmosError as error:
@@ -73,7 +108,11 @@ class LeaseStore:
         return True
 
     async def delete(self, document_id: str) -> None:
-        """Delete a document; harmless if it is gone."""
+        """Delete a document; harmless where it is gone.
+
+        Raises:
+            CosmosError: If it cannot be deleted.
+        """
         try:
             await self._rest.delete(self._container, document_id)
         except CosmosError as error:
@@ -81,46 +120,35 @@ class LeaseStore:
                 raise
 
     async def acquire(self, lease: Lease) -> Lease:
-        """Become the owner, unless somebody else became it since the lease was listed.
+        """Become the owner, unless the owner changed since the lease was listed.
 
         Raises:
-            LeaseLostError: Somebody was faster.
+            LeaseLostError: If another host was faster.
+            CosmosError, LeaseFormatError: If it cannot be written or read.
         """
-        return await self._update(lease, expected=lease.owner, Owner=self.owner)
+        return await self._update(lease, lease.owner, {"Owner": self.owner})
 
-    async def renew(self, lease: Lease) -> Lease:
-        """Say that we still work on it.
+    async def update(self, lease: Lease, changes: Mapping[str, object]) -> Lease:
+        """Write properties of a lease that this owner holds, which renews it as well.
 
         Raises:
-            LeaseLostError: It is not ours any more.
+            LeaseLostError: If it is another owner's by now.
+            CosmosError, LeaseFormatError: If it cannot be written or read.
         """
-        return await self._update(lease, expected=self.owner)
+        return await self._update(lease, self.owner, changes)
 
-    async def checkpoint(self, lease: Lease, token: str) -> Lease:
-        """Say that everything up to the token is completely processed.
-
-        Raises:
-            LeaseLostError: It is not ours any more.
-        """
-        return await self._update(lease, expected=self.owner, ContinuationToken=token)
-
-    async def release(self, lease: Lease) -> None:
-        """Leave the lease to others; harmless if it is not ours any more."""
-        try:
-            await self._update(lease, expected=self.owner, Owner=None)
-        except LeaseLostError:
-            logger.info("lease.lost lease=%s", lease.token)
-
-    async def _update(self, lease: Lease, expected: str | None, **changes: object) -> Lease:
+    async def _update(
+        self, lease: Lease, expected: str | None, changes: Mapping[str, object]
+    ) -> Lease:
         for _ in range(_ATTEMPTS):
-            document = lease.changed(datetime.now(timezone.utc), **changes)
+            document = lease.changed(datetime.now(timezone.utc), changes)
             try:
                 answer = await self._rest.replace(self._container, document, lease.etag)
             except CosmosError as error:
                 if error.status not in {_NOT_FOUND, _CHANGED}:
                     raise
             else:
-                return lease.with_etag(document, answer.headers["etag"])
+                return lease.with_etag(document, answer.header("etag"))
             lease = await self._reread(lease)
             if lease.owner != expected:
                 break
@@ -135,11 +163,10 @@ class LeaseStore:
             raise
         return Lease(answer.body)
 
-    async def _exists(self, document_id: str) -> bool:
-        try:
-            await self._rest.read_document(self._container, document_id)
-        except CosmosError as error:
-            if error.status == _NOT_FOUND and error.sub_status == 0:
-                return False
-            raise
-        return True
+
+def _readable(document: Json) -> Lease | None:
+    try:
+        return Lease.from_document(document)
+    except LeaseFormatError as error:
+        logger.warning("lease.unreadable %s", error)
+        return None

@@ -26,27 +26,74 @@ _THROTTLED = 429
 _SESSION_NOT_AVAILABLE = (404, 1002)
 _REQUEST_SECONDS = 65.0
 _WITHOUT_HINT = 1.0
+_MAX_RETRY_AFTER_SECONDS = 30.0
+"""As the SDKs wait at most for one throttled request."""
 
 Json = dict[str, Any]
 
 
 class CosmosError(Exception):
-    """Cosmos DB refused a request, or gave no answer (status 0)."""
+    """Cosmos DB returned an error, or no usable answer (status 0)."""
 
-    def __init__(self, doing: str, status: int, sub_status: int = 0) -> None:
-        answer = f"Cosmos DB answered {status}/{sub_status}" if status else "Cosmos DB is away"
-        super().__init__(f"{doing}: {answer}.")
+    def __init__(self, action: str, status: int, sub_status: int = 0, problem: str = "") -> None:
+        problem = problem or f"Cosmos DB answered {status}/{sub_status}"
+        super().__init__(f"{action}: {problem}.")
         self.status = status
         self.sub_status = sub_status
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """A status below 400, with the headers and the JSON body (empty where there is none)."""
+    """An answer with a status below 400; its parts are looked up so that none can be missing.
 
+    Attributes:
+        action: The request, for messages.
+        status: The HTTP status.
+        headers: The headers.
+        body: The members of the JSON body; none where there is no body.
+    """
+
+    action: str
     status: int
     headers: Mapping[str, str]
     body: Json
+
+    def header(self, name: str) -> str:
+        """Return a header.
+
+        Raises:
+            CosmosError: If the answer does not have it.
+        """
+        value = self.headers.get(name)
+        if value is None:
+            raise self.unusable(f"without the header {name}")
+        return value
+
+    def text(self, name: str) -> str:
+        """Return a member that is a string.
+
+        Raises:
+            CosmosError: If it is not one.
+        """
+        value = self.body.get(name)
+        if not isinstance(value, str):
+            raise self.unusable(f"without a string {name}")
+        return value
+
+    def objects(self, name: str, *texts: str) -> list[Json]:
+        """Return a member that is a list of objects, each with these members as strings.
+
+        Raises:
+            CosmosError: If it is not one.
+        """
+        values = self.body.get(name)
+        if not isinstance(values, list) or not all(_has_texts(value, texts) for value in values):
+            raise self.unusable(f"without a list {name} as it should be")
+        return values
+
+    def unusable(self, problem: str) -> CosmosError:
+        """Return the error for an answer in which something is wrong."""
+        return CosmosError(self.action, 0, problem=f"Cosmos DB answered {self.status} {problem}")
 
 
 class CosmosRest:
@@ -109,7 +156,7 @@ class CosmosRest:
         }
         while True:
             answer = await self._send("POST", f"{container}/docs", container, headers, body)
-            for document in answer.body["Documents"]:
+            for document in answer.objects("Documents"):
                 yield document
             if not answer.headers.get("x-ms-continuation"):
                 return
@@ -121,19 +168,20 @@ class CosmosRest:
         kind = _kind(path)
         owner = link if path == link and not _is_list(path) else link.removesuffix(f"/{kind}")
         while True:
-            status, fields, content = await self._once(method, path, (kind, owner), headers, body)
-            sub_status = int(fields.get("x-ms-substatus", 0))
-            self._session_tokens.record(path, fields.get("x-ms-session-token"))
-            if status == _THROTTLED:
-                hint = fields.get("x-ms-retry-after-ms")
-                await asyncio.sleep(int(hint) / 1000 if hint else _WITHOUT_HINT)
-                continue
-            lost = (status, sub_status) == _SESSION_NOT_AVAILABLE
-            if not (lost and self._session_tokens.discard(path)):
+            answer = await self._once(method, path, (kind, owner), headers, body)
+            if answer.status != _THROTTLED:
                 break
-        if status >= 400:  # noqa: PLR2004 - HTTP: an error
-            raise CosmosError(f"{method} {path}", status, sub_status)
-        return Answer(status=status, headers=fields, body=json.loads(content) if content else {})
+            await asyncio.sleep(_retry_after_seconds(answer.headers))
+        action = f"{method} {path}"
+        if answer.status >= 400:  # noqa: PLR2004 - HTTP: an error
+            sub_status = _number(answer.headers, "x-ms-substatus") or 0
+            raise CosmosError(action, answer.status, int(sub_status))
+        return Answer(
+            action=action,
+            status=answer.status,
+            headers=answer.headers,
+            body=_members(action, answer),
+        )
 
     async def _once(
         self,
@@ -142,7 +190,7 @@ class CosmosRest:
         resource: tuple[str, str],
         headers: Mapping[str, str],
         body: Json | None,
-    ) -> tuple[int, Mapping[str, str], bytes]:
+    ) -> _RawAnswer:
         date = formatdate(usegmt=True)
         signed = {
             "x-ms-date": date,
@@ -156,9 +204,12 @@ class CosmosRest:
         url = f"{self._endpoint}/{quote(path)}"
         try:
             async with self._open().request(method, url, headers=signed, data=content) as response:
-                return response.status, response.headers, await response.read()
-        except (aiohttp.ClientError, asyncio.TimeoutError):
-            raise CosmosError(f"{method} {path}", 0) from None
+                return _RawAnswer(response.status, response.headers, await response.read())
+        except asyncio.TimeoutError:
+            problem = f"no answer within {_REQUEST_SECONDS:.0f} s"
+        except (aiohttp.ClientError, ValueError) as error:  # ValueError: impossible in a header
+            problem = f"no usable answer ({type(error).__name__}: {error})"
+        raise CosmosError(f"{method} {path}", 0, problem=problem)
 
     def _signature(self, method: str, kind: str, link: str, date: str) -> str:
         text = f"{method.lower()}\n{kind}\n{link}\n{date.lower()}\n\n"
@@ -174,6 +225,52 @@ class CosmosRest:
                 connector=aiohttp.TCPConnector(ssl=not local),
             )
         return self._session
+
+
+@dataclass(frozen=True)
+class _RawAnswer:
+    """An answer as it was received."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+def _members(action: str, answer: _RawAnswer) -> Json:
+    """Return the members of a JSON body; none where there is no body.
+
+    Raises:
+        CosmosError: If the body is not a JSON object.
+    """
+    if not answer.content:
+        return {}
+    try:
+        body = json.loads(answer.content)
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        problem = f"Cosmos DB answered {answer.status} with a body that is not a JSON object"
+        raise CosmosError(action, 0, problem=problem)
+    return body
+
+
+def _has_texts(value: object, names: tuple[str, ...]) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(name), str) for name in names)
+
+
+def _retry_after_seconds(headers: Mapping[str, str]) -> float:
+    """Return how long a throttled request waits: as told, within limits."""
+    milliseconds = _number(headers, "x-ms-retry-after-ms")
+    seconds = _WITHOUT_HINT if milliseconds is None else milliseconds / 1000
+    return min(max(0.0, seconds), _MAX_RETRY_AFTER_SECONDS)
+
+
+def _number(headers: Mapping[str, str], name: str) -> int | None:
+    """Return a header as a number; None where it is missing or is none."""
+    try:
+        return int(headers[name])
+    except (KeyError, ValueError):
+        return None
 
 
 def _kind(path: str) -> str:

@@ -4,104 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
 import aiohttp
-import azure.functions as func
 import pytest
-from azure.cosmos import PartitionKey
-from azure.cosmos.aio import ContainerProxy, CosmosClient, DatabaseProxy
+from azure.cosmos.aio import ContainerProxy, DatabaseProxy
 
 from local.cosmos import EmbeddedCosmos
-from local.host import HostError, HostOptions, TriggerHost
 from local.host.leases import timestamp
+from tests.integration.host.hosting import Received, change_leases, host, leases, write
 from tests.support import until
-
-Work = Callable[[list[dict[str, Any]]], Awaitable[None]]
-
-
-@pytest.fixture
-async def database(client: CosmosClient) -> DatabaseProxy:
-    database = await client.create_database("db")
-    await database.create_container("events", PartitionKey("/streamId"))
-    await database.create_container("leases", PartitionKey("/id"), default_ttl=-1)
-    return database
-
-
-@pytest.fixture
-def events(database: DatabaseProxy) -> ContainerProxy:
-    return database.get_container_client("events")
-
-
-def app(work: Work, *, retry: bool = True) -> func.FunctionApp:
-    """An app with one function on the feed."""
-    found = func.FunctionApp()
-
-    async def receive(documents: func.DocumentList, context: func.Context) -> None:
-        del context
-        await work([dict(each) for each in documents])
-
-    trigger = found.cosmos_db_trigger(
-        arg_name="documents",
-        connection="C",
-        database_name="db",
-        container_name="events",
-        lease_container_prefix="p-",
-        feed_poll_delay=20,
-        max_items_per_invocation=10,
-        start_from_beginning=True,  # type: ignore[arg-type] # annotated as a time, takes a bool
-    )
-    declared = trigger(receive)
-    if retry:
-        policy = found.retry(
-            strategy="fixed_delay", max_retry_count="-1", delay_interval="00:00:00"
-        )
-        declared = policy(declared)
-    found.function_name("receive")(declared)
-    return found
-
-
-class Received:
-    """Collects what was delivered."""
-
-    def __init__(self) -> None:
-        self.batches: list[list[str]] = []
-
-    async def __call__(self, documents: list[dict[str, Any]]) -> None:
-        self.batches.append([each["id"] for each in documents])
-
-    @property
-    def ids(self) -> list[str]:
-        return sorted(each for batch in self.batches for each in batch)
-
-    async def complete(self, count: int) -> None:
-        async def enough() -> bool:
-            return len(set(self.ids)) >= count
-
-        await until(enough)
-
-
-def host(cosmos: EmbeddedCosmos, work: Work, **options: Any) -> TriggerHost:
-    expiration, folder = options.pop("expiration", 1.5), options.pop("folder", Path.cwd())
-    return TriggerHost(
-        HostOptions(port=0, lease_expiration=expiration, folder=folder),
-        {"C": cosmos.connection_string},
-        app(work, **options),
-    )
-
-
-async def write(events: ContainerProxy, *names: str) -> None:
-    for name in names:
-        await events.create_item({"id": name, "streamId": f"s-{name}"})
-
-
-async def leases(database: DatabaseProxy) -> list[dict[str, Any]]:
-    container = database.get_container_client("leases")
-    found = [each async for each in container.query_items("SELECT * FROM c")]
-    return [each for each in found if "LeaseToken" in each]
 
 
 async def test_leases_are_those_of_the_real_trigger(
@@ -230,12 +144,6 @@ async def test_hosts_share_the_leases(
         await received.complete(8)
 
 
-async def change_leases(database: DatabaseProxy, **changes: Any) -> None:
-    for each in await leases(database):
-        changed = {**each, **changes}
-        await database.get_container_client("leases").replace_item(each["id"], changed)
-
-
 async def test_a_host_that_is_gone_is_taken_over_from(
     cosmos: EmbeddedCosmos, database: DatabaseProxy, events: ContainerProxy
 ) -> None:
@@ -322,62 +230,3 @@ async def test_a_410_without_a_split_loses_no_lease(
             return len(borders) == 4 and [low for low, _ in borders] == ends[:-1]
 
         await until(covered)
-
-
-async def test_a_missing_lease_container_stops_the_host_loudly(
-    cosmos: EmbeddedCosmos, client: CosmosClient
-) -> None:
-    """It is to be created beforehand, and the error says how."""
-    database = await client.create_database("db")
-    await database.create_container("events", PartitionKey("/streamId"))
-
-    async with host(cosmos, Received()) as running:
-        with pytest.raises(HostError, match="admin init"):
-            await asyncio.wait_for(running.wait(), 20)
-
-
-@pytest.fixture
-async def web() -> AsyncIterator[str]:
-    """An app with HTTP functions only."""
-    found = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-
-    @found.route("open", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-    def open_to_all(req: func.HttpRequest) -> str:
-        return "open"
-
-    @found.route("echo/{name}", methods=["POST"])
-    async def echo(req: func.HttpRequest) -> func.HttpResponse:
-        text = f"{req.route_params['name']} {req.params.get('q')} {req.get_body().decode()}"
-        return func.HttpResponse(text, status_code=202, headers={"x-own": "1"})
-
-    @found.route("broken", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
-    def broken(req: func.HttpRequest) -> str:
-        raise ValueError("SECRET")
-
-    options = HostOptions(port=0, function_key="k")
-    async with TriggerHost(options, {}, found) as running:
-        yield f"{running.url}/api"
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "headers", "status", "body"),
-    [
-        pytest.param("GET", "open", {}, 200, "open", id="anonymous"),
-        pytest.param("POST", "echo/a?q=1", {}, 401, "", id="no key"),
-        pytest.param("POST", "echo/a", {"x-functions-key": "x"}, 401, "", id="wrong key"),
-        pytest.param("POST", "echo/a?q=1", {"x-functions-key": "k"}, 202, "a 1 hi", id="header"),
-        pytest.param("POST", "echo/a?code=k", {}, 202, "a None hi", id="query"),
-        pytest.param("GET", "echo/a?code=k", {}, 404, "", id="wrong method"),
-        pytest.param("GET", "nowhere", {}, 404, "", id="unknown route"),
-        pytest.param("GET", "broken", {}, 500, "", id="an exception tells nothing"),
-    ],
-)
-async def test_routes_methods_and_keys_are_as_in_azure(
-    web: str, method: str, path: str, headers: dict[str, str], status: int, body: str
-) -> None:
-    """Also what a caller sees of an error."""
-    async with (
-        aiohttp.ClientSession() as session,
-        session.request(method, f"{web}/{path}", headers=headers, data="hi") as response,
-    ):
-        assert (response.status, await response.text()) == (status, body)
