@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from local.host.schedules import Schedule
 from local.host.settings import HostError, resolve
 
 if TYPE_CHECKING:
@@ -56,28 +57,58 @@ class CosmosTrigger:
     renew: float | None
     expiration: float | None
 
+    @property
+    def lease_link(self) -> str:
+        """The link of the lease container."""
+        return f"dbs/{self.lease_database}/colls/{self.lease_container}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class HttpTrigger:
-    """A function on a route; `level` is anonymous, function or admin."""
+    """A function on a route; `methods` is None for all, `level` anonymous, function or admin."""
 
     function: Function
     argument: str
     route: str
-    methods: tuple[str, ...]
+    methods: tuple[str, ...] | None
     level: str
 
 
-Trigger = CosmosTrigger | HttpTrigger
+@dataclass(frozen=True, kw_only=True)
+class TimerTrigger:
+    """A function on a schedule."""
+
+    function: Function
+    argument: str
+    schedule: Schedule
+    run_on_startup: bool
+    use_monitor: bool
+
+
+Trigger = CosmosTrigger | HttpTrigger | TimerTrigger
 
 
 def declared(app: func.FunctionApp, settings: Mapping[str, str]) -> list[Trigger]:
-    """The triggers of an app, references to settings resolved.
+    """Return the triggers of an app's enabled functions, references to settings resolved.
 
     Raises:
-        HostError: A setting is missing, or a function has a trigger that is not covered.
+        HostError: If a setting is missing, or a function has a trigger that is not covered.
     """
-    return [_trigger(function, settings) for function in app.get_functions()]
+    functions = app.get_functions()
+    return [
+        _trigger(function, settings)
+        for function in functions
+        if not is_disabled(str(function.get_function_name()), settings)
+    ]
+
+
+def is_disabled(function: str, settings: Mapping[str, str]) -> bool:
+    """Return whether the settings disable a function, by either of the names that Azure reads.
+
+    Any other value than `true` and `1` leaves it enabled, as in Azure.
+    """
+    names = (f"AzureWebJobs.{function}.Disabled", f"AzureWebJobs_{function}_Disabled")
+    return any(settings.get(name, "").strip().lower() in {"true", "1"} for name in names)
 
 
 def _trigger(declared_function: Any, settings: Mapping[str, str]) -> Trigger:  # noqa: ANN401 - no public type
@@ -94,9 +125,11 @@ def _trigger(declared_function: Any, settings: Mapping[str, str]) -> Trigger:  #
             return _cosmos(function, binding, settings)
         if kind == "httptrigger":
             return _http(function, binding)
+        if kind == "timertrigger":
+            return _timer(function, binding, settings)
     raise HostError(
-        f"Function {function.name} has no Cosmos DB or HTTP trigger, which is all that the local "
-        "host runs."
+        f"Function {function.name} has no Cosmos DB, HTTP or timer trigger, which is all that the "
+        "local host runs."
     )
 
 
@@ -132,13 +165,27 @@ def _cosmos(
 
 
 def _http(function: Function, binding: Mapping[str, Any]) -> HttpTrigger:
-    methods: Iterable[Any] = binding.get("methods") or ("GET", "POST")
+    methods: Iterable[Any] = binding.get("methods") or ()
     return HttpTrigger(
         function=function,
         argument=str(binding["name"]),
         route=str(binding.get("route") or function.name),
-        methods=tuple(str(getattr(each, "value", each)).upper() for each in methods),
+        methods=tuple(str(getattr(each, "value", each)).upper() for each in methods) or None,
         level=str(getattr(binding["authLevel"], "value", binding["authLevel"])).lower(),
+    )
+
+
+def _timer(
+    function: Function, binding: Mapping[str, Any], settings: Mapping[str, str]
+) -> TimerTrigger:
+    where = f"schedule of function {function.name}"
+    use_monitor = binding.get("useMonitor")
+    return TimerTrigger(
+        function=function,
+        argument=str(binding["name"]),
+        schedule=Schedule(resolve(str(binding["schedule"]), settings, where), where),
+        run_on_startup=bool(binding.get("runOnStartup")),
+        use_monitor=True if use_monitor is None else bool(use_monitor),
     )
 
 

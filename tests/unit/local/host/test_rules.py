@@ -11,9 +11,9 @@ import azure.functions as func
 import pytest
 
 from local.host.bindings import CosmosTrigger, HttpTrigger, RetryPolicy, declared
-from local.host.http import pattern
 from local.host.leases import (
     Lease,
+    LeaseFormatError,
     LeaseTiming,
     PartitionRange,
     lease_prefix,
@@ -73,6 +73,21 @@ def test_exponential_delays_follow_the_sdk(failures: int, random: float, expecte
     assert delay(policy, failures, random) == pytest.approx(expected)
 
 
+def test_exponential_delays_are_those_that_were_observed() -> None:
+    """Between 1 and 15 seconds, on Microsoft's own host."""
+    policy = RetryPolicy(exponential=True, count=-1, minimum=1.0, maximum=15.0)
+    observed = [1.0, 1.9, 2.9, 4.5, 7.6, 13.8, 15.0]
+    bounds = [
+        [delay(policy, failures, jitter) for jitter in (0.0, 0.999)]
+        for failures in range(1, len(observed) + 1)
+    ]
+
+    for seconds, (least, most) in zip(observed, bounds, strict=True):
+        assert least is not None
+        assert most is not None
+        assert least - 0.05 <= seconds <= most + 0.05
+
+
 @pytest.mark.parametrize(("failures", "expected"), [(1, 5.0), (2, 5.0), (3, None)])
 def test_a_finite_policy_ends(failures: int, expected: float | None) -> None:
     """After so many repetitions."""
@@ -122,6 +137,33 @@ def test_after_a_split_each_child_goes_on_from_the_parents_token() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "feed_range", [None, {"Range": {"min": "FF", "max": "FF"}}], ids=["none", "empty"]
+)
+def test_a_lease_over_nothing_has_no_successors(feed_range: Any) -> None:
+    """Rather than leases that nobody can work on; it is named."""
+    parent = Lease(
+        {
+            **new_lease("p", PartitionRange(id="0", minimum="", maximum="40"), None),
+            "FeedRange": feed_range,
+        }
+    )
+
+    with pytest.raises(LeaseFormatError, match=r"Lease document 'p\.\.0'.*FeedRange"):
+        successors("p", parent, [PartitionRange(id="1", minimum="", maximum="FF")], None)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("2026-08-01T12:00:00.5Z", 0.5), ("2026-08-01T12:00:00Z", 0), ("2026-08-01T12:00:00", 0)],
+)
+def test_times_of_leases_are_read_as_dot_net_writes_them(text: str, seconds: float) -> None:
+    """With as many digits as it needs."""
+    found = Lease({"id": "p..0", "timestamp": text})
+
+    assert found.written == NOW + timedelta(seconds=seconds)
+
+
 def test_after_a_merge_one_lease_keeps_the_old_range() -> None:
     """Of version 1, over a part of the new partition."""
     parent = Lease(new_lease("p", PartitionRange(id="0", minimum="", maximum="40"), '"7"'))
@@ -158,23 +200,9 @@ def test_a_lease_on_a_key_range_is_cut_where_the_partitions_are() -> None:
 
 def test_unknown_properties_of_a_lease_are_kept() -> None:
     """Another version of the trigger may have written them."""
-    found = Lease({"id": "p..0", "properties": {"x": "y"}, "new": 1}).changed(NOW, Owner="me")
+    found = Lease({"id": "p..0", "properties": {"x": "y"}, "new": 1}).changed(NOW, {"Owner": "me"})
 
     assert (found["new"], found["properties"], found["Owner"]) == (1, {"x": "y"}, "me")
-
-
-@pytest.mark.parametrize(
-    ("route", "expected"),
-    [
-        ("commands/{command}", "commands/{command:[^{}/]+}"),
-        ("items/{id:int}", r"items/{id:-?\d+}"),
-        ("files/{*rest}", "files/{rest:.*}"),
-        ("/health/", "health"),
-    ],
-)
-def test_routes_are_read_as_azure_reads_them(route: str, expected: str) -> None:
-    """Parameters, constraints, and the rest of a path."""
-    assert pattern(route) == expected
 
 
 def app() -> func.FunctionApp:
@@ -196,6 +224,36 @@ def app() -> func.FunctionApp:
         return ""
 
     return found
+
+
+@pytest.mark.parametrize(
+    ("value", "names"),
+    [
+        ("true", ["asked"]),
+        (" TRUE ", ["asked"]),
+        ("1", ["asked"]),
+        ("false", ["fed", "asked"]),
+        ("0", ["fed", "asked"]),
+        ("yes", ["fed", "asked"]),
+        ("", ["fed", "asked"]),
+    ],
+)
+def test_a_disabled_function_is_left_out(value: str, names: list[str]) -> None:
+    """As Azure reads the setting."""
+    found = declared(app(), {"Db": "d", "AzureWebJobs.fed.Disabled": value})
+
+    assert [each.function.name for each in found] == names
+
+
+def test_a_trigger_that_is_not_covered_is_named() -> None:
+    """With its function."""
+    found = func.FunctionApp()
+
+    @found.queue_trigger(arg_name="message", queue_name="q", connection="C")
+    def queued(message: func.QueueMessage) -> None: ...
+
+    with pytest.raises(HostError, match="Function queued has no Cosmos DB, HTTP or timer trigger"):
+        declared(found, {})
 
 
 def test_bindings_are_read_with_the_triggers_defaults() -> None:
