@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _OVERRIDE = "AzureFunctionsJobHost"
 """The first part of settings that override host.json: `AzureFunctionsJobHost__path__to__value`."""
 
+_BODY_LIMIT, _DEFAULT_BODY_LIMIT = "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", 104_857_600
+
 _DATE_PARSING = ("extensions", "cosmosDB", "serializerSettings", "dateParseHandling")
 
 
@@ -30,6 +32,7 @@ class HostConfiguration:
         function_timeout: The seconds that an attempt may take, None for no limit; 30 minutes where
             host.json says nothing.
         rewrites_dates: Whether documents' dates are handed over as the extension writes them.
+        max_body_bytes: The limit on the body of a request, 100 MB unless the settings change it.
     """
 
     def __init__(self, content: Mapping[str, Any], settings: Mapping[str, str]) -> None:
@@ -40,6 +43,8 @@ class HostConfiguration:
         self.route_prefix = "api" if prefix is None else str(prefix)
         self.function_timeout = None if timeout == "-1" else duration(timeout)
         self.rewrites_dates = self._rewrites_dates()
+        limit = self._settings.get(_BODY_LIMIT.lower(), "")
+        self.max_body_bytes = int(limit) if limit.isdecimal() else _DEFAULT_BODY_LIMIT
 
     @classmethod
     def from_folder(cls, folder: Path, settings: Mapping[str, str]) -> HostConfiguration:

@@ -1,74 +1,105 @@
-"""The HTTP functions: routes, methods and keys as in Azure."""
+"""The HTTP functions: routes, methods, keys and limits as in Azure."""
 
 from __future__ import annotations
 
 import hmac
 import logging
-import re
+import time
 from typing import TYPE_CHECKING
 
 import azure.functions as func
 from aiohttp import web
 
-from local.host.invocation import Attempt, call
+from local.host.invocation import Attempt
+from local.host.routing import Router
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Mapping, Sequence
 
     from local.host.bindings import HttpTrigger
+    from local.host.configuration import HostConfiguration
+    from local.host.invocation import Invoker
 
 logger = logging.getLogger(__name__)
 
-_LARGEST_BODY = 100 * 1024 * 1024
-_CONSTRAINTS = {"int": r"-?\d+", "guid": r"[0-9a-fA-F-]{36}", "alpha": "[A-Za-z]+"}
-_PARAMETER = re.compile(r"\{(\*)?(\w+)(?::(\w+))?\??\}")
 
+class HttpFunctions:
+    """Answers requests with the app's HTTP functions.
 
-def application(
-    triggers: Sequence[HttpTrigger], *, prefix: str, function_key: str
-) -> web.Application:
-    """The web application that serves these functions below `prefix`."""
-    app = web.Application(client_max_size=_LARGEST_BODY, middlewares=[_unmatched])
-    for trigger in triggers:
-        path = f"/{prefix}/{pattern(trigger.route)}".replace("//", "/")
-        handler = _handler(trigger, function_key)
-        for method in trigger.methods:
-            app.router.add_route(method, path, handler)
-    return app
+    Args:
+        triggers: The functions.
+        invoker: What calls them.
+        configuration: The host's configuration.
+        function_key: The key that functions of level function or admin ask for.
 
+    Raises:
+        HostError: If a route has a form that is not covered.
+    """
 
-def pattern(route: str) -> str:
-    """An Azure Functions route as aiohttp writes it: `{id:int}`, `{*rest}`."""
+    def __init__(
+        self,
+        triggers: Sequence[HttpTrigger],
+        invoker: Invoker,
+        configuration: HostConfiguration,
+        *,
+        function_key: str,
+    ) -> None:
+        self._router = Router(triggers, configuration.route_prefix)
+        self._invoker = invoker
+        self._key = function_key.encode()
+        self._max_body_bytes = configuration.max_body_bytes
 
-    def parameter(match: re.Match[str]) -> str:
-        star, name, constraint = match.groups()
-        form = ".*" if star else _CONSTRAINTS.get(constraint, "[^{}/]+")
-        return f"{{{name}:{form}}}"
+    def application(self) -> web.Application:
+        """Return the web application that serves them."""
+        app = web.Application(client_max_size=self._max_body_bytes)
+        app.router.add_route("*", "/{path:.*}", self._handle)
+        return app
 
-    return _PARAMETER.sub(parameter, route.strip("/"))
-
-
-def _handler(trigger: HttpTrigger, key: str) -> Callable[[web.Request], Awaitable[web.Response]]:
-    async def handle(request: web.Request) -> web.Response:
-        if trigger.level != "anonymous" and not _has_key(request, key):
+    async def _handle(self, request: web.Request) -> web.Response:
+        match = self._router.match(request.method, request.rel_url.path_safe)
+        if match is None:
+            return web.Response(status=404)
+        trigger, parameters = match
+        if trigger.level != "anonymous" and not self._has_key(request):
             return web.Response(status=401)
-        received = func.HttpRequest(
-            method=request.method,
-            url=str(request.url),
-            headers=dict(request.headers),
-            params=dict(request.query),
-            route_params=dict(request.match_info),
-            body=await request.read(),
+        started = time.monotonic()
+        response = await self._answered(trigger, request, parameters)
+        logger.info(
+            "request.answered function=%s method=%s path=%s status=%d ms=%.0f",
+            *(trigger.function.name, request.method, request.rel_url.raw_path),
+            *(response.status, (time.monotonic() - started) * 1000),
         )
-        function = trigger.function
-        try:
-            result = await call(function.name, function.call, trigger.argument, received, Attempt())
-        except Exception:
-            logger.exception("function.failed function=%s", function.name)
-            return web.Response(status=500)
-        return _response(result)
+        return response
 
-    return handle
+    async def _answered(
+        self, trigger: HttpTrigger, request: web.Request, parameters: Mapping[str, str]
+    ) -> web.Response:
+        """Return the function's response; for an exception an empty 500, as in Azure.
+
+        A body over the limit is one as well: the real host reads it when it binds the request.
+        """
+        try:
+            received = func.HttpRequest(
+                method=request.method,
+                url=str(request.url),
+                headers=dict(request.headers),
+                params=dict(request.query),
+                route_params=dict(parameters),
+                body=await request.read(),
+            )
+            return _response(await self._invoker.call(trigger, received, Attempt()))
+        except web.HTTPRequestEntityTooLarge:
+            logger.error(  # noqa: TRY400 - a traceback would add nothing
+                "function.failed function=%s: the request body is over %d bytes",
+                *(trigger.function.name, self._max_body_bytes),
+            )
+        except Exception:
+            logger.exception("function.failed function=%s", trigger.function.name)
+        return web.Response(status=500)
+
+    def _has_key(self, request: web.Request) -> bool:
+        sent = request.headers.get("x-functions-key") or request.query.get("code", "")
+        return hmac.compare_digest(sent.encode(), self._key)
 
 
 def _response(result: object) -> web.Response:
@@ -81,21 +112,3 @@ def _response(result: object) -> web.Response:
         content_type=result.mimetype,
         charset=result.charset,
     )
-
-
-def _has_key(request: web.Request, key: str) -> bool:
-    sent = request.headers.get("x-functions-key") or request.query.get("code", "")
-    return hmac.compare_digest(sent.encode(), key.encode())
-
-
-@web.middleware
-async def _unmatched(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Azure answers 404 where a route is known but not for this method."""
-    try:
-        return await handler(request)
-    except web.HTTPMethodNotAllowed:
-        return web.Response(status=404)
-    except web.HTTPException as error:
-        return web.Response(status=error.status)
