@@ -162,7 +162,10 @@ def refusal(error: ServiceError) -> Answer:
         headers["x-ms-substatus"] = str(error.sub_status)
     if error.retry_after_ms is not None:
         headers["x-ms-retry-after-ms"] = str(error.retry_after_ms)
-    body = encode({"code": error.code, "message": error.message})
+    content = {"code": error.code, "message": error.message}
+    if error.additional is not None:
+        content["additionalErrorInfo"] = error.additional
+    body = encode(content)
     throttled = int(error.status == TOO_MANY_REQUESTS)
     return Answer(
         status=error.status, body=body, charge=error.charge, throttled=throttled, headers=headers

@@ -14,6 +14,7 @@ class ServiceError(Exception):
         charge: Request units that the refused request cost.
         retry_after_ms: Milliseconds to wait, where the service tells.
         headers: Further headers of the answer.
+        additional: What else the body says, as a JSON text; None for nothing.
     """
 
     def __init__(
@@ -34,6 +35,7 @@ class ServiceError(Exception):
         self.charge = charge
         self.retry_after_ms = retry_after_ms
         self.headers: dict[str, str] = {}
+        self.additional: str | None = None
 
 
 def bad_request(message: str, *, sub_status: int = 0) -> ServiceError:

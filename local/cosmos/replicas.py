@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from local.cosmos.partitions import Range
-    from local.cosmos.table import Item, ItemTable
+    from local.cosmos.table import Item, ItemTable, Scan
 
 
 class Change(NamedTuple):
@@ -112,15 +112,10 @@ class View:
             return self._before_by_id[key, item_id]
         return self._table.find(key, item_id)
 
-    def scan(self, *, after: int, key: str | None) -> Iterator[Item]:
-        """Return items in the order of their creation, of one partition key or of all."""
-        rows = self._table.scan(after=after, key=key)
-        inside = (item for item in rows if item.partition in self.lsns)
-        return self._as_of(
-            inside,
-            lambda item: item.number > after and key in (None, item.key),
-            attrgetter("number"),
-        )
+    def scan(self, scan: Scan) -> Iterator[Item]:
+        """Return the items of a scan, in its order."""
+        rows = self._table.scan(scan)
+        return self._as_of(rows, scan.holds, scan.place, reverse=scan.descending)
 
     def changes(self, partition_id: str, *, after: int) -> Iterator[Item]:
         """Return the items of a physical partition in the order of their last change."""
@@ -132,10 +127,13 @@ class View:
         rows: Iterator[Item],
         belongs: Callable[[Item], bool],
         order: Callable[[Item], Any],
+        *,
+        reverse: bool = False,
     ) -> Iterator[Item]:
         """Replace what is not replicated in rows that are sorted by `order`."""
         if not self._before:
             return rows
         earlier = [item for item in self._before.values() if item is not None and belongs(item)]
         kept = (item for item in rows if item.number not in self._before)
-        return heapq.merge(kept, sorted(earlier, key=order), key=order)
+        earlier.sort(key=order, reverse=reverse)
+        return heapq.merge(kept, earlier, key=order, reverse=reverse)

@@ -39,7 +39,7 @@ _ROUTES: dict[tuple[str, str], Callable[[Call], Answer]] = {
     ("CHANGES", f"{_COLL}/docs"): feed.changes,
     ("GET", f"{_COLL}/docs"): queries.listing,
     ("QUERY", f"{_COLL}/docs"): queries.query,
-    ("PLAN", f"{_COLL}/docs"): queries.plan,
+    ("PLAN", f"{_COLL}/docs"): queries.query_plan,
     ("POST", f"{_COLL}/docs"): items.write,
     ("BATCH", f"{_COLL}/docs"): batches.batch,
     ("GET", f"{_COLL}/docs/*"): items.read,

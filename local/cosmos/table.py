@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+import operator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
+
+    Column = Literal["key", "epk", "id", "ts", "number"]
+    Condition = tuple[Column, str, Any]
+    Order = Literal["number", "id", "ts"]
 
 _CREATE = """
 CREATE TABLE items (
@@ -19,14 +25,19 @@ _NEXT = "SELECT seq + 1 FROM sqlite_sequence WHERE name = 'items'"
 _INSERT = "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _UPDATE = "UPDATE items SET lsn = ?, etag = ?, ts = ?, ttl = ?, body = ? WHERE number = ?"
 _FIND = "SELECT * FROM items WHERE key = ? AND id = ?"
-_SCAN = "SELECT * FROM items WHERE number > ? ORDER BY number"
-_SCAN_KEY = "SELECT * FROM items WHERE key = ? AND number > ? ORDER BY number"
 _CHANGES = (
     "SELECT * FROM items INDEXED BY items_feed WHERE partition = ? AND lsn > ? ORDER BY lsn, number"
 )
 
-
 _SIZES = "SELECT partition, COUNT(*), SUM(LENGTH(body)) FROM items GROUP BY partition"
+
+_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
 class Item(NamedTuple):
@@ -63,6 +74,65 @@ class Item(NamedTuple):
             return False
         ttl = default_ttl if self.ttl is None else self.ttl
         return ttl != -1 and self.ts + ttl <= now
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scan:
+    """Items of one physical partition, sorted by a column and then by number.
+
+    Attributes:
+        partition: The id of the physical partition.
+        conditions: What holds for the items: a column, an operator, a value.
+        order: The column.
+        descending: Whether both the column and the number descend.
+        after: The values of column and number to begin after, None for all items.
+    """
+
+    partition: str
+    conditions: tuple[Condition, ...] = ()
+    order: Order = "number"
+    descending: bool = False
+    after: tuple[Any, int] | None = None
+
+    @property
+    def statement(self) -> tuple[str, list[Any]]:
+        """The SQL statement over the table `items`, and its values.
+
+        The plus keeps SQLite from the index of the change feed, which has another order.
+        """
+        terms: list[str] = ["+partition = ?"]
+        values: list[Any] = [self.partition]
+        for column, symbol, value in (*self.conditions, *self._bounds()):
+            terms.append(f"{column} {symbol} ?")
+            values.append(value)
+        if self.after is not None:
+            terms.append(f"({self.order}, number) {'<' if self.descending else '>'} (?, ?)")
+            values += self.after
+        direction = " DESC" if self.descending else ""
+        order = ", ".join(
+            f"{column}{direction}" for column in dict.fromkeys((self.order, "number"))
+        )
+        return f"SELECT * FROM items WHERE {' AND '.join(terms)} ORDER BY {order}", values  # noqa: S608 - of constants
+
+    def holds(self, item: Item) -> bool:
+        """Return whether the scan finds an item, in whichever partition it was."""
+        place, after = self.place(item), self.after
+        if after is not None and not (place < after if self.descending else place > after):
+            return False
+        return all(
+            _OPERATORS[symbol](getattr(item, column), value)
+            for column, symbol, value in self.conditions
+        )
+
+    def place(self, item: Item) -> tuple[Any, int]:
+        """Return what the scan sorts an item by."""
+        return getattr(item, self.order), item.number
+
+    def _bounds(self) -> tuple[Condition, ...]:
+        """Return what follows from `after` for the column alone, so that its index serves it."""
+        if self.after is None:
+            return ()
+        return ((self.order, "<=" if self.descending else ">=", self.after[0]),)
 
 
 class ItemTable:
@@ -134,11 +204,10 @@ class ItemTable:
         rows = self._db.execute(self._named(_SIZES))
         return {partition: (count, size) for partition, count, size in rows}
 
-    def scan(self, *, after: int, key: str | None) -> Iterator[Item]:
-        """Items in the order in which they were created, of one partition key or of all."""
-        if key is None:
-            return map(Item._make, self._db.execute(self._named(_SCAN), (after,)))
-        return map(Item._make, self._db.execute(self._named(_SCAN_KEY), (key, after)))
+    def scan(self, scan: Scan) -> Iterator[Item]:
+        """Return the items of a scan, in its order."""
+        statement, values = scan.statement
+        return map(Item._make, self._db.execute(self._named(statement), values))
 
     def changes(self, partition: str, *, after: int) -> Iterator[Item]:
         """Items of a physical partition in the order of their last change."""

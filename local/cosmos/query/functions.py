@@ -1,18 +1,20 @@
-"""The functions and operators of the language; each takes values and returns one."""
+"""The functions and operators of the language; each takes values and returns one.
+
+Those that ask for a type are here because the .NET SDK resumes an ORDER BY with conditions such as
+`( c.n > 5 OR IS_STRING(c.n) OR IS_ARRAY(c.n) OR IS_OBJECT(c.n) )`; it spells one IS_BOOLEAN.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from local.cosmos.query.values import UNDEFINED, equal, kind, ordered
+from local.cosmos.query.values import UNDEFINED, equal, is_number, kind, ordered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 MOST = 100_000
 """Arguments that a function takes at most."""
-
-AGGREGATES = frozenset({"COUNT", "SUM", "MIN", "MAX", "AVG"})
 
 
 def _compare(test: Callable[[int], bool]) -> Callable[[Any, Any], Any]:
@@ -30,7 +32,7 @@ def _not_equal(left: Any, right: Any) -> Any:  # noqa: ANN401 - any JSON
 
 def _numbers(apply: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     def applied(left: Any, right: Any) -> Any:  # noqa: ANN401 - any JSON
-        if kind(left) != kind(1) or kind(right) != kind(1):
+        if not is_number(left) or not is_number(right):
             return UNDEFINED
         try:
             return apply(left, right)
@@ -38,6 +40,12 @@ def _numbers(apply: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
             return UNDEFINED
 
     return applied
+
+
+def _remainder(left: float, right: float) -> float:
+    """Return the remainder with the sign of the dividend, unlike Python's."""
+    remainder = abs(left) % abs(right)
+    return -remainder if left < 0 else remainder
 
 
 def _texts(apply: Callable[[str, str], bool]) -> Callable[..., Any]:
@@ -68,34 +76,54 @@ def _or(*values: object) -> Any:  # noqa: ANN401 - three-valued logic
 
 
 def _in(value: Any, *options: Any) -> Any:  # noqa: ANN401 - any JSON
-    return UNDEFINED if value is UNDEFINED else any(equal(value, each) is True for each in options)
+    if value is UNDEFINED:
+        return UNDEFINED
+    return any(equal(value, option) is True for option in options)
+
+
+def _between(value: Any, low: Any, high: Any) -> Any:  # noqa: ANN401 - any JSON
+    return _and(_at_least(value, low), _at_most(value, high))
 
 
 def _array_contains(array: Any, value: Any) -> Any:  # noqa: ANN401 - any JSON
     if not isinstance(array, list):
         return UNDEFINED
-    return any(equal(each, value) is True for each in array)
+    return any(equal(item, value) is True for item in array)
+
+
+def _is_kind(example: object) -> Callable[[Any], bool]:
+    return lambda value: kind(value) == kind(example)
+
+
+_at_least = _compare(lambda order: order >= 0)
+_at_most = _compare(lambda order: order <= 0)
 
 
 FUNCTIONS: dict[str, tuple[int, int, Callable[..., Any]]] = {
     "=": (2, 2, equal),
     "!=": (2, 2, _not_equal),
     "<": (2, 2, _compare(lambda order: order < 0)),
-    "<=": (2, 2, _compare(lambda order: order <= 0)),
+    "<=": (2, 2, _at_most),
     ">": (2, 2, _compare(lambda order: order > 0)),
-    ">=": (2, 2, _compare(lambda order: order >= 0)),
+    ">=": (2, 2, _at_least),
     "+": (2, 2, _numbers(lambda left, right: left + right)),
     "-": (2, 2, _numbers(lambda left, right: left - right)),
     "*": (2, 2, _numbers(lambda left, right: left * right)),
     "/": (2, 2, _numbers(lambda left, right: left / right)),
-    "%": (2, 2, _numbers(lambda left, right: left % right)),
+    "%": (2, 2, _numbers(_remainder)),
     "AND": (2, MOST, _and),
     "OR": (2, MOST, _or),
     "NOT": (1, 1, lambda value: not value if isinstance(value, bool) else UNDEFINED),
     "IN": (2, MOST, _in),
+    "BETWEEN": (3, 3, _between),
     "IS_DEFINED": (1, 1, lambda value: value is not UNDEFINED),
-    "IS_NULL": (1, 1, lambda value: value is None),
-    "IS_STRING": (1, 1, lambda value: isinstance(value, str)),
+    "IS_NULL": (1, 1, _is_kind(None)),
+    "IS_BOOL": (1, 1, _is_kind(True)),
+    "IS_BOOLEAN": (1, 1, _is_kind(True)),
+    "IS_NUMBER": (1, 1, _is_kind(1)),
+    "IS_STRING": (1, 1, _is_kind("")),
+    "IS_ARRAY": (1, 1, _is_kind([])),
+    "IS_OBJECT": (1, 1, _is_kind({})),
     "STARTSWITH": (2, 3, _texts(str.startswith)),
     "ENDSWITH": (2, 3, _texts(str.endswith)),
     "CONTAINS": (2, 3, _texts(lambda text, part: part in text)),

@@ -1,220 +1,207 @@
-"""Third and fourth stage: a validated query, compiled to closures that cannot fail."""
+"""Fourth stage: a validated query, which can be run."""
 
 from __future__ import annotations
 
-import json
+import hashlib
 from functools import lru_cache
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from local.cosmos.query.errors import QueryError, UnsupportedQueryError
-from local.cosmos.query.functions import AGGREGATES, FUNCTIONS
+from local.cosmos.query.aggregates import AGGREGATES
+from local.cosmos.query.compiling import Compiler, validate
+from local.cosmos.query.errors import UnsupportedQueryError
 from local.cosmos.query.parser import parse_tree
-from local.cosmos.query.tree import Call, Expression, Literal, Parameter, Path
-from local.cosmos.query.values import UNDEFINED, sort_key
+from local.cosmos.query.sorting import Place, Sorting
+from local.cosmos.query.tree import Path, calls
+from local.cosmos.query.values import UNDEFINED, canonical, sort_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from local.cosmos.query.tree import Select
+    from local.cosmos.query.sorting import Row
+    from local.cosmos.query.tree import Call, Select
 
     Document = dict[str, Any]
-    Compute = Callable[[Document], Any]
+    Numbered = tuple[int, Document]
+
+
+class Window(NamedTuple):
+    """The rows of the sorted result that are wanted: `skip` less, then `left`, None for all."""
+
+    skip: int
+    left: int | None
 
 
 class Query:
     """A query that can be run.
 
+    Attributes:
+        tree: What it says.
+        aggregates: The aggregates that it selects.
+        is_distinct: Whether equal results are one row.
+
     Raises:
-        UnsupportedQueryError: It uses a function that is not covered.
+        QueryError: If a function does not take its arguments.
+        UnsupportedQueryError: If it uses what is not covered.
     """
 
     def __init__(self, tree: Select) -> None:
-        self._tree = tree
-        self.aggregate = self._find_aggregate()
-        for expression in self._expressions():
-            _validate(expression)
+        self.tree = tree
+        columns = [column.expression for column in tree.columns or ()]
+        self.aggregates: list[Call] = [
+            call for expression in columns for call in calls(expression, AGGREGATES)
+        ]
+        for expression in columns:
+            validate(expression, aggregated=bool(self.aggregates))
+        if tree.where is not None:
+            validate(tree.where)
+        self.is_distinct = tree.distinct and not self.aggregates
+        if self.is_distinct and not _selects_order(tree):
+            raise UnsupportedQueryError("DISTINCT with an ORDER BY of what is not selected")
 
     @property
-    def streams(self) -> bool:
-        """Whether results come document by document, so that a page can end anywhere."""
-        tree = self._tree
-        bounded = tree.distinct or tree.offset is not None or tree.limit is not None
-        return not (tree.order or self.aggregate or bounded)
-
-    @property
-    def selects_all(self) -> bool:
+    def is_plain(self) -> bool:
         """Whether the results are simply all documents as they are."""
-        tree = self._tree
-        return self.streams and tree.columns is None and tree.where is None
+        tree = self.tree
+        return tree.columns is None and tree.where is None and self.is_streamed
 
-    def run(self, documents: Iterable[Document], parameters: Mapping[str, Any]) -> Iterator[Any]:
-        """The results, in order; lazily where the query allows it.
+    @property
+    def is_streamed(self) -> bool:
+        """Whether a row needs no other row, so that rows can be taken as documents come."""
+        return not (self.tree.order or self.is_reduced)
+
+    @property
+    def is_reduced(self) -> bool:
+        """Whether several documents make one row."""
+        return self.is_distinct or bool(self.aggregates)
+
+    def window(self, parameters: Mapping[str, Any]) -> Window:
+        """Return what TOP, or OFFSET and LIMIT, ask for.
 
         Raises:
-            QueryError: A parameter is missing, or TOP, OFFSET or LIMIT is no number.
+            QueryError: If they are not whole numbers.
         """
-        bind = _Binder(parameters)
-        tree = self._tree
-        if tree.where is not None:
-            holds = bind.compile(tree.where)
-            documents = (each for each in documents if holds(each) is True)
-        for expression, descending in reversed(tree.order):
-            value = bind.compile(expression)
-            documents = sorted(
-                documents, key=lambda each: sort_key(value(each)), reverse=descending
-            )
-        if self.aggregate:
-            return iter(self._aggregated(list(documents), bind))
-        results = self._selected(documents, bind)
-        if tree.distinct:
-            results = _distinct(results)
-        start = bind.count(tree.offset) if tree.offset is not None else 0
-        end = start + bind.count(tree.limit) if tree.limit is not None else None
-        return islice(results, start, end)
+        count = Compiler(parameters).count
+        limit = self.tree.top or self.tree.limit
+        return Window(
+            skip=0 if self.tree.offset is None else count(self.tree.offset),
+            left=None if limit is None else count(limit),
+        )
 
-    def _selected(self, documents: Iterable[Document], bind: _Binder) -> Iterator[Any]:
-        columns = self._tree.columns
+    def run(self, documents: Iterable[Document], parameters: Mapping[str, Any]) -> Iterator[Any]:
+        """Return the results, in order.
+
+        Raises:
+            QueryError: If a parameter is missing, or TOP, OFFSET or LIMIT is not a number.
+        """
+        skip, left = self.window(parameters)
+        rows = self.rows(enumerate(documents), parameters)
+        return (result for _, result in islice(rows, skip, None if left is None else skip + left))
+
+    def rows(
+        self,
+        documents: Iterable[Numbered],
+        parameters: Mapping[str, Any],
+        *,
+        after: Place | None = None,
+        presorted: bool = False,
+    ) -> Iterator[Row]:
+        """Yield the rows of the result with their places, before TOP, OFFSET and LIMIT.
+
+        Args:
+            documents: Each with a number that decides between rows of equal sort keys.
+            parameters: The values of the query's parameters.
+            after: Where to begin, None for the first row.
+            presorted: Whether the documents come in the order of the result, after `after`.
+
+        Raises:
+            QueryError: If a parameter is missing.
+        """
+        compiler = Compiler(parameters)
+        documents = self._matching(documents if self.tree.source else [(0, {})], compiler)
+        if self.aggregates:
+            compiler.aggregate(self.aggregates, (document for _, document in documents))
+            documents = [(0, {})]
+        project = self._projection(compiler)
+        if self.is_streamed or self.aggregates or presorted:
+            rows = ((Place((), number), project(document)) for number, document in documents)
+            return (row for row in rows if row[1] is not UNDEFINED)
+        return self._sorted(documents, project, compiler, after)
+
+    def _matching(self, documents: Iterable[Numbered], compiler: Compiler) -> Iterable[Numbered]:
+        if self.tree.where is None:
+            return documents
+        holds = compiler.compile(self.tree.where)
+        return (numbered for numbered in documents if holds(numbered[1]) is True)
+
+    def _projection(self, compiler: Compiler) -> Callable[[Any], Any]:
+        """Return what computes a document's result, undefined where it has none."""
+        columns = self.tree.columns
         if columns is None:
-            yield from documents
-            return
-        compiled = [(column.name, bind.compile(column.expression)) for column in columns]
-        for document in documents:
+            return lambda document: document
+        compiled = [(column.name, compiler.compile(column.expression)) for column in columns]
+        if self.tree.value:
+            return compiled[0][1]
+
+        def project(document: object) -> dict[str, Any]:
             values = {name: compute(document) for name, compute in compiled}
-            present = {name: value for name, value in values.items() if value is not UNDEFINED}
-            if not self._tree.value:
-                yield present
-            elif present:
-                yield from present.values()
+            return {name: value for name, value in values.items() if value is not UNDEFINED}
 
-    def _aggregated(self, documents: list[Document], bind: _Binder) -> list[Any]:
-        results = {}
-        for column in self._tree.columns or ():
-            call = column.expression
-            if not isinstance(call, Call):
-                raise UnsupportedQueryError("Aggregates beside other expressions")
-            compute = bind.compile(call.arguments[0])
-            values = [value for value in map(compute, documents) if value is not UNDEFINED]
-            results[column.name] = _aggregate(call.name, values)
-        if not self._tree.value:
-            return [{name: each for name, each in results.items() if each is not UNDEFINED}]
-        return [each for each in results.values() if each is not UNDEFINED]
+        return project
 
-    def _find_aggregate(self) -> bool:
-        columns = self._tree.columns or ()
-        found = [_is_aggregate(column.expression) for column in columns]
-        if any(found) and not all(found):
-            raise UnsupportedQueryError("Aggregates beside other expressions")
-        return any(found)
-
-    def _expressions(self) -> Iterator[Expression]:
-        tree = self._tree
-        for column in tree.columns or ():
-            if self.aggregate and isinstance(column.expression, Call):
-                if len(column.expression.arguments) != 1:
-                    raise QueryError(f"{column.expression.name} takes one argument.")
-                yield from column.expression.arguments
-            else:
-                yield column.expression
-        if tree.where is not None:
-            yield tree.where
-        yield from (expression for expression, _ in tree.order)
+    def _sorted(
+        self,
+        documents: Iterable[Numbered],
+        project: Callable[[Any], Any],
+        compiler: Compiler,
+        after: Place | None,
+    ) -> Iterator[Row]:
+        order = self.tree.order
+        values = [compiler.compile(ordered.path) for ordered in order]
+        rows = [
+            (Place(tuple(sort_key(value(document)) for value in values), number), document)
+            for number, document in documents
+        ]
+        if self.is_distinct:
+            rows, project = _distinct(rows, project), lambda result: result
+        sorting = Sorting(tuple(ordered.descending for ordered in order))
+        sorting.sort(rows)
+        if after is not None:
+            rows = sorting.after(rows, after)
+        projected = ((place, project(document)) for place, document in rows)
+        return (row for row in projected if row[1] is not UNDEFINED)
 
 
 @lru_cache(maxsize=256)
 def parse(text: str) -> Query:
-    """The query of a text, ready to be run.
+    """Return the query of a text, ready to be run.
 
     Raises:
-        QuerySyntaxError: The text is no query; says where.
-        UnsupportedQueryError: It uses what is not covered; names the part.
+        QuerySyntaxError: If the text is not a query; says where.
+        QueryError: If the query contradicts itself.
+        UnsupportedQueryError: If it uses what is not covered; names the part.
     """
     return Query(parse_tree(text))
 
 
-class _Binder:
-    """Compiles expressions for one run, with the run's parameters as constants."""
-
-    def __init__(self, parameters: Mapping[str, Any]) -> None:
-        self._parameters = parameters
-
-    def compile(self, expression: Expression) -> Compute:
-        if isinstance(expression, Path):
-            return _follow(expression.steps)
-        if isinstance(expression, Call):
-            return self._call(expression)
-        value = self._constant(expression)
-        return lambda _: value
-
-    def count(self, expression: Expression) -> int:
-        value = self.compile(expression)({})
-        if not isinstance(value, int) or value < 0:
-            raise QueryError("TOP, OFFSET and LIMIT take a whole number.")
-        return value
-
-    def _constant(self, expression: Literal | Parameter) -> Any:  # noqa: ANN401 - any JSON
-        if isinstance(expression, Literal):
-            return expression.value
-        if expression.name not in self._parameters:
-            raise QueryError(f"Parameter {expression.name} has no value.")
-        return self._parameters[expression.name]
-
-    def _call(self, call: Call) -> Compute:
-        apply = FUNCTIONS[call.name][2]
-        computed = [self.compile(argument) for argument in call.arguments]
-        if len(computed) == 2:  # noqa: PLR2004 - the usual case, made fast
-            first, second = computed
-            return lambda document: apply(first(document), second(document))
-        return lambda document: apply(*[each(document) for each in computed])
+def _selects_order(tree: Select) -> bool:
+    """Return whether equal results have equal sort keys."""
+    selected = [column.expression for column in tree.columns or ()]
+    return tree.columns is None or all(
+        ordered.path in [path for path in selected if isinstance(path, Path)]
+        for ordered in tree.order
+    )
 
 
-def _follow(steps: tuple[str | int, ...]) -> Compute:
-    def value(document: Any) -> Any:  # noqa: ANN401 - any JSON
-        for step in steps:
-            if isinstance(document, dict):
-                document = document.get(step, UNDEFINED)
-            elif isinstance(document, list) and isinstance(step, int) and step < len(document):
-                document = document[step]
-            else:
-                return UNDEFINED
-        return document
+def _distinct(rows: list[Row], project: Callable[[Any], Any]) -> list[Row]:
+    """Return one row for each result, with the result's hash as its tie.
 
-    return value
-
-
-def _validate(expression: Expression) -> None:
-    if not isinstance(expression, Call):
-        return
-    if expression.name not in FUNCTIONS:
-        raise UnsupportedQueryError(f"Function {expression.name}")
-    fewest, most, _ = FUNCTIONS[expression.name]
-    if not fewest <= len(expression.arguments) <= most:
-        raise QueryError(f"{expression.name} does not take {len(expression.arguments)} arguments.")
-    for argument in expression.arguments:
-        _validate(argument)
-
-
-def _is_aggregate(expression: Expression) -> bool:
-    return isinstance(expression, Call) and expression.name in AGGREGATES
-
-
-def _aggregate(name: str, values: list[Any]) -> Any:  # noqa: ANN401 - any JSON
-    if name == "COUNT":
-        return len(values)
-    if name in {"MIN", "MAX"}:
-        choose = min if name == "MIN" else max
-        return choose(values, key=sort_key) if values else UNDEFINED
-    if not all(isinstance(value, (int, float)) for value in values):
-        return UNDEFINED
-    if name == "SUM":
-        return sum(values)
-    return sum(values) / len(values) if values else UNDEFINED
-
-
-def _distinct(results: Iterator[Any]) -> Iterator[Any]:
-    seen = set()
-    for result in results:
-        text = json.dumps(result, sort_keys=True)
-        if text not in seen:
-            seen.add(text)
-            yield result
+    So a page can go on after the last one whatever is written meanwhile: no result comes twice.
+    """
+    distinct: dict[str, Row] = {}
+    for place, document in rows:
+        result = project(document)
+        if result is not UNDEFINED:
+            digest = hashlib.sha256(canonical(result).encode()).hexdigest()[:32]
+            distinct.setdefault(digest, (Place(place.keys, digest), result))
+    return list(distinct.values())

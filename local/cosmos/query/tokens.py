@@ -33,18 +33,24 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 @dataclass(frozen=True)
 class Token:
-    """A word of the query: keywords in capitals, text without its quotes."""
+    """A word of the query.
+
+    Attributes:
+        value: The word; a keyword in capitals, text without its quotes.
+        source: The word as it is written in the query.
+    """
 
     kind: str
     value: str
     position: int
+    source: str
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """The tokens of a query, an `end` last.
+    """Yield the tokens of a query, an `end` last.
 
     Raises:
-        QuerySyntaxError: A character belongs to no token.
+        QuerySyntaxError: If a character belongs to no token.
     """
     position = 0
     while position < len(text):
@@ -54,20 +60,24 @@ def tokens(text: str) -> Iterator[Token]:
         if match.lastgroup != "space":
             yield _token(str(match.lastgroup), match.group(), position)
         position = match.end()
-    yield Token("end", "the end", position)
+    yield Token("end", "the end", position, "")
 
 
-def _token(kind: str, value: str, position: int) -> Token:
-    if kind == "name" and value.upper() in KEYWORDS:
-        return Token("keyword", value.upper(), position)
+def _token(kind: str, source: str, position: int) -> Token:
+    if kind == "name" and source.upper() in KEYWORDS:
+        return Token("keyword", source.upper(), position, source)
     if kind == "text":
-        return Token(kind, _unquoted(value), position)
-    return Token(kind, value, position)
+        return Token(kind, _unquoted(source, position), position, source)
+    return Token(kind, source, position, source)
 
 
-def _unquoted(quoted: str) -> str:
+def _unquoted(quoted: str, position: int) -> str:
     def escaped(match: re.Match[str]) -> str:
         code = match.group(1)
         return chr(int(code[1:], 16)) if len(code) > 1 else _ESCAPES.get(code, code)
 
-    return re.sub(r"\\(u[0-9a-fA-F]{4}|.)", escaped, quoted[1:-1])
+    text = re.sub(r"\\(u[0-9a-fA-F]{4}|.)", escaped, quoted[1:-1], flags=re.DOTALL)
+    try:  # two escapes may be the halves of one character
+        return text.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        raise QuerySyntaxError(f"The text at position {position} is not Unicode.") from None

@@ -86,8 +86,8 @@ def test_an_order_holds_over_partitions_and_pages(container: ContainerProxy) -> 
     assert [values(page) for page in pages] == [[11, 10, 9, 8], [7, 6, 5, 4], [3, 2]]
 
 
-def test_counting_needs_no_client_work(container: ContainerProxy) -> None:
-    """One number over all partitions."""
+def test_counts_of_partitions_are_added(container: ContainerProxy) -> None:
+    """By the SDK; one number over all partitions."""
     query = "SELECT VALUE COUNT(1) FROM c WHERE STARTSWITH(c.pk, 'k1')"
 
     assert values(container.query_items(query, enable_cross_partition_query=True)) == [3]

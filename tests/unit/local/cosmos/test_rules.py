@@ -41,7 +41,7 @@ def test_indexed_properties_follow_the_policy(policy: dict[str, Any], expected: 
         pytest.param(charges.write(400, 10), 7.0, id="everything indexed"),
         pytest.param(charges.write(400, 1, replaces=True), 9.36, id="a replace"),
         pytest.param(charges.feed(10_240), 2.0, id="a feed page of 10 KB"),
-        pytest.param(charges.query(100, 1024), 4.5, id="a query over 100 documents"),
+        pytest.param(charges.query(100, 1024), 5.03, id="a query over 100 documents"),
     ],
 )
 def test_charges_follow_the_model(charge: float, expected: float) -> None:

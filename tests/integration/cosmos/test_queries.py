@@ -1,0 +1,306 @@
+"""Queries over the wire: plans, what is refused without one, pages, and what they cost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from local.cosmos.partitions import effective_key
+from tests.integration.cosmos.raw import BATCH, ITEMS, QUERY, A, Raw, Reply
+
+PLAN = {
+    "content-type": "application/query+json",
+    "x-ms-cosmos-is-query-plan-request": "True",
+    "x-ms-cosmos-supported-query-features": "Aggregate, Distinct, OffsetAndLimit, OrderBy, Top",
+}
+PARTITION, CONTINUATION = "x-ms-documentdb-partitionkeyrangeid", "x-ms-continuation"
+WHOLE = {"min": "", "max": "FF", "isMinInclusive": True, "isMaxInclusive": False}
+
+
+def point(key: str) -> dict[str, Any]:
+    hashed = effective_key(key)
+    return {"min": hashed, "max": hashed, "isMinInclusive": True, "isMaxInclusive": True}
+
+
+async def ask(raw: Raw, query: str, headers: Mapping[str, str] | None = None) -> Reply:
+    return await raw.send("POST", ITEMS, {"query": query}, {**QUERY, **(headers or {})})
+
+
+async def results(raw: Raw, query: str, headers: Mapping[str, str]) -> list[Any]:
+    """All results of a query, page by page."""
+    found: list[Any] = []
+    reply = await ask(raw, query, headers)
+    while True:
+        assert reply.status == 200, reply.body
+        found += reply.body["Documents"]
+        if CONTINUATION not in reply.headers:
+            return found
+        reply = await ask(raw, query, {**headers, CONTINUATION: reply.headers[CONTINUATION]})
+
+
+async def put(raw: Raw, item_id: str, key: str = "a", **more: Any) -> None:
+    headers = {"x-ms-documentdb-is-upsert": "true"}
+    reply = await raw.send("POST", ITEMS, {"id": item_id, "pk": key, **more}, headers)
+    assert reply.status in {200, 201}
+
+
+async def remove(raw: Raw, item_id: str) -> None:
+    assert (await raw.send("DELETE", f"{ITEMS}/{item_id}", headers=A)).status == 204
+
+
+@pytest.mark.parametrize(
+    ("condition", "ranges"),
+    [
+        ("", [WHOLE]),
+        ("WHERE c.n = 1 OR c.pk = 'a'", [WHOLE]),
+        ("WHERE c.pk = 'a' AND c.n = 1", [point("a")]),
+        (
+            "WHERE c.pk IN ('a', 'b')",
+            sorted([point("a"), point("b")], key=lambda each: each["min"]),
+        ),
+        (
+            "WHERE c.pk = 'a' AND c.pk = 'b'",
+            [{"min": "", "max": "", "isMinInclusive": True, "isMaxInclusive": True}],
+        ),
+    ],
+)
+async def test_a_plan_names_the_keys_that_a_query_concerns(
+    raw: Raw, condition: str, ranges: list[dict[str, Any]]
+) -> None:
+    """As ranges of effective partition keys."""
+    query = f"SELECT TOP 1 * FROM c {condition}"  # noqa: S608 - of constants
+
+    reply = await raw.send("POST", ITEMS, {"query": query}, PLAN)
+
+    assert reply.status == 200
+    assert reply.body["queryRanges"] == ranges
+    assert reply.body["partitionedQueryExecutionInfoVersion"] == 2
+    assert reply.body["queryInfo"]["top"] == 1
+
+
+async def test_a_plan_needs_a_client_that_can_merge(raw: Raw) -> None:
+    """Each missing feature is named."""
+    reply = await raw.send("POST", ITEMS, {"query": "SELECT COUNT(1) FROM c"}, PLAN)
+
+    assert (reply.status, reply.sub_status) == (400, 0)
+    assert "Query contained NonValueAggregate" in reply.body["message"]
+
+
+@pytest.mark.parametrize("cosmos_options", [{"partitions": 1}, {"partitions": 4}], ids=str)
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM c ORDER BY c.n",
+        "SELECT TOP 1 * FROM c",
+        "SELECT * FROM c WHERE c.pk IN ('a', 'b') OFFSET 0 LIMIT 1",
+        "SELECT VALUE COUNT(1) FROM c",
+        "SELECT DISTINCT c.n FROM c",
+        "SELECT DISTINCT c.n FROM c WHERE c.pk = 'a'",
+    ],
+)
+async def test_what_must_be_merged_is_refused_with_its_plan(raw: Raw, query: str) -> None:
+    """However many partitions there are now, as by the service's gateway."""
+    planned = await raw.send("POST", ITEMS, {"query": query}, PLAN)
+
+    reply = await ask(raw, query)
+
+    assert (reply.status, reply.sub_status) == (400, 1004)
+    assert json.loads(reply.body["additionalErrorInfo"]) == planned.body
+    assert (await ask(raw, query, A)).status == 200
+    assert (await ask(raw, query, {PARTITION: "0"})).status == 200
+
+
+async def test_a_fixed_partition_key_needs_no_flag(raw: Raw) -> None:
+    """Nor a header: its one physical partition runs everything but DISTINCT."""
+    await put(raw, "1", "a", n=1)
+    await put(raw, "2", "a", n=2)
+    no_flag = {"x-ms-documentdb-query-enablecrosspartition": "false"}
+
+    for query, expected in [
+        ("SELECT VALUE c.id FROM c WHERE c.pk = 'a' ORDER BY c.n DESC", ["2", "1"]),
+        ("SELECT VALUE COUNT(1) FROM c WHERE c.pk = 'a'", [2]),
+        ("SELECT VALUE c.id FROM c WHERE c.pk = 'a' AND c.pk = 'b'", []),
+        ("SELECT VALUE 1", [1]),
+    ]:
+        reply = await ask(raw, query, no_flag)
+        assert (reply.status, reply.body["Documents"]) == (200, expected)
+    refused = await ask(raw, "SELECT * FROM c WHERE c.pk IN ('a', 'b')", no_flag)
+    assert (refused.status, refused.sub_status) == (400, 0)
+    assert "additionalErrorInfo" in refused.body
+
+
+async def test_plain_queries_go_from_partition_to_partition(raw: Raw) -> None:
+    """A page is of one physical partition; its continuation tells the range and what is left."""
+    for number in range(12):
+        await put(raw, str(number), f"k{number}")
+
+    reply = await ask(raw, "SELECT VALUE c.pk FROM c")
+
+    assert all(effective_key(key)[0] == "0" for key in reply.body["Documents"])
+    (rest,) = json.loads(reply.headers[CONTINUATION])
+    assert rest == {"token": None, "range": {"min": "1" + "0" * 31, "max": "FF"}}
+    assert sorted(await results(raw, "SELECT VALUE c.pk FROM c", {})) == sorted(
+        f"k{number}" for number in range(12)
+    )
+    several = "SELECT VALUE c.pk FROM c WHERE c.pk IN ('k1', 'k2', 'k3')"
+    assert sorted(await results(raw, several, {})) == ["k1", "k2", "k3"]
+
+
+@pytest.mark.parametrize("cosmos_options", [{"partitions": 2}], ids=str)
+@pytest.mark.parametrize("query", ["SELECT VALUE c.pk FROM c", "listing"])
+async def test_a_split_between_pages_loses_and_repeats_nothing(raw: Raw, query: str) -> None:
+    """Each child goes on where its parent was left."""
+    for number in range(30):
+        await put(raw, str(number), f"k{number}")
+
+    async def page(headers: Mapping[str, str]) -> Reply:
+        if query == "listing":
+            return await raw.send("GET", ITEMS, headers=headers)
+        return await ask(raw, query, headers)
+
+    found: list[Any] = []
+    headers = {"x-ms-max-item-count": "4"}
+    for turn in range(100):
+        reply = await page(headers)
+        assert reply.status == 200
+        found += [each if isinstance(each, str) else each["pk"] for each in reply.body["Documents"]]
+        if CONTINUATION not in reply.headers:
+            break
+        headers[CONTINUATION] = reply.headers[CONTINUATION]
+        if turn in {0, 3}:
+            split = f"{raw.endpoint}_local/split?container=db/items"
+            async with raw.session.post(split) as answer:
+                assert answer.status == 200
+
+    assert sorted(found) == sorted(f"k{number}" for number in range(30))
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("SELECT VALUE c.id FROM c ORDER BY c.n", "a b d late e f"),
+        ("SELECT VALUE c.id FROM c ORDER BY c.n DESC", "f e late d b a early"),
+        ("SELECT VALUE c.id FROM c ORDER BY c.id", "a b d e early f late"),
+        ("SELECT VALUE c.id FROM c ORDER BY c.id DESC", "f e d b a"),
+        ("SELECT VALUE c.id FROM c ORDER BY c.g, c.n DESC", "c b a early late f e"),
+        ("SELECT TOP 4 VALUE c.id FROM c ORDER BY c.n", "a b d late"),
+        ("SELECT VALUE c.id FROM c ORDER BY c.n OFFSET 1 LIMIT 3", "b c late"),
+        ("SELECT VALUE c.id FROM c OFFSET 1 LIMIT 4", "b c e f"),
+        ("SELECT TOP 5 VALUE c.id FROM c", "a b d e f"),
+        ("SELECT VALUE c.id FROM c", "a b d e f early late"),
+    ],
+)
+async def test_pages_go_on_behind_the_last_row(raw: Raw, query: str, expected: str) -> None:
+    """What is written between two pages shifts nothing: no row is lost or comes twice."""
+    for number, name in enumerate("abcdef"):
+        await put(raw, name, n=number, g=number // 3)
+    headers = {**A, "x-ms-max-item-count": "2"}
+
+    first = await ask(raw, query, headers)
+    seen = first.body["Documents"]
+    assert len(seen) == 2
+    await put(raw, "early", n=-1, g=0)  # before all others, or behind what was returned
+    await put(raw, "late", n=3.5, g=0.5)
+    await remove(raw, next(name for name in "cd" if name not in seen))
+    rest = {**headers, CONTINUATION: first.headers[CONTINUATION]}
+    found = seen + await results(raw, query, rest)
+
+    assert found == expected.split()
+
+
+async def test_equal_results_come_once_whatever_is_written(raw: Raw) -> None:
+    """Also where the item that gave a result has another value by now."""
+    for number in range(40):
+        await put(raw, str(number), x=number % 20)
+    query = "SELECT DISTINCT VALUE c.x FROM c"
+    headers = {**A, "x-ms-max-item-count": "5"}
+
+    first = await ask(raw, query, headers)
+    seen = first.body["Documents"]
+    unseen = next(number for number in range(20) if number not in seen)
+    for number in range(40):
+        if number % 20 == seen[0]:
+            await put(raw, str(number), x=unseen)
+    found = seen + await results(raw, query, {**headers, CONTINUATION: first.headers[CONTINUATION]})
+
+    assert sorted(found) == list(range(20))
+
+
+@pytest.mark.parametrize(
+    ("token", "query"),
+    [
+        ("x", "SELECT * FROM c"),
+        ("1", "SELECT * FROM c"),
+        ("[[[],1],0]", "SELECT * FROM c"),
+        ("[[[[4,5]],1],0,null]", "SELECT * FROM c ORDER BY c.n"),
+        ("[[[],1],0,null]", "SELECT * FROM c ORDER BY c.n"),
+        ("[[[],1],0,null]", "SELECT DISTINCT * FROM c"),
+        ('[[[],"x"],0,null]', "SELECT * FROM c"),
+    ],
+)
+async def test_a_token_of_another_query_is_refused(raw: Raw, token: str, query: str) -> None:
+    """Never taken for a place in this one."""
+    assert (await ask(raw, query, {**A, CONTINUATION: token})).status == 400
+    assert (await ask(raw, "SELECT * FROM c", {CONTINUATION: token})).status == 400
+
+
+async def test_a_page_that_ends_at_a_huge_value_is_refused(raw: Raw) -> None:
+    """A continuation must fit into a header."""
+    await put(raw, "1", x="x" * 7000)
+    await put(raw, "2", x="y")
+
+    reply = await ask(raw, "SELECT * FROM c ORDER BY c.x", {**A, "x-ms-max-item-count": "1"})
+
+    assert reply.status == 400
+    assert "too long for a continuation token" in reply.body["message"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT TOP 1 c.id, c.n FROM c WHERE c.id >= 'n0' AND c.id < 'n:' ORDER BY c.id DESC",
+        "SELECT c.id, c.n FROM c WHERE STARTSWITH(c.id, 'n000000000999')",
+        "SELECT c.id, c.n FROM c WHERE c.id = 'n000000000999'",
+        "SELECT TOP 1 c.id, c.n FROM c ORDER BY c.id DESC",
+        "SELECT TOP 1 c.id, c.n FROM c WHERE c._ts > 0 ORDER BY c._ts DESC",
+    ],
+)
+@pytest.mark.parametrize("scope", [A, {PARTITION: "3"}], ids=["key", "partition"])
+async def test_ranges_cost_what_they_return(raw: Raw, query: str, scope: dict[str, str]) -> None:
+    """Not what they pass: the newest of 1,000 events costs as much as the only one."""
+    key = next(f"k{number}" for number in range(99) if effective_key(f"k{number}")[0] == "3")
+    one_key = {"x-ms-documentdb-partitionkey": json.dumps([key])}
+    for first in range(0, 1000, 100):
+        bodies = [
+            {"id": f"n{number:012}", "pk": key, "n": number} for number in range(first, first + 100)
+        ]
+        operations = [{"operationType": "Create", "resourceBody": body} for body in bodies]
+        assert (await raw.send("POST", ITEMS, operations, {**BATCH, **one_key})).status == 200
+
+    reply = await ask(raw, query, one_key if scope is A else scope)
+
+    assert reply.body["Documents"] == [{"id": "n000000000999", "n": 999}]
+    assert 2.83 <= float(reply.headers["x-ms-request-charge"]) <= 3.19
+
+
+async def test_query_metrics_tell_what_was_read(raw: Raw) -> None:
+    """For clients that ask; what is not measured here is not reported."""
+    for number in range(4):
+        await put(raw, str(number), n=number)
+    asked = {**A, "x-ms-documentdb-populatequerymetrics": "True"}
+
+    reply = await ask(raw, "SELECT VALUE c.n FROM c WHERE c.n > 1", asked)
+
+    fields = dict(
+        field.split("=") for field in reply.headers["x-ms-documentdb-query-metrics"].split(";")
+    )
+    assert (fields["retrievedDocumentCount"], fields["outputDocumentCount"]) == ("4", "2")
+    assert (fields["outputDocumentSize"], float(fields["totalExecutionTimeInMs"]) > 0) == (
+        "2",
+        True,
+    )
+    assert int(fields["retrievedDocumentSize"]) > 400
+    assert "x-ms-documentdb-query-metrics" not in (await ask(raw, "SELECT * FROM c", A)).headers
