@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from local.cosmos.calls import NOT_MODIFIED, Answer, Call, progress
 from local.cosmos.documents import Conditions, Done, Transaction, read_item
@@ -46,11 +47,13 @@ def read(call: Call) -> Answer:
         done = read_item(container, view, key, call.ids[2])
     partition.budget.take(done.charge)
     known = call.headers.get("if-none-match") == done.etag
+    headers = progress(partition, done.etag, lsn)
+    headers["content-location"] = call.endpoint + quote("/".join(call.segments))
     return Answer(
         status=NOT_MODIFIED if known else done.status,
         body=None if known else done.body,
         charge=done.charge,
-        headers=progress(partition, done.etag, lsn),
+        headers=headers,
     )
 
 

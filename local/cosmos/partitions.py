@@ -39,7 +39,8 @@ class Range:
 
 def split_evenly(count: int) -> list[Range]:
     """Physical partitions of equal width over the whole key space, as of a new container."""
-    borders = ["", *(f"{_KEY_SPACE * nth // count:032X}" for nth in range(1, count)), "FF"]
+    width = (_KEY_SPACE - 1) // count
+    borders = ["", *(f"{width * nth:032X}" for nth in range(1, count)), "FF"]
     return [
         Range(id=str(nth), minimum=borders[nth], maximum=borders[nth + 1]) for nth in range(count)
     ]
@@ -48,7 +49,7 @@ def split_evenly(count: int) -> list[Range]:
 def halves(whole: Range, first_id: int) -> tuple[Range, Range]:
     """The children of a physical partition that is split in the middle of its key range."""
     low = int(whole.minimum or "0", 16)
-    high = _KEY_SPACE if whole.maximum == "FF" else int(whole.maximum, 16)
+    high = _KEY_SPACE - 1 if whole.maximum == "FF" else int(whole.maximum, 16)
     middle, parents = f"{(low + high) // 2:032X}", (*whole.parents, whole.id)
     return (
         Range(id=str(first_id), minimum=whole.minimum, maximum=middle, parents=parents),

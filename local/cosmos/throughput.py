@@ -87,14 +87,14 @@ def replacement(current: Throughput, offer: Mapping[str, Any], ts: int) -> Throu
 
 
 def _checked(ru_per_second: object, minimum: int, step: int) -> int:
+    if type(ru_per_second) is int and ru_per_second < minimum:
+        raise bad_request(
+            f"Requested throughput {ru_per_second} is less than required minimum throughput "
+            f"{minimum}."
+        )
     if type(ru_per_second) is not int or ru_per_second > _MAX_RU_PER_SECOND or ru_per_second % step:
         raise bad_request(
             f"The offer should have valid throughput values between {minimum} and "
             f"{_MAX_RU_PER_SECOND} inclusive in increments of {step}, not {ru_per_second!r}."
-        )
-    if ru_per_second < minimum:
-        raise bad_request(
-            f"Requested throughput {ru_per_second} is less than required minimum throughput "
-            f"{minimum}."
         )
     return ru_per_second

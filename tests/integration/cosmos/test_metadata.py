@@ -65,6 +65,15 @@ async def test_deleting_a_partition_key_is_refused_as_not_covered(client: Cosmos
     assert "operations/* is not covered" in refused.value.message
 
 
+async def test_a_read_says_where_the_item_is(raw: Raw) -> None:
+    """Clients learn from it which region has answered."""
+    await raw.send("POST", ITEMS, {"id": "ä", "pk": "a"}, A)
+
+    reply = await raw.send("GET", f"{ITEMS}/ä", headers=A)
+
+    assert reply.headers["content-location"] == f"{raw.endpoint.rstrip('/')}{ITEMS}/%C3%A4"
+
+
 async def test_an_account_with_one_write_region_has_no_conflicts(client: CosmosClient) -> None:
     """They are listed and queried as nothing, and cannot be read or deleted."""
     database = await client.create_database("db")

@@ -57,7 +57,7 @@ def test_a_split_border_is_a_key_of_full_length() -> None:
     """As the effective partition keys are."""
     left, right = halves(Range(id="0", minimum="", maximum="FF"), 1)
 
-    assert left.maximum == right.minimum == "2" + "0" * 31
+    assert left.maximum == right.minimum == "1" + "F" * 31
 
 
 @pytest.mark.parametrize("cosmos_options", [{"partitions": 1}])

@@ -84,6 +84,15 @@ def test_partitions_cover_the_key_space_without_gaps(count: int) -> None:
         assert sum(each.holds(effective_key(f"s{number}")) for each in ranges) == 1
 
 
+def test_borders_of_partitions_are_those_of_the_service() -> None:
+    """Each is a multiple of the first one, rounded down; SDKs' own tests know those of five."""
+    borders = [partition.minimum for partition in split_evenly(5)]
+
+    assert borders[1] == "0CCCCCCCCCCCCCCCCCCCCCCCCCCCCCCC"
+    assert borders[4] == "33333333333333333333333333333330"
+    assert split_evenly(2)[1].minimum == "1FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"
+
+
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
