@@ -58,8 +58,8 @@ def _operations(call: Call) -> list[Operation]:
         raise bad_request("Batch request has no operations.")
     if len(operations) > _MOST_OPERATIONS:
         raise bad_request(
-            "Batch request has more operations than what is supported: "
-            f"{len(operations)}, at most {_MOST_OPERATIONS}."
+            "Batch request has more operations than what is supported. "
+            f"It has {len(operations)}, at most {_MOST_OPERATIONS} are allowed."
         )
     if not all(isinstance(operation, dict) for operation in operations):
         raise bad_request("Each operation of a batch must be a JSON object.")

@@ -18,6 +18,7 @@ from local.cosmos.rids import item_rid
 from local.cosmos.table import Item
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from contextlib import AbstractContextManager
     from types import TracebackType
 
@@ -152,6 +153,15 @@ class Transaction:
         self._writes += 1
         indexed = self._container.indexed_paths.count(_own(decode(current.body)))
         return Done(NO_CONTENT, charges.write(len(current.body), indexed))
+
+    def delete_all(self, key: Key, items: Iterable[Item]) -> Done:
+        """Delete the given items, those that have expired without a charge."""
+        charge = sum(
+            self.delete(key, item.id, Conditions()).charge
+            for item in items
+            if not item.is_expired(self._container.default_ttl, self._now)
+        )
+        return Done(OK, max(1.0, round(charge, 2)))
 
     def _current(self, key: Key, item_id: str) -> Item | None:
         item = self._table.find(key.text, item_id)

@@ -8,8 +8,9 @@ from urllib.parse import quote
 
 from local.cosmos.calls import NOT_MODIFIED, Answer, Call, progress
 from local.cosmos.documents import Conditions, Done, Transaction, read_item
-from local.cosmos.errors import ServiceError, bad_request
+from local.cosmos.errors import ServiceError, bad_request, not_covered
 from local.cosmos.partitions import key_of_document, key_of_header
+from local.cosmos.table import Scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -85,6 +86,20 @@ def delete(call: Call) -> Answer:
     return _perform(
         call, call.container(), key, lambda items: items.delete(key, call.ids[2], conditions)
     )
+
+
+def delete_partition_key(call: Call) -> Answer:
+    """Answer POST .../operations/partitionkeydelete: delete all items of a partition key.
+
+    All at once, where the service deletes them in the background.
+    """
+    if call.ids[2] != "partitionkeydelete":
+        raise not_covered(f"The operation {call.ids[2]!r} on a container")
+    container, key = call.container(), _key(call)
+    partition = container.partition_of(key).range.id
+    scan = Scan(partition=partition, conditions=(("key", "=", key.text),))
+    items = list(container.table.scan(scan))
+    return _perform(call, container, key, lambda transaction: transaction.delete_all(key, items))
 
 
 def _perform(

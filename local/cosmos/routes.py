@@ -46,6 +46,7 @@ _ROUTES: dict[tuple[str, str], Callable[[Call], Answer]] = {
     ("PUT", f"{_COLL}/docs/*"): items.replace,
     ("PATCH", f"{_COLL}/docs/*"): items.patch,
     ("DELETE", f"{_COLL}/docs/*"): items.delete,
+    ("POST", f"{_COLL}/operations/*"): items.delete_partition_key,
     ("GET", f"{_COLL}/conflicts"): conflicts.list_conflicts,
     ("QUERY", f"{_COLL}/conflicts"): conflicts.list_conflicts,
     ("GET", f"{_COLL}/conflicts/*"): conflicts.conflict,
