@@ -103,27 +103,32 @@ async def test_an_offer_has_an_address(raw: Raw, *, by_rid: bool) -> None:
     assert (replaced.status, replaced.body["content"]) == (200, {"offerThroughput": 900})
 
 
+FIXED, AUTOSCALE = "x-ms-offer-throughput", "x-ms-cosmos-offer-autopilot-settings"
+TOO_LITTLE, ODD = "less than required minimum throughput", "in increments of"
+
+
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("name", "value", "message"),
     [
-        ("x-ms-offer-throughput", "300"),
-        ("x-ms-offer-throughput", "450"),
-        ("x-ms-offer-throughput", "1000100"),
-        ("x-ms-offer-throughput", "x"),
-        ("x-ms-cosmos-offer-autopilot-settings", "{"),
-        ("x-ms-cosmos-offer-autopilot-settings", "4000"),
-        ("x-ms-cosmos-offer-autopilot-settings", '{"maxThroughput":-200}'),
-        ("x-ms-cosmos-offer-autopilot-settings", '{"maxThroughput":1500}'),
-        ("x-ms-cosmos-offer-autopilot-settings", '{"maxThroughput":"4000"}'),
+        (FIXED, "300", TOO_LITTLE),
+        (FIXED, "450", ODD),
+        (FIXED, "1000100", ODD),
+        (FIXED, "x", "whole number"),
+        (AUTOSCALE, "{", "must be JSON"),
+        (AUTOSCALE, "4000", "with maxThroughput"),
+        (AUTOSCALE, '{"maxThroughput":-200}', TOO_LITTLE),
+        (AUTOSCALE, '{"maxThroughput":1500}', ODD),
+        (AUTOSCALE, '{"maxThroughput":"4000"}', ODD),
     ],
 )
 async def test_a_throughput_that_the_service_has_not_is_refused(
-    raw: Raw, name: str, value: str
+    raw: Raw, name: str, value: str, message: str
 ) -> None:
-    """400, and nothing is created."""
+    """400 with what is wrong, and nothing is created."""
     reply = await raw.send("POST", "/dbs", {"id": "other"}, {name: value})
 
     assert (reply.status, reply.body["code"]) == (400, "BadRequest")
+    assert message in reply.body["message"]
     assert (await raw.send("GET", "/dbs/other")).status == 404
 
 
