@@ -6,6 +6,7 @@ import base64
 import binascii
 
 _ID_BYTES = {"dbs": 4, "colls": 8, "docs": 16}
+_DATABASE_CHARACTERS = 8
 
 
 def database_rid(number: int) -> str:
@@ -43,8 +44,12 @@ def is_rid_link(segments: tuple[str, ...]) -> bool:
 
     A link is made of names or of resource ids as a whole. Offers have no other names.
     """
-    if segments[:1] == ("offers",):
-        return len(segments) > 1
+    if len(segments) < 2:  # noqa: PLR2004 - a kind and an id
+        return False
+    if segments[0] == "offers":
+        return True
+    if len(segments[1]) != _DATABASE_CHARACTERS:
+        return False  # decided at once, as this is asked of every request
     owner = b""
     for kind, rid in zip(segments[::2], segments[1::2], strict=False):
         content = _content(rid)
@@ -52,7 +57,7 @@ def is_rid_link(segments: tuple[str, ...]) -> bool:
         if not content or len(content) != size or not content.startswith(owner):
             return False
         owner = content
-    return len(segments) > 1
+    return True
 
 
 def _content(rid: str) -> bytes:
