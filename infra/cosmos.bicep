@@ -22,22 +22,8 @@ param privateNetwork bool
 
 var databaseName = 'projections'
 var definitions = loadJsonContent('../core/cosmos/containers.json')
+var roles = loadJsonContent('roles.json')
 var leastThroughput = 1000
-
-var reading = [
-  'Microsoft.DocumentDB/databaseAccounts/readMetadata'
-  'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/executeQuery'
-  'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/readChangeFeed'
-  'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items/read'
-]
-var adding = [
-  'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items/create'
-  'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items/upsert'
-]
-var changing = [
-  'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items/replace'
-  'Microsoft.DocumentDB/databaseAccounts/sqlDatabases/containers/items/delete'
-]
 
 resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
   name: 'cosmos-${suffix}'
@@ -62,7 +48,7 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
       roleName: 'Event appender'
       type: 'CustomRole'
       assignableScopes: [account.id]
-      permissions: [{ dataActions: concat(reading, adding) }]
+      permissions: [{ dataActions: roles.appender }]
     }
   }
 
@@ -73,7 +59,7 @@ resource account 'Microsoft.DocumentDB/databaseAccounts@2024-11-15' = {
       roleName: 'State editor'
       type: 'CustomRole'
       assignableScopes: [account.id]
-      permissions: [{ dataActions: concat(reading, adding, changing) }]
+      permissions: [{ dataActions: roles.editor }]
     }
   }
 }

@@ -1,4 +1,4 @@
-"""The rights that `infra/cosmos.bicep` gives to an identity, read from it."""
+"""The rights that `infra/` gives to an identity, read from it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,14 @@ from local.cosmos import Role
 
 _ROOT = Path(__file__).parent.parent
 _BICEP = (_ROOT / "infra" / "cosmos.bicep").read_text(encoding="utf-8")
+_ROLES = _ROOT / "infra" / "roles.json"
 _CONTAINERS = json.loads((_ROOT / "core" / "cosmos" / "containers.json").read_text("utf-8"))
 
 
 def role_definitions() -> dict[str, tuple[str, ...]]:
     """Return the data actions of each role definition, by its symbol: `appender`, `editor`."""
-    lists = re.findall(r"^var (\w+) = \[\n(.*?)^\]", _BICEP, re.MULTILINE | re.DOTALL)
-    actions = {name: re.findall(r"'(.*?)'", body) for name, body in lists}
-    definition = r"resource (\w+) 'sqlRoleDefinitions' = .*?dataActions: concat\(([\w, ]+)\)"
-    return {
-        symbol: tuple(action for name in names.split(", ") for action in actions[name])
-        for symbol, names in re.findall(definition, _BICEP, re.DOTALL)
-    }
+    definitions: dict[str, list[str]] = json.loads(_ROLES.read_text("utf-8"))
+    return {symbol: tuple(actions) for symbol, actions in definitions.items()}
 
 
 def assigned_roles(database: str) -> list[Role]:

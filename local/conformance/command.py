@@ -13,10 +13,11 @@ from azure.core.exceptions import AzureError
 from rich.console import Console
 
 from local.conformance.beliefs import CHECKS
+from local.conformance.embedded import embedded_target
 from local.conformance.report import show
 from local.conformance.runner import run
 from local.conformance.workspace import Target, WorkspaceError, opened_workspace
-from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos, Options
+from local.cosmos import WELL_KNOWN_KEY
 from local.signals import cancel_on_signals
 from local.stage.progress import Progress
 
@@ -25,11 +26,10 @@ if TYPE_CHECKING:
 
     from local.conformance.checks import Finding
 
-_PARTITIONS = 4
 _INTERRUPTED = 130
 _IDENTITY = "identity"
 _ROLE_HELP = (
-    f"Key of the role {{}} of infra/cosmos.bicep, or `{_IDENTITY}`: whoever `az login` logged in."
+    f"Key of the role {{}} of infra/roles.json, or `{_IDENTITY}`: whoever `az login` logged in."
 )
 
 
@@ -76,12 +76,11 @@ async def _check(
     cancel_on_signals()
     async with AsyncExitStack() as stack:
         if endpoint is None:
-            options = Options(port=0, partitions=_PARTITIONS, key=key)
-            endpoint = (await stack.enter_async_context(EmbeddedCosmos(options))).endpoint
-        credentials = {
-            role: await _credential(stack, text) for role, text in roles.items() if text is not None
-        }
-        target = Target(endpoint=endpoint, key=key, credentials=credentials)
+            target = await stack.enter_async_context(embedded_target())
+        else:
+            given = {role: text for role, text in roles.items() if text is not None}
+            credentials = {role: await _credential(stack, text) for role, text in given.items()}
+            target = Target(endpoint=endpoint, key=key, credentials=credentials)
         workspace = await stack.enter_async_context(opened_workspace(target))
         with Progress(console).bar("Checking", len(CHECKS)) as advance:
             return await run(CHECKS, workspace, advance)

@@ -1,4 +1,4 @@
-"""Beliefs about the data actions of the roles in `infra/cosmos.bicep`."""
+"""Beliefs about the data actions of the roles in `infra/roles.json`."""
 
 from __future__ import annotations
 

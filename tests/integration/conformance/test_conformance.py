@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import signal
 import sys
@@ -18,33 +17,22 @@ from azure.cosmos.exceptions import CosmosHttpResponseError
 from local.conformance import workspace as workspaces
 from local.conformance.beliefs import CHECKS
 from local.conformance.checks import Check, Finding, NotCheckableError
+from local.conformance.embedded import embedded_target
 from local.conformance.runner import run
 from local.conformance.workspace import Target, Workspace, WorkspaceError, opened_workspace
-from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos, Options, Role
-from tests.rights import role_definitions
+from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos
 from tests.support import until
 
 PENDING = {
     "bulk.stops_on_error",
     "bulk.large_item",
     "charge.large_point_read",
-    "query.by_id_charge",
-    "query.newest_id_charge",
-    "query.nothing_recent_charge",
 }
 """Beliefs that the embedded Cosmos DB does not share yet."""
 
 
-ROLES = {
-    symbol: (base64.b64encode(symbol.encode()).decode(), actions)
-    for symbol, actions in role_definitions().items()
-}
-"""The key and the data actions of each role definition."""
-
-
 def target(server: EmbeddedCosmos) -> Target:
-    credentials = {symbol: key for symbol, (key, _) in ROLES.items()}
-    return Target(endpoint=server.endpoint, key=WELL_KNOWN_KEY, credentials=credentials)
+    return Target(endpoint=server.endpoint, key=WELL_KNOWN_KEY)
 
 
 async def databases(client: CosmosClient) -> list[str]:
@@ -54,10 +42,9 @@ async def databases(client: CosmosClient) -> list[str]:
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def findings() -> AsyncIterator[Mapping[str, Finding]]:
     """What all checks find on an embedded Cosmos DB whose replicas lag."""
-    roles = {key: [Role(actions)] for key, actions in ROLES.values()}
     async with (
-        EmbeddedCosmos(Options(port=0, partitions=4, replica_lag=0.2, roles=roles)) as server,
-        opened_workspace(target(server)) as workspace,
+        embedded_target(replica_lag=0.2) as embedded,
+        opened_workspace(embedded) as workspace,
     ):
         found = await run(CHECKS, workspace, lambda: None)
     yield {each.name: each for each in found}
