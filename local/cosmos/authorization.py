@@ -32,6 +32,7 @@ _ACTIONS = {
     ("PUT", "docs/*"): "items/replace",
     ("PATCH", "docs/*"): "items/replace",
     ("DELETE", "docs/*"): "items/delete",
+    ("POST", "operations/*"): "items/delete",
     ("GET", "conflicts"): "manageConflicts",
     ("QUERY", "conflicts"): "manageConflicts",
     ("GET", "conflicts/*"): "manageConflicts",

@@ -132,16 +132,6 @@ async def test_a_throughput_that_the_service_has_not_is_refused(
     assert (await raw.send("GET", "/dbs/other")).status == 404
 
 
-async def test_a_throughput_below_the_minimum_is_refused_in_the_services_words(raw: Raw) -> None:
-    """Even where it is no multiple of the increment, which would be the other refusal."""
-    settings = {"x-ms-cosmos-offer-autopilot-settings": '{"maxThroughput":-200}'}
-
-    reply = await raw.send("POST", "/dbs", {"id": "other"}, settings)
-
-    text = "Requested throughput -200 is less than required minimum throughput 1000"
-    assert text in reply.body["message"]
-
-
 @pytest.mark.parametrize(
     "content",
     [

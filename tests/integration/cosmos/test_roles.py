@@ -20,6 +20,7 @@ COLL = "/dbs/db/colls/items"
 BODY = {"id": "1", "pk": "a"}
 UPSERT = {**A, "x-ms-documentdb-is-upsert": "true"}
 PLAN = {**QUERY, "x-ms-cosmos-is-query-plan-request": "True"}
+DELETE_KEY = ("POST", f"{COLL}/operations/partitionkeydelete", None, A)
 ALL = {"query": "SELECT * FROM c"}
 
 
@@ -117,6 +118,8 @@ async def test_a_request_takes_its_data_action(raw: Raw, action: str) -> None:
             403,
             id="bulk with a delete",
         ),
+        pytest.param("all items", DELETE_KEY, 200, id="deleting a partition key"),
+        pytest.param(f"not {CONTAINERS}/items/delete", DELETE_KEY, 403, id="deleting none"),
         pytest.param("all items", ("POST", f"{ITEMS}/1", None, {}), 405, id="not covered at all"),
     ],
 )
