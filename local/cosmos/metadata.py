@@ -11,6 +11,7 @@ from local.cosmos.errors import bad_request
 from local.cosmos.jsontext import decode, encode
 from local.cosmos.queries import question_of, running
 from local.cosmos.quota import partition_statistics, quota_headers
+from local.cosmos.sessions import session_token
 from local.cosmos.throughput import autoscale, fixed
 
 if TYPE_CHECKING:
@@ -153,9 +154,12 @@ def split(found: Account, name: str, partition_id: str | None) -> Answer:
     )
 
 
-def _usage(container: Container) -> dict[str, float]:
+def _usage(container: Container) -> dict[str, Any]:
     return {
         "documents": container.table.count(),
+        "session_token": ",".join(
+            session_token(partition.range.id, partition.lsn) for partition in container.partitions
+        ),
         "requests": container.usage.requests,
         "throttled": container.usage.throttled,
         "throttled_operations": container.usage.throttled_operations,

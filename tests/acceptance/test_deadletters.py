@@ -7,7 +7,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from core.model.registry import ProjectionModule, Registry
 from core.operations.operations import AdminOperations
 from core.throttling.deadline import Deadline
 from local.cosmos import EmbeddedCosmos
-from tests.support import TIME, followed, stream
+from tests.support import TIME, followed, stream, without_session_token
 
 ROOT = Path(__file__).parents[2]
 
@@ -92,6 +93,20 @@ async def application(
 
 
 @pytest.fixture
+async def opened(environ: dict[str, str]) -> AsyncIterator[Callable[..., Application]]:
+    """Opens an application of one module, and closes it whatever the test comes to."""
+    async with AsyncExitStack() as stack:
+
+        def open_application(module: ProjectionModule) -> Application:
+            registry = Registry(modules={module.name: module}, events={}, commands={}, entities={})
+            application = Application(registry, environ)
+            stack.push_async_callback(application.close)
+            return application
+
+        yield open_application
+
+
+@pytest.fixture
 def operations(application: Application) -> AdminOperations:
     return AdminOperations(application)
 
@@ -121,6 +136,7 @@ async def only(operations: AdminOperations) -> DeadLetter:
     return letter
 
 
+@without_session_token
 async def test_after_the_fix_a_replayed_letter_is_gone(
     application: Application, operations: AdminOperations, database: DatabaseProxy
 ) -> None:
@@ -137,6 +153,7 @@ async def test_after_the_fix_a_replayed_letter_is_gone(
     assert await operations.dead_letters(None) == []
 
 
+@without_session_token
 async def test_a_letter_that_fails_again_is_kept(
     application: Application, operations: AdminOperations, database: DatabaseProxy
 ) -> None:
@@ -151,6 +168,7 @@ async def test_a_letter_that_fails_again_is_kept(
     assert await derived(database) == [101]
 
 
+@without_session_token
 async def test_replaying_twice_and_beside_the_trigger_is_harmless(
     application: Application, operations: AdminOperations, database: DatabaseProxy
 ) -> None:
@@ -168,6 +186,7 @@ async def test_replaying_twice_and_beside_the_trigger_is_harmless(
     assert await derived(database) == [1, 101]
 
 
+@without_session_token
 async def test_an_event_that_vanished_keeps_its_letter(
     application: Application, operations: AdminOperations, database: DatabaseProxy
 ) -> None:
@@ -181,6 +200,7 @@ async def test_an_event_that_vanished_keeps_its_letter(
     assert (await only(operations)).error_type == "SourceVanished"
 
 
+@without_session_token
 async def test_an_unreadable_event_is_replayed_for_the_whole_module(
     application: Application, operations: AdminOperations, database: DatabaseProxy
 ) -> None:
@@ -198,6 +218,7 @@ async def test_an_unreadable_event_is_replayed_for_the_whole_module(
     assert await derived(database) == [101]
 
 
+@without_session_token
 async def test_a_discarded_letter_is_kept_with_its_reason(
     application: Application, operations: AdminOperations, database: DatabaseProxy
 ) -> None:
@@ -236,6 +257,7 @@ async def block(application: Application, *documents: dict[str, Any]) -> None:
         await application.services.pipeline.project(STRICT, documents, Deadline.after(20))
 
 
+@without_session_token
 async def test_a_line_waits_for_its_event_and_goes_on_once_it_is_mended(
     application: Application, operations: AdminOperations, database: DatabaseProxy
 ) -> None:
@@ -260,6 +282,7 @@ async def test_a_line_waits_for_its_event_and_goes_on_once_it_is_mended(
     assert await derived(database) == [1, 2, 101, 102]
 
 
+@without_session_token
 async def test_a_line_goes_on_past_an_event_that_was_discarded(
     application: Application, operations: AdminOperations, database: DatabaseProxy
 ) -> None:
@@ -274,6 +297,7 @@ async def test_a_line_goes_on_past_an_event_that_was_discarded(
     assert await derived(database) == [101]
 
 
+@without_session_token
 async def test_many_letters_are_replayed_or_discarded_at_once(
     application: Application, operations: AdminOperations, database: DatabaseProxy
 ) -> None:
@@ -332,12 +356,12 @@ def ordered(event: Asked) -> Iterator[Told]:
 ORDERED = ProjectionModule(name="ordered", projections=(ordered,))
 
 
+@without_session_token
 async def test_a_sequence_is_parked_and_replayed_in_its_order(
-    environ: dict[str, str], database: DatabaseProxy
+    opened: Callable[..., Application], database: DatabaseProxy
 ) -> None:
     """Over several batches; what is behind cannot go first, and afterwards all goes on."""
-    registry = Registry(modules={"ordered": ORDERED}, events={}, commands={}, entities={})
-    application, Oracle.broken = Application(registry, environ), True
+    application, Oracle.broken = opened(ORDERED), True
     operations = AdminOperations(application)
     events = [asked(number, _lsn=number) for number in range(5)]
     for each in events:
@@ -351,7 +375,6 @@ async def test_a_sequence_is_parked_and_replayed_in_its_order(
     Oracle.broken = False
     replayed = [(await operations.replay(each.id)).kept for each in letters]
     await application.project("ordered", events[4:])
-    await application.close()
 
     assert [each.event_id for each in letters] == ["q1", "q2", "q3"]
     assert behind.kept == f"Dead letter {letters[0].id} is ahead of it."
@@ -366,13 +389,13 @@ def loose(event: Asked) -> Iterator[Told]:
     yield Told(number=event.number + 100)
 
 
+@without_session_token
 async def test_an_unreadable_event_keeps_its_place_in_the_sequence(
-    environ: dict[str, str], database: DatabaseProxy
+    opened: Callable[..., Application], database: DatabaseProxy
 ) -> None:
     """Mended, it is not replayed before what was parked before it; letters keep their order."""
     module = ProjectionModule(name="ordered", projections=(ordered, loose))
-    registry = Registry(modules={"ordered": module}, events={}, commands={}, entities={})
-    application, Oracle.broken = Application(registry, environ), True
+    application, Oracle.broken = opened(module), True
     operations, events = AdminOperations(application), database.get_container_client("events")
     batch = [asked(0, _lsn=1), asked(1, _lsn=2), asked(2, _lsn=3, data={}), asked(3, _lsn=4)]
     await application.project("ordered", batch)
@@ -387,7 +410,6 @@ async def test_an_unreadable_event_keeps_its_place_in_the_sequence(
     order = [each.order for each in await operations.dead_letters("ordered.answers")]
     Oracle.broken = False
     swept = await operations.replay_all(None)
-    await application.close()
 
     assert set(letters) == {
         *(("q0", "ordered.echo"), ("q1", "ordered.answers")),
@@ -399,6 +421,7 @@ async def test_an_unreadable_event_keeps_its_place_in_the_sequence(
     assert await derived(database) == [0, 1, 2, 3, 100, 101, 102, 103]
 
 
+@without_session_token
 async def test_letters_are_listed_by_projection(
     application: Application, operations: AdminOperations, database: DatabaseProxy
 ) -> None:

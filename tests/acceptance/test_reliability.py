@@ -28,7 +28,15 @@ from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos
 from local.host import HostOptions, TriggerHost
 from local.stage.stage import FUNCTION_KEY, Setup, Stage
 from local.trial import projections as trial_projections
-from tests.support import TIME, both_date_handlings, followed, stream, until, user
+from tests.support import (
+    TIME,
+    both_date_handlings,
+    followed,
+    stream,
+    until,
+    user,
+    without_session_token,
+)
 
 ROOT = Path(__file__).parents[2]
 FOLLOWS = [followed(number, number % 9 + 500) for number in range(1, 241)]
@@ -192,8 +200,9 @@ FAULTS = [
 
 
 @pytest.mark.timeout(240)  # every kind includes those that are waited out
+@pytest.mark.parametrize("replica_lag", [0.2], ids=["lagging"])
 async def test_faults_of_every_kind_lose_and_double_nothing(
-    environ: dict[str, str], database: DatabaseProxy, cosmos: EmbeddedCosmos
+    environ: dict[str, str], database: DatabaseProxy, cosmos: EmbeddedCosmos, replica_lag: float
 ) -> None:
     """Every request may go wrong, in every way that can be produced."""
     process = Application.discover(projections, environ)
@@ -233,14 +242,16 @@ def test_what_goes_wrong_follows_from_the_seed() -> None:
 
 
 @pytest.mark.timeout(150)
-def test_chaos_ends_well(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lag", [pytest.param("0", id="fresh"), pytest.param("200", id="lagging")])
+@without_session_token
+def test_chaos_ends_well(tmp_path: Path, lag: str) -> None:
     """A short one; the long ones are in docs/reliability.md."""
     figures = tmp_path / "out.json"
 
     done = subprocess.run(  # noqa: S603 - our own command
         [
             *(sys.executable, "-m", "local", "chaos", "--seed", "4"),
-            *("--minutes", "0.15", "--json", str(figures)),
+            *("--minutes", "0.15", "--json", str(figures), "--replica-lag", lag),
         ],
         cwd=ROOT,
         capture_output=True,

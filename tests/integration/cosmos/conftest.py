@@ -12,6 +12,12 @@ from tests.integration.cosmos.raw import Raw
 
 
 @pytest.fixture
+def replica_lag() -> float:
+    """No lag; `test_replicas` has one."""
+    return 0.0
+
+
+@pytest.fixture
 async def raw(cosmos: EmbeddedCosmos) -> AsyncIterator[Raw]:
     """An account with an empty container."""
     async with aiohttp.ClientSession() as session:

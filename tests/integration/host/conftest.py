@@ -8,8 +8,8 @@ from azure.cosmos.aio import ContainerProxy, CosmosClient, DatabaseProxy
 
 
 @pytest.fixture
-async def database(client: CosmosClient) -> DatabaseProxy:
-    database = await client.create_database("db")
+async def database(observer: CosmosClient) -> DatabaseProxy:
+    database = await observer.create_database("db")
     await database.create_container("events", PartitionKey("/streamId"))
     await database.create_container("leases", PartitionKey("/id"), default_ttl=-1)
     return database
