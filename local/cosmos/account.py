@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from local.cosmos.budget import Budget
 from local.cosmos.containers import Container, Database, Partition
-from local.cosmos.definitions import container_definition, resource_name
+from local.cosmos.definitions import container_definition
 from local.cosmos.errors import ServiceError, bad_request, conflict, not_found
+from local.cosmos.ids import resource_name
 from local.cosmos.partitions import split_evenly
 from local.cosmos.replicas import History
 from local.cosmos.rids import is_rid_link, item_number

@@ -6,6 +6,7 @@ physical partition, each of them by itself.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from local.cosmos.calls import (
@@ -18,7 +19,7 @@ from local.cosmos.calls import (
     progress,
 )
 from local.cosmos.documents import Conditions, Done, Transaction
-from local.cosmos.errors import ServiceError, bad_request, partition_gone, too_large
+from local.cosmos.errors import ServiceError, StorageError, bad_request, partition_gone
 from local.cosmos.jsontext import encode
 from local.cosmos.partitions import key_of_header
 
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
     from local.cosmos.containers import Container, Partition
     from local.cosmos.partitions import Key
 
-_MOST_OPERATIONS = 100
-_LARGEST = 2 * 1024 * 1024
+_MAX_OPERATIONS = 100
 _FIRST_ERROR = 400
+_KEY = "x-ms-documentdb-partitionkey"
 
 Result = Done | ServiceError
 Operation = dict[str, Any]
@@ -40,26 +41,29 @@ def batch(call: Call) -> Answer:
     """POST .../docs with the batch header: atomic, or one result for each operation."""
     container, operations = call.container(), _operations(call)
     partition_id = call.headers.get("x-ms-documentdb-partitionkeyrangeid")
+    is_atomic = call.flag("x-ms-cosmos-batch-atomic")
+    has_key = _KEY in call.headers or is_atomic or partition_id is None
+    key = key_of_header(call.headers.get(_KEY)) if has_key else None
     if partition_id is not None:
         partition = container.partition_by_id(partition_id)
-        results = _bulk(call, container, partition, operations)
     else:
-        key = key_of_header(call.headers.get("x-ms-documentdb-partitionkey"))
-        partition = container.partition_of(key)
-        results = _atomic(call, container, partition, key, operations)
-    return _answer(call, partition, results)
+        partition = container.partition_of(_required(key))
+    if not is_atomic:
+        return _answer(call, partition, _bulk(call, container, partition, key, operations))
+    results = _atomic(call, container, partition, _required(key), operations)
+    answer = _answer(call, partition, results)
+    return replace(answer, headers={**answer.headers, **_sub_status(results)})
 
 
 def _operations(call: Call) -> list[Operation]:
-    if len(call.body) > _LARGEST:
-        raise too_large("The batch is over 2 MB.")
     operations = call.json()
     if not isinstance(operations, list) or not operations:
-        raise bad_request("Batch request has no operations.")
-    if len(operations) > _MOST_OPERATIONS:
+        raise bad_request("Batch request has no operations.", charge=0)
+    if len(operations) > _MAX_OPERATIONS:
         raise bad_request(
             "Batch request has more operations than what is supported. "
-            f"It has {len(operations)}, at most {_MOST_OPERATIONS} are allowed."
+            f"It has {len(operations)}, at most {_MAX_OPERATIONS} are allowed.",
+            charge=0,
         )
     if not all(isinstance(operation, dict) for operation in operations):
         raise bad_request("Each operation of a batch must be a JSON object.")
@@ -79,12 +83,22 @@ def _atomic(
                 if nth in struck:
                     raise struck[nth]
                 results.append(_operate(items, key, operation))
+    except StorageError:
+        raise
     except ServiceError as error:
-        dependency = ServiceError(FAILED_DEPENDENCY, "FailedDependency", "", charge=0)
-        failed = len(results)
-        results = [error if nth == failed else dependency for nth in range(len(operations))]
+        results = _rolled_back(results, error, len(operations))
     partition.budget.take(sum(result.charge for result in results))
     return results
+
+
+def _rolled_back(results: list[Result], error: ServiceError, count: int) -> list[Result]:
+    """Return the results of a failed batch: what was done before the failure costs its charge."""
+    done: list[Result] = [_dependency(result.charge) for result in results]
+    return [*done, error, *(_dependency(0) for _ in range(count - len(done) - 1))]
+
+
+def _dependency(charge: float) -> ServiceError:
+    return ServiceError(FAILED_DEPENDENCY, "FailedDependency", "", charge=charge)
 
 
 def _struck(call: Call, operations: list[Operation]) -> Mapping[int, ServiceError]:
@@ -92,25 +106,41 @@ def _struck(call: Call, operations: list[Operation]) -> Mapping[int, ServiceErro
 
 
 def _bulk(
-    call: Call, container: Container, partition: Partition, operations: list[Operation]
+    call: Call,
+    container: Container,
+    partition: Partition,
+    key: Key | None,
+    operations: list[Operation],
 ) -> list[Result]:
-    """Each operation by itself, over the logical partitions of one physical partition."""
+    """Apply each operation individually, over the logical partitions of one physical partition.
+
+    After the first failure the others are left (424), unless the client says to continue.
+    """
     struck = _struck(call, operations)
+    continues = call.flag("x-ms-cosmos-batch-continue-on-error")
     results: list[Result] = []
     with Transaction(container, partition) as items:
         for nth, operation in enumerate(operations):
-            result = struck.get(nth) or _single(container, partition, items, operation)
+            if results and not continues and results[-1].status >= _FIRST_ERROR:
+                results.append(_dependency(0))
+                continue
+            result = struck.get(nth) or _single(container, partition, items, key, operation)
             partition.budget.take(result.charge)
             results.append(result)
     return results
 
 
 def _single(
-    container: Container, partition: Partition, items: Transaction, operation: Operation
+    container: Container,
+    partition: Partition,
+    items: Transaction,
+    key: Key | None,
+    operation: Operation,
 ) -> Result:
     try:
         partition.admit()
-        key = key_of_header(operation.get("partitionKey"))
+        own = operation.get("partitionKey")
+        key = key if own is None and key is not None else key_of_header(own)
         if container.partition_of(key) is not partition:
             raise partition_gone()
         return _operate(items, key, operation)
@@ -120,43 +150,70 @@ def _single(
 
 def _operate(items: Transaction, key: Key, operation: Operation) -> Done:
     kind, body = operation.get("operationType"), operation.get("resourceBody")
-    item_id = str(operation.get("id"))
     conditions = Conditions(operation.get("ifMatch"), operation.get("ifNoneMatch"))
+    if kind in {"Create", "Upsert"}:
+        document = _document(kind, body)
+        if kind == "Create":
+            return items.create(key, document)
+        return items.upsert(key, document, conditions)
+    item_id = operation.get("id")
+    if not isinstance(item_id, str):
+        raise bad_request(f"Batch operation {kind!r} is unknown, or lacks its id.")
+    if kind == "Replace":
+        return items.replace(key, item_id, _document(kind, body), conditions)
+    if kind == "Patch":
+        return items.patch(key, item_id, body, conditions)
+    return _without_body(items, key, item_id, kind, conditions)
+
+
+def _without_body(
+    items: Transaction, key: Key, item_id: str, kind: object, conditions: Conditions
+) -> Done:
     if kind == "Read":
         return items.read(key, item_id)
     if kind == "Delete":
         return items.delete(key, item_id, conditions)
-    if not isinstance(body, dict):
-        raise bad_request(f"Batch operation {kind!r} is unknown, or lacks its resourceBody.")
-    if kind == "Upsert":
-        return items.upsert(key, body, conditions)
-    if kind == "Create":
-        return items.create(key, body)
-    if kind == "Replace":
-        return items.replace(key, item_id, body, conditions)
-    if kind == "Patch":
-        return items.patch(key, item_id, body, conditions)
     raise bad_request(f"Batch operation {kind!r} is unknown.")
 
 
+def _document(kind: object, body: object) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise bad_request(f"Batch operation {kind!r} lacks its resourceBody.")
+    return body
+
+
+def _required(key: Key | None) -> Key:
+    return key_of_header(None) if key is None else key
+
+
 def _answer(call: Call, partition: Partition, results: list[Result]) -> Answer:
-    failed = any(result.status >= _FIRST_ERROR for result in results)
+    failed = [result for result in results if result.status >= _FIRST_ERROR]
     minimal = call.minimal
     return Answer(
         status=MULTI_STATUS if failed else OK,
         body=f"[{','.join([_result(result, minimal=minimal) for result in results])}]",
         charge=round(sum(result.charge for result in results), 2),
-        throttled=sum(result.status == TOO_MANY_REQUESTS for result in results),
-        headers=progress(partition),
+        throttled=sum(result.status == TOO_MANY_REQUESTS for result in failed),
+        headers={**progress(partition), "x-ms-item-count": str(len(results))},
     )
+
+
+def _sub_status(results: list[Result]) -> dict[str, str]:
+    """Return the header with the sub-status of the operation that failed, if there is one."""
+    for result in results:
+        if isinstance(result, ServiceError) and result.sub_status:
+            return {"x-ms-substatus": str(result.sub_status)}
+    return {}
 
 
 def _result(result: Result, *, minimal: bool) -> str:
     text = f'{{"statusCode":{result.status},"requestCharge":{result.charge}'
     if isinstance(result, ServiceError):
-        wait = result.retry_after_ms
-        retry = "" if wait is None else f',"retryAfterMilliseconds":{wait}'
-        return f'{text},"subStatusCode":{result.sub_status}{retry}}}'
+        if result.sub_status:
+            text += f',"subStatusCode":{result.sub_status}'
+        if result.retry_after_ms is not None:
+            text += f',"retryAfterMilliseconds":{result.retry_after_ms}'
+        return text + "}"
     if result.etag is not None:
         text += f',"eTag":{encode(result.etag)}'
     if result.body is not None and not minimal:

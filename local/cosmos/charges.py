@@ -1,42 +1,75 @@
 """What requests cost, in request units: the written-down model of the embedded service.
 
-The service publishes no formula. This one gives the figures that are published: a point read of
-1 KB costs 1 RU, a small write with few indexed paths 5 to 7, replacing more than creating, and a
-refused create little. Work that must be paced sees realistic proportions; no bill follows from it.
+"Account" is what an account in Azure answered on 2026-10-10, recorded in github.com/xo/dbimp
+(testdata/cosmos): writes of eleven small documents, which the model meets to the hundredth of a
+request unit. "Published" is Microsoft's documentation: "Azure Cosmos DB as a key value store" and
+"Optimize request cost". What is marked as a guess has neither; no bill follows from any of it.
 
-| request | RU |
-|---|---|
-| point read | 1 for each KB begun |
-| create | 4 + 1 for each KB begun + 0.2 for each indexed value |
-| replace, patch, an upsert that replaces | 1.8 times a create |
-| delete | as a create |
-| refused (404, 409, 412, ...) | 1 |
-| refused as throttled, or for its signature | 0 |
-| transactional batch, bulk | the sum of its operations |
-| query, a page | 2.83 + 0.02 for each document read + 0.2 for each KB returned |
-| change feed page | 1 + 0.1 for each KB returned; 1 when there is nothing new |
-| anything else | 1 |
+| request | RU | from |
+|---|---|---|
+| point read | 1 up to 1 KB, 10 at 100 KB | published; a straight line between and \
+beyond is a guess |
+| create, delete, up to 1 KB | 5.14 + 0.381 for each index term | account |
+| replace, patch, upsert of an item that exists, up to 1 KB | 10.29 + 0.381 for each index term \
+that differs | account (a patch: 10.60 and 11.42 where the model says 10.67 and 11.05) |
+| each further KB | 0.45 for a create or delete, 0.91 for a replace | published: 5 RU for a write \
+of 1 KB and 50 for 100 KB, twice that for replacing; a straight line is a guess |
+| an index term | a scalar, an array or an empty object at an indexed path; `id` always | account, \
+one document; published for `id` |
+| refused write: 400, 404, 412 / 409 | 1.24 / 1.48 | account |
+| refused read: 404 | 1 | account |
+| transactional batch, bulk | the sum of its operations; of a failed batch, those before the \
+failed one as well, though nothing is stored | account |
+| refused with 401 or 429, or before it reaches a partition | 0 | account; a guess for 429 |
+| query, a page | 2.83 + 0.02 for each document read + 0.2 for each KB returned | Equinox for \
+the first figure, the others are a guess |
+| change feed page | 1 + 0.1 for each KB returned; 1 when there is nothing new | a guess |
+| anything else | 1 | a guess |
 """
 
 from __future__ import annotations
 
 _KB = 1024
-_REPLACED = 1.8
+_READ_PER_KB = 9 / 99
+_WRITE = 108 / 21
+_INDEX_TERM = 8 / 21
+_WRITE_PER_KB = 45 / 99
+_DIGITS = 4
+
 _QUERY = 2.83
 """What Equinox measured for queries that find nothing; with one document of 1 KB a query then costs
 3.05, between its 2.83 and the 3.19 of Microsoft's `optimize-cost-reads-writes`. What further
 documents and bytes add is a guess."""
 
+REFUSED_READ = 1.0
+"""Request units of a read of an item that does not exist."""
+
+REFUSED_WRITE = 1.24
+"""Request units of a write that is refused, but for a conflict."""
+
+CONFLICT = 1.48
+"""Request units of a create whose id is taken."""
+
 
 def read(size: int) -> float:
-    """A point read of an item of so many bytes."""
-    return float(_kilobytes(size))
+    """Return the charge of a point read of an item of the given bytes."""
+    return round(1.0 + _READ_PER_KB * _kilobytes_over_one(size), _DIGITS)
 
 
-def write(size: int, indexed: int, *, replaces: bool = False) -> float:
-    """A create, or a replace, of an item of so many bytes and indexed values."""
-    created = 4.0 + _kilobytes(size) + 0.2 * indexed
-    return round(created * _REPLACED if replaces else created, 2)
+def write(size: int, terms: int) -> float:
+    """Return the charge of a create or delete of an item of the given bytes and index terms."""
+    return round(_WRITE + _INDEX_TERM * terms + _WRITE_PER_KB * _kilobytes_over_one(size), _DIGITS)
+
+
+def replace(size: int, changed_terms: int) -> float:
+    """Return the charge of a replace by a version of the given bytes.
+
+    Args:
+        size: Bytes of the new version.
+        changed_terms: Index terms that one of the versions has and the other has not.
+    """
+    unindexed = _WRITE + _WRITE_PER_KB * _kilobytes_over_one(size)
+    return round(2 * unindexed + _INDEX_TERM * changed_terms, _DIGITS)
 
 
 def query(read: int, returned: int) -> float:
@@ -53,5 +86,5 @@ def feed(returned: int) -> float:
     return round(1.0 + 0.1 * returned / _KB, 2)
 
 
-def _kilobytes(size: int) -> int:
-    return max(1, -(-size // _KB))
+def _kilobytes_over_one(size: int) -> float:
+    return max(0.0, size / _KB - 1.0)

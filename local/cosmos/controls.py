@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from local.cosmos import metadata
-from local.cosmos.calls import refusal, resource
+from local.cosmos.calls import SERVICE_UNAVAILABLE, refusal, resource
 from local.cosmos.errors import ServiceError, bad_request
 from local.cosmos.faults import Faults, Plan
 from local.cosmos.wire import response
@@ -43,7 +44,15 @@ def add_controls(router: web.UrlDispatcher, account: Account, faults: Faults) ->
             return response(refusal(bad_request(f"{place}: {detail['msg']}")), 0)
         return response(resource(dict(faults.counts)), 0)
 
+    router.add_get("/_local/health", partial(_health, account))
     router.add_get("/_local/statistics", statistics)
     router.add_post("/_local/split", split)
     router.add_get("/_local/faults", tell_faults)
     router.add_post("/_local/faults", plan_faults)
+
+
+async def _health(account: Account, _: web.Request) -> web.Response:
+    problem = account.storage.problem
+    if problem is None:
+        return response(resource({"status": "ok"}), 0)
+    return response(resource({"status": "degraded", "problem": problem}, SERVICE_UNAVAILABLE), 0)

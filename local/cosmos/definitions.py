@@ -2,37 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from local.cosmos.errors import bad_request
+from local.cosmos.errors import ServiceError, bad_request
+from local.cosmos.ids import resource_name
+from local.cosmos.indexing_policy import normalize_indexing_policy
+from local.cosmos.paths import PathError, parse_path
 
-_LONGEST_NAME = 255
-_LONGEST_LIFE = 2**31 - 1
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MAX_TTL_SECONDS = 2**31 - 1
 _SYSTEM = frozenset(
     {
         *("_rid", "_self", "_etag", "_ts"),
         *("_docs", "_sprocs", "_triggers", "_udfs", "_conflicts"),
     }
 )
-_DEFAULT_POLICY = {
-    "indexingMode": "consistent",
-    "automatic": True,
-    "includedPaths": [{"path": "/*"}],
-    "excludedPaths": [{"path": '/"_etag"/?'}],
+_NORMALIZED = frozenset({"id", "partitionKey", "indexingPolicy", "defaultTtl"})
+_CONFLICT_RESOLUTION = {
+    "mode": "LastWriterWins",
+    "conflictResolutionPath": "/_ts",
+    "conflictResolutionProcedure": "",
 }
-
-
-def resource_name(name: object) -> str:
-    """The id of a database or container.
-
-    Raises:
-        ServiceError: 400.
-    """
-    if not isinstance(name, str) or not 1 <= len(name) <= _LONGEST_NAME:
-        raise bad_request(f"An id of a database or container has 1 to {_LONGEST_NAME} characters.")
-    if any(char in name for char in "/\\?#"):
-        raise bad_request("An id of a database or container has none of / \\ ? #.")
-    return name
+_GEOSPATIAL = {"type": "Geography"}
+_WITHOUT_EFFECT: Mapping[str, tuple[object, ...]] = {
+    "uniqueKeyPolicy": ({}, {"uniqueKeys": []}),
+    "conflictResolutionPolicy": (
+        {"mode": "LastWriterWins"},
+        {"mode": "LastWriterWins", "conflictResolutionPath": "/_ts"},
+        _CONFLICT_RESOLUTION,
+    ),
+    "geospatialConfig": (_GEOSPATIAL,),
+    "computedProperties": ([],),
+    "vectorEmbeddingPolicy": ({}, {"vectorEmbeddings": []}),
+    "fullTextPolicy": ({}, {"fullTextPaths": []}),
+    "changeFeedPolicy": ({}, {"retentionDuration": 0}),
+    "analyticalStorageTtl": (0,),
+}
+"""Values of policies that ask for nothing, which the service takes for its default."""
 
 
 def container_definition(body: dict[str, Any]) -> dict[str, Any]:
@@ -41,36 +49,55 @@ def container_definition(body: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ServiceError: 400, also for what the embedded Cosmos DB does not cover.
     """
-    if body.get("uniqueKeyPolicy") not in (None, {}, {"uniqueKeys": []}):
-        raise bad_request("Unique keys are not covered by the embedded Cosmos DB.")
-    kept = {name: value for name, value in body.items() if name not in _SYSTEM}
+    for name, value in body.items():
+        if name not in _SYSTEM | _NORMALIZED and value is not None:
+            _check_without_effect(name, value)
+    ttl = body.get("defaultTtl")
     return {
-        **kept,
         "id": resource_name(body.get("id")),
+        "indexingPolicy": normalize_indexing_policy(body.get("indexingPolicy")),
         "partitionKey": _partition_key(body.get("partitionKey")),
-        "indexingPolicy": _indexing_policy(body.get("indexingPolicy")),
-        **({"defaultTtl": body["defaultTtl"]} if time_to_live(body, "defaultTtl") else {}),
+        **({} if ttl is None else {"defaultTtl": time_to_live(ttl, "defaultTtl")}),
+        "conflictResolutionPolicy": _CONFLICT_RESOLUTION,
+        "geospatialConfig": _GEOSPATIAL,
     }
 
 
 def key_path(definition: dict[str, Any]) -> tuple[str, ...]:
     """The steps to the partition key in a document: `/a/"b"` gives `a`, `b`."""
-    path: str = definition["partitionKey"]["paths"][0]
-    return tuple(step.strip('"') for step in path.split("/")[1:])
+    return tuple(segment.name for segment in parse_path(definition["partitionKey"]["paths"][0]))
 
 
-def time_to_live(body: dict[str, Any], name: str) -> int | None:
-    """Seconds to live that a container or an item asks for; -1 for ever, None if it says nothing.
+def item_ttl(document: dict[str, Any]) -> int | None:
+    """Return the seconds to live that an item asks for, None if it has no `ttl`.
+
+    Raises:
+        ServiceError: 400; a `ttl` of null is refused as well.
+    """
+    return time_to_live(document["ttl"], "ttl") if "ttl" in document else None
+
+
+def time_to_live(value: object, name: str) -> int:
+    """Return the seconds to live, -1 for ever.
 
     Raises:
         ServiceError: 400.
     """
-    value = body.get(name)
-    if value is None:
-        return None
-    if type(value) is not int or (value != -1 and not 0 < value <= _LONGEST_LIFE):
-        raise bad_request(f"{name} must be -1, or seconds from 1 to {_LONGEST_LIFE}.")
+    if type(value) is not int or (value != -1 and not 0 < value <= _MAX_TTL_SECONDS):
+        shown = "null" if value is None else value
+        raise bad_request(
+            f"The input {name} '{shown}' is invalid. Ensure to provide a nonzero positive integer "
+            f"less than or equal to '{_MAX_TTL_SECONDS}', or -1."
+        )
     return value
+
+
+def _check_without_effect(name: str, value: object) -> None:
+    if value not in _WITHOUT_EFFECT.get(name, ()):
+        raise bad_request(
+            f"Member {name!r} of a container asks for a feature that the embedded Cosmos DB does "
+            "not cover (see local/cosmos/README.md). Remove it."
+        )
 
 
 def _partition_key(key: object) -> dict[str, Any]:
@@ -82,22 +109,22 @@ def _partition_key(key: object) -> dict[str, Any]:
             "The embedded Cosmos DB covers partition keys of kind Hash, version 2, with exactly "
             "one path; no hierarchical ones."
         )
-    if not isinstance(paths[0], str) or not paths[0].startswith("/") or len(paths[0]) == 1:
-        raise bad_request(f"A partition key's path must be like /name, not {paths[0]!r}.")
+    _check_key_path(paths[0])
     return {"paths": paths, "kind": "Hash", "version": 2}
 
 
-def _indexing_policy(policy: object) -> dict[str, Any]:
-    if policy is None:
-        return _DEFAULT_POLICY
-    if not isinstance(policy, dict):
-        raise bad_request("An indexingPolicy must be a JSON object.")
-    for name in ("includedPaths", "excludedPaths"):
-        paths = policy.get(name) or []
-        if not isinstance(paths, list) or not all(map(_has_path, paths)):
-            raise bad_request(f"Each of an indexing policy's {name} needs a path like /*.")
-    return policy
+def _check_key_path(path: object) -> None:
+    try:
+        segments = parse_path(str(path))
+    except PathError as error:
+        raise _invalid_key_path(path, error.position) from None
+    if any(segment.is_wildcard for segment in segments):
+        raise _invalid_key_path(path, len(str(path)))
 
 
-def _has_path(each: object) -> bool:
-    return isinstance(each, dict) and str(each.get("path")).startswith("/")
+def _invalid_key_path(path: object, position: int) -> ServiceError:
+    return bad_request(
+        f"The partition key component definition path '{path}' could not be accepted, failed near "
+        f"position '{position}'. Partition key paths must contain only valid characters and not "
+        "contain a trailing slash or wildcard character."
+    )

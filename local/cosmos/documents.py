@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from local.cosmos import charges
 from local.cosmos.calls import CREATED, NO_CONTENT, OK
-from local.cosmos.definitions import time_to_live
+from local.cosmos.definitions import item_ttl
 from local.cosmos.errors import bad_request, conflict, not_found, precondition_failed, too_large
+from local.cosmos.ids import item_id_of
 from local.cosmos.jsontext import decode, encode
 from local.cosmos.partitions import key_of_document
 from local.cosmos.patches import holds, patched
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
     from local.cosmos.partitions import Key
     from local.cosmos.replicas import View
 
-_LARGEST = 2 * 1024 * 1024
-_LONGEST_ID = 1023
+_MAX_ITEM_BYTES = 2 * 1024 * 1024
 _SYSTEM = frozenset({"_rid", "_self", "_etag", "_attachments", "_ts", "_lsn"})
 _KEY_MISMATCH = 1001
 
@@ -46,20 +46,32 @@ class Done:
 
 @dataclass(frozen=True)
 class Conditions:
-    """Preconditions on the ETag of the item that is there."""
+    """Preconditions on the ETag of the item that is there.
+
+    Creates ignore both, also those that an upsert leads to; replaces, patches and deletes ignore
+    `If-None-Match` (RequestOptions of the .NET SDK).
+    """
 
     if_match: str | None = None
     if_none_match: str | None = None
 
-    def check(self, current: Item | None) -> None:
-        """Let the operation go on.
+    def check(self, current: Item) -> None:
+        """Let a replace, patch or delete continue.
 
         Raises:
             ServiceError: 412.
         """
-        if self.if_match not in (None, "*") and (current is None or current.etag != self.if_match):
+        if self.if_match not in (None, "*", current.etag):
             raise precondition_failed()
-        if current is not None and self.if_none_match in ("*", current.etag):
+
+    def check_upsert(self, current: Item) -> None:
+        """Let an upsert of an item that exists continue.
+
+        Raises:
+            ServiceError: 412.
+        """
+        self.check(current)
+        if self.if_none_match in ("*", current.etag):
             raise precondition_failed()
 
 
@@ -91,14 +103,9 @@ class Transaction:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Store what was written, with its LSN, or nothing."""
-        wrote = kind is None and self._writes > 0
-        if wrote:
-            self._container.storage.set_lsn(
-                self._container.number, self._partition.range.id, self._lsn
-            )
+        """Store what was written, or nothing; only then is the LSN taken in memory."""
         self._scope.__exit__(kind, error, traceback)
-        if wrote:
+        if kind is None and self._writes:
             self._partition.lsn = self._lsn
             self._history.record(self._changes)
 
@@ -117,29 +124,37 @@ class Transaction:
         """A new item, or a new version of the one that is there."""
         item_id = self._checked(key, document)
         current = self._current(key, item_id)
-        conditions.check(current)
+        if current is not None:
+            conditions.check_upsert(current)
         return self._store(current, key, item_id, document)
 
     def replace(
         self, key: Key, item_id: str, document: dict[str, Any], conditions: Conditions
     ) -> Done:
-        """A new version of an item that is there."""
+        """A new version of an item that is there; it may get another id, but no other key."""
         current = self._require(key, item_id)
         conditions.check(current)
-        if self._checked(key, document) != item_id:
-            raise bad_request("An item's id cannot be changed.")
-        return self._store(current, key, item_id, document)
+        new_id = self._checked(key, document)
+        if new_id != item_id and self._current(key, new_id) is not None:
+            raise conflict(f"Item {new_id!r}")
+        return self._store(current, key, new_id, document)
 
-    def patch(
-        self, key: Key, item_id: str, request: dict[str, Any], conditions: Conditions
-    ) -> Done:
-        """A new version of an item with some properties changed."""
+    def patch(self, key: Key, item_id: str, request: object, conditions: Conditions) -> Done:
+        """A new version of an item with some properties changed.
+
+        Args:
+            key: The partition key.
+            item_id: The item.
+            request: Operations as a list, or an object of `operations` and a `condition`.
+            conditions: Preconditions.
+        """
         current = self._require(key, item_id)
         conditions.check(current)
+        members = request if isinstance(request, dict) else {"operations": request}
         before = _own(decode(current.body))
-        if not holds(request.get("condition"), before):
+        if not holds(members.get("condition"), before):
             raise precondition_failed()
-        document = patched(before, request.get("operations"))
+        document = patched(before, members.get("operations"))
         if self._checked(key, document) != item_id:
             raise bad_request("A patch cannot change an item's id.")
         return self._store(current, key, item_id, document)
@@ -148,11 +163,11 @@ class Transaction:
         """The item is gone; the change feed does not tell."""
         current = self._require(key, item_id)
         conditions.check(current)
+        self._begin_write()
         self._table.remove(current.number)
         self._record(current, current.number, key, item_id)
-        self._writes += 1
-        indexed = self._container.indexed_paths.count(_own(decode(current.body)))
-        return Done(NO_CONTENT, charges.write(len(current.body), indexed))
+        terms = self._container.indexed_paths.count(_own(decode(current.body)))
+        return Done(NO_CONTENT, charges.write(_size(current.body), terms))
 
     def delete_all(self, key: Key, items: Iterable[Item]) -> Done:
         """Delete the given items, those that have expired without a charge."""
@@ -173,24 +188,29 @@ class Transaction:
     def _require(self, key: Key, item_id: str) -> Item:
         item = self._current(key, item_id)
         if item is None:
-            raise not_found(f"Item {item_id!r}")
+            raise not_found(f"Item {item_id!r}", charge=charges.REFUSED_WRITE)
         return item
 
     def _checked(self, key: Key, document: dict[str, Any]) -> str:
         if key_of_document(self._container.key_path, document) != key:
             raise bad_request(
-                "The document has another partition key than the request.",
+                "PartitionKey extracted from document doesn't match the one specified in the "
+                "header.",
                 sub_status=_KEY_MISMATCH,
             )
-        return checked_id(document)
+        return item_id_of(document)
 
     def _store(
         self, current: Item | None, key: Key, item_id: str, document: dict[str, Any]
     ) -> Done:
-        number = self._table.new_number() if current is None else current.number
-        etag = self._new_etag()
         own = _own(document)
-        body, size = self._body(own, number, etag)
+        text = encode(own)[:-1]
+        ttl = item_ttl(own)
+        number = self._table.new_number() if current is None else current.number
+        etag = f'"{self._lsn:08x}-{self._writes:04x}-0700-0000-{self._now:08x}0000"'
+        body, size = self._body(text, number, etag)
+        self._begin_write()
+        self._record(current, number, key, item_id if current is None else current.id)
         item = Item(
             number=number,
             key=key.text,
@@ -200,37 +220,46 @@ class Transaction:
             lsn=self._lsn,
             etag=etag,
             ts=self._now,
-            ttl=time_to_live(own, "ttl"),
+            ttl=ttl,
             body=body,
         )
-        indexed = self._container.indexed_paths.count(own)
-        charge = charges.write(size, indexed, replaces=current is not None)
-        self._record(current, number, key, item_id)
         if current is None:
             self._table.insert(item)
+            charge = charges.write(size, self._container.indexed_paths.count(own))
             return Done(CREATED, charge, body, etag)
+        if item_id != current.id:
+            self._table.rename(number, item_id)
+            self._record(None, number, key, item_id)
         self._table.update(item)
-        return Done(OK, charge, body, etag)
+        return Done(OK, charges.replace(size, self._changed_terms(current, text, own)), body, etag)
+
+    def _changed_terms(self, current: Item, text: str, own: dict[str, Any]) -> int:
+        if current.body.startswith(f'{text},"_rid":"'):
+            return 0
+        return self._container.indexed_paths.count_changes(_own(decode(current.body)), own)
+
+    def _begin_write(self) -> None:
+        """Take the LSN with the first write, so that it is stored or rolled back with it."""
+        if not self._writes:
+            self._container.storage.set_lsn(
+                self._container.number, self._partition.range.id, self._lsn
+            )
+        self._writes += 1
 
     def _record(self, before: Item | None, number: int, key: Key, item_id: str) -> None:
         if self._history.is_recording:
             change = Change(self._lsn, key.epk, key.text, item_id, number, before)
             self._changes.append(change)
 
-    def _new_etag(self) -> str:
-        """Unlike any other of this item: by LSN, and by place inside the transaction."""
-        self._writes += 1
-        return f'"{self._lsn:08x}-{self._writes:04x}-0700-0000-{self._now:08x}0000"'
-
-    def _body(self, own: dict[str, Any], number: int, etag: str) -> tuple[str, int]:
+    def _body(self, text: str, number: int, etag: str) -> tuple[str, int]:
         rid = item_rid(self._container.rid_bytes, number)
         body = (
-            f'{encode(own)[:-1]},"_rid":"{rid}","_self":"{self._container.link}docs/{rid}/",'
+            f'{text},"_rid":"{rid}","_self":"{self._container.link}docs/{rid}/",'
             f'"_etag":"\\"{etag[1:-1]}\\"","_attachments":"attachments/","_ts":{self._now}}}'
         )
-        size = len(body.encode())
-        if size > _LARGEST:
-            raise too_large("The item is over 2 MB.")
+        size = _size(body)
+        if size > _MAX_ITEM_BYTES:
+            raise too_large()
         return body, size
 
 
@@ -248,23 +277,14 @@ def read_item(container: Container, view: View, key: Key, item_id: str) -> Done:
 def _read(item: Item | None, item_id: str) -> Done:
     if item is None:
         raise not_found(f"Item {item_id!r}")
-    return Done(OK, charges.read(len(item.body)), item.body, item.etag)
-
-
-def checked_id(document: dict[str, Any]) -> str:
-    """The document's id.
-
-    Raises:
-        ServiceError: 400.
-    """
-    item_id = document.get("id")
-    if not isinstance(item_id, str) or not item_id:
-        raise bad_request("The required property 'id' is missing, empty or no text.")
-    if len(item_id) > _LONGEST_ID or any(char in item_id for char in "/\\?#"):
-        raise bad_request(f"An item's id has up to {_LONGEST_ID} characters, none of / \\ ? #.")
-    return item_id
+    return Done(OK, charges.read(_size(item.body)), item.body, item.etag)
 
 
 def _own(document: dict[str, Any]) -> dict[str, Any]:
     """The document without the service's properties."""
     return {name: value for name, value in document.items() if name not in _SYSTEM}
+
+
+def _size(text: str) -> int:
+    """Return the bytes of text in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from local.cosmos import charges
+
 
 class ServiceError(Exception):
     """The service refuses a request.
@@ -24,7 +26,7 @@ class ServiceError(Exception):
         message: str,
         *,
         sub_status: int = 0,
-        charge: float = 1.0,
+        charge: float = charges.REFUSED_WRITE,
         retry_after_ms: int | None = None,
     ) -> None:
         super().__init__(f"{status} {code}: {message}")
@@ -38,9 +40,22 @@ class ServiceError(Exception):
         self.additional: str | None = None
 
 
-def bad_request(message: str, *, sub_status: int = 0) -> ServiceError:
+class StorageError(ServiceError):
+    """503: the state cannot be stored; the whole request fails, nothing of it is stored.
+
+    Args:
+        message: What failed, and what to do.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(503, "ServiceUnavailable", message, charge=0)
+
+
+def bad_request(
+    message: str, *, sub_status: int = 0, charge: float = charges.REFUSED_WRITE
+) -> ServiceError:
     """400: the request is malformed, or asks for what is not covered here."""
-    return ServiceError(400, "BadRequest", message, sub_status=sub_status)
+    return ServiceError(400, "BadRequest", message, sub_status=sub_status, charge=charge)
 
 
 def unauthorized() -> ServiceError:
@@ -64,9 +79,17 @@ def forbidden(message: str, *, sub_status: int) -> ServiceError:
     )
 
 
-def not_found(what: str, *, sub_status: int = 0) -> ServiceError:
+def not_found(
+    what: str, *, sub_status: int = 0, charge: float = charges.REFUSED_READ
+) -> ServiceError:
     """404; sub-status 1003 where the database or container of a document is missing."""
-    return ServiceError(404, "NotFound", f"{what} does not exist.", sub_status=sub_status)
+    return ServiceError(
+        404,
+        "NotFound",
+        f"Entity with the specified id does not exist in the system: {what}.",
+        sub_status=sub_status,
+        charge=charge,
+    )
 
 
 def not_covered(what: str) -> ServiceError:
@@ -80,19 +103,31 @@ def not_covered(what: str) -> ServiceError:
 
 def conflict(what: str) -> ServiceError:
     """409: the id or name is taken."""
-    return ServiceError(409, "Conflict", f"{what} exists already.")
+    return ServiceError(
+        409,
+        "Conflict",
+        f"Entity with the specified id already exists in the system: {what}.",
+        charge=charges.CONFLICT,
+    )
 
 
 def precondition_failed() -> ServiceError:
     """412: the ETag is another one by now, or a patch's condition does not hold."""
     return ServiceError(
-        412, "PreconditionFailed", "The request's precondition does not hold for the item."
+        412,
+        "PreconditionFailed",
+        "Operation cannot be performed because one of the specified precondition is not met.",
     )
 
 
-def too_large(message: str) -> ServiceError:
-    """413: over 2 MB."""
-    return ServiceError(413, "RequestEntityTooLarge", message)
+def too_large() -> ServiceError:
+    """413: a request or an item over 2 MB."""
+    return ServiceError(
+        413,
+        "RequestEntityTooLarge",
+        "Request size is too large: at most 2 MB (2,097,152 bytes) as sent and as stored.",
+        charge=0,
+    )
 
 
 def partition_gone() -> ServiceError:

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from local.cosmos.calls import NOT_MODIFIED, Answer, Call, progress
 from local.cosmos.documents import Conditions, Done, Transaction, read_item
 from local.cosmos.errors import ServiceError, bad_request, not_covered
+from local.cosmos.ids import check_addressable
 from local.cosmos.partitions import key_of_document, key_of_header
 from local.cosmos.table import Scan
 
@@ -45,9 +46,9 @@ def read(call: Call) -> Answer:
     view = container.view([partition], call.session_token)
     lsn = view.lsns[partition.range.id]
     with _progress_on_error(partition, lsn):
-        done = read_item(container, view, key, call.ids[2])
+        done = read_item(container, view, key, _item_id(call))
     partition.budget.take(done.charge)
-    known = call.headers.get("if-none-match") == done.etag
+    known = call.headers.get("if-none-match") in ("*", done.etag)
     headers = progress(partition, done.etag, lsn)
     headers["content-location"] = call.endpoint + quote("/".join(call.segments))
     return Answer(
@@ -65,18 +66,18 @@ def replace(call: Call) -> Answer:
         call,
         call.container(),
         key,
-        lambda items: items.replace(key, call.ids[2], document, conditions),
+        lambda items: items.replace(key, _item_id(call), document, conditions),
     )
 
 
 def patch(call: Call) -> Answer:
     """PATCH .../docs/{id}."""
-    key, request, conditions = _key(call), call.json_object(), _conditions(call)
+    key, request, conditions = _key(call), call.json(), _conditions(call)
     return _perform(
         call,
         call.container(),
         key,
-        lambda items: items.patch(key, call.ids[2], request, conditions),
+        lambda items: items.patch(key, _item_id(call), request, conditions),
     )
 
 
@@ -84,7 +85,7 @@ def delete(call: Call) -> Answer:
     """DELETE .../docs/{id}."""
     key, conditions = _key(call), _conditions(call)
     return _perform(
-        call, call.container(), key, lambda items: items.delete(key, call.ids[2], conditions)
+        call, call.container(), key, lambda items: items.delete(key, _item_id(call), conditions)
     )
 
 
@@ -127,6 +128,11 @@ def _progress_on_error(partition: Partition, lsn: int | None = None) -> Iterator
         partition.budget.take(error.charge)
         error.headers = progress(partition, lsn=lsn)
         raise
+
+
+def _item_id(call: Call) -> str:
+    check_addressable(call.ids[2])
+    return call.ids[2]
 
 
 def _key(call: Call) -> Key:

@@ -1,10 +1,18 @@
-"""JSON as the service reads and writes it: compact, Unicode, finite numbers only."""
+"""JSON as the service reads and writes it: compact, Unicode, numbers as it stores them.
+
+An account that was given them (recorded, see `charges`) kept integers of 64 bits exactly, made
+doubles of longer ones, wrote 1.0 as 1 and -0.0 as 0, and refused what no double can hold.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 from typing import Any, NoReturn
+
+_MAX_SAFE_INTEGER = 2**53
+_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**64 - 1
+_DIGITS_OF_64_BITS = 19
 
 
 def decode(text: bytes | str) -> Any:  # noqa: ANN401 - any JSON
@@ -25,14 +33,21 @@ def _constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON.")
 
 
-def _finite(text: str) -> float:
+def _float(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(f"{text} is out of range.")
-    return number
+    return int(number) if number.is_integer() and abs(number) < _MAX_SAFE_INTEGER else number
 
 
-_DECODER = json.JSONDecoder(parse_constant=_constant, parse_float=_finite)
+def _int(text: str) -> float:
+    if len(text) < _DIGITS_OF_64_BITS:
+        return int(text)
+    number = int(text)
+    return number if _MIN_INTEGER <= number <= _MAX_INTEGER else _float(text)
+
+
+_DECODER = json.JSONDecoder(parse_constant=_constant, parse_float=_float, parse_int=_int)
 
 encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 """Value to text; raises ValueError for numbers that JSON cannot express."""

@@ -95,17 +95,17 @@ def _key_of_text(value: str) -> Key:
 def key_of_document(path: tuple[str, ...], document: dict[str, Any]) -> Key:
     """The partition key that a document holds at the container's path.
 
+    An object or an array there counts as undefined.
+
     Raises:
-        ServiceError: 400 where there is an object or an array.
+        ServiceError: 400 for text or a number that is too large.
     """
     value: Any = document
     for step in path:
         if not isinstance(value, dict) or step not in value:
             return key_of(_UNDEFINED)
         value = value[step]
-    if isinstance(value, dict):
-        raise bad_request("A partition key is text, a number, true, false or null.")
-    return key_of(value)
+    return key_of(_UNDEFINED if isinstance(value, (dict, list)) else value)
 
 
 def key_of_header(text: object) -> Key:

@@ -9,6 +9,7 @@ from local.cosmos.errors import bad_request
 from local.cosmos.query import QueryError, parse
 
 _MOST_OPERATIONS = 10
+_WITH_VALUE = frozenset({"add", "set", "replace", "incr"})
 
 
 def holds(condition: object, document: dict[str, Any]) -> bool:
@@ -46,6 +47,8 @@ def _apply(document: dict[str, Any], operation: dict[str, Any]) -> None:
     place, last = _parent(document, path)
     if name in {"replace", "remove"} and not _exists(place, last):
         raise bad_request(f"Patch path {path!r} does not exist.")
+    if name in _WITH_VALUE and "value" not in operation:
+        raise bad_request(f"Patch operation {name!r} on {path!r} lacks its value.")
     if name == "remove":
         del place[_index(place, last)]
     elif name in {"set", "replace"}:
@@ -63,7 +66,7 @@ def _apply(document: dict[str, Any], operation: dict[str, Any]) -> None:
 def _parent(document: dict[str, Any], path: str) -> tuple[Any, str]:
     if not path.startswith("/") or path == "/":
         raise bad_request(f"Patch path {path!r} must be like /name.")
-    *parents, last = path[1:].split("/")
+    *parents, last = (step.replace("~1", "/").replace("~0", "~") for step in path[1:].split("/"))
     place: Any = document
     for step in parents:
         if not _exists(place, step):

@@ -38,7 +38,7 @@ WELL_KNOWN_KEY = (
 )
 """The key that every Cosmos DB emulator has: no secret."""
 
-_LARGEST_BODY = 4 * 1024 * 1024
+_MAX_BODY_BYTES = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,9 +154,9 @@ class EmbeddedCosmos:
             answer = call if isinstance(call, Answer) else await self._answer(request, call, strike)
             return response(answer, time.perf_counter() - started)
 
-        app = web.Application(client_max_size=_LARGEST_BODY)
+        app = web.Application(client_max_size=_MAX_BODY_BYTES)
         add_controls(app.router, account, faults)
-        app.router.add_route("*", "/{path:.*}", serve)
+        app.router.add_route("*", r"/{path:[\s\S]*}", serve)  # ids may have line breaks
         return app
 
     async def _call(self, request: web.Request, account: Account) -> Call | Answer:
@@ -173,7 +173,7 @@ class EmbeddedCosmos:
         except ServiceError as error:
             return refusal(error)
         except web.HTTPRequestEntityTooLarge:
-            return refusal(too_large("The request is over 4 MB."))
+            return refusal(too_large())
         segments = segments_of(request)
         named = account.named(segments)
         return Call(

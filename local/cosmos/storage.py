@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from local.cosmos.errors import StorageError
 from local.cosmos.partitions import Range
 from local.cosmos.table import ItemTable
 from local.cosmos.throughput import Throughput
@@ -32,7 +33,6 @@ CREATE TABLE IF NOT EXISTS partitions (
 PRAGMA user_version = {_VERSION};
 """
 _PRAGMAS = """
-PRAGMA locking_mode = EXCLUSIVE;
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = NORMAL;
 PRAGMA temp_store = MEMORY;
@@ -53,6 +53,9 @@ class ContainerRow:
 class Storage:
     """Synchronous access to the state; a process that is killed loses nothing it acknowledged.
 
+    Attributes:
+        problem: Why nothing can be stored at the moment, None if the last attempt succeeded.
+
     Args:
         folder: Where to keep it; None for in memory.
 
@@ -61,17 +64,20 @@ class Storage:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        target = ":memory:"
+        self._target = ":memory:"
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-            target = str(folder / "cosmos.sqlite3")
-        self._db = sqlite3.connect(target, isolation_level=None, timeout=1, cached_statements=512)
+            self._target = str(folder / "cosmos.sqlite3")
+        self.problem: str | None = None
+        self._db = sqlite3.connect(
+            self._target, isolation_level=None, timeout=1, cached_statements=512
+        )
         try:
-            self._open(target)
+            self._open()
         except sqlite3.Error as error:
             self._db.close()
             raise OSError(
-                f"{target} cannot be used, perhaps another process does: {error}."
+                f"{self._target} cannot be used, perhaps another process does: {error}."
             ) from None
         except OSError:
             self._db.close()
@@ -83,14 +89,21 @@ class Storage:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing of what is written inside."""
-        self._db.execute("BEGIN IMMEDIATE")
+        """All or nothing of what is written inside.
+
+        Raises:
+            StorageError: 503, if SQLite cannot store it.
+        """
         try:
+            self._db.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
+            self._db.execute("COMMIT")
+        except BaseException as error:
+            self._roll_back()
+            if isinstance(error, sqlite3.Error):
+                raise self._cannot_store(error) from error
             raise
-        self._db.execute("COMMIT")
+        self.problem = None
 
     def databases(self) -> list[tuple[int, str, Throughput | None, int]]:
         """Return number, id, throughput and time of every database."""
@@ -99,17 +112,19 @@ class Storage:
 
     def add_database(self, name: str, throughput: Throughput | None, ts: int) -> int:
         """Store a database and return its number."""
-        return self._insert(
-            "INSERT INTO databases (id, throughput, ts) VALUES (?, ?, ?)",
-            (name, _text(throughput), ts),
-        )
+        with self.transaction():
+            return self._insert(
+                "INSERT INTO databases (id, throughput, ts) VALUES (?, ?, ?)",
+                (name, _text(throughput), ts),
+            )
 
     def set_throughput(self, kind: Kind, number: int, throughput: Throughput) -> None:
         """Store the throughput of a database or a container."""
-        self._db.execute(
-            f"UPDATE {kind} SET throughput = ? WHERE number = ?",  # noqa: S608 - one of two names
-            (_text(throughput), number),
-        )
+        with self.transaction():
+            self._db.execute(
+                f"UPDATE {kind} SET throughput = ? WHERE number = ?",  # noqa: S608 - one of two names
+                (_text(throughput), number),
+            )
 
     def remove_database(self, number: int) -> None:
         """Remove a database, which has no containers any more."""
@@ -147,10 +162,11 @@ class Storage:
 
     def change_container(self, number: int, definition: dict[str, Any]) -> None:
         """Store a container's new definition."""
-        self._db.execute(
-            "UPDATE containers SET definition = ? WHERE number = ?",
-            (json.dumps(definition), number),
-        )
+        with self.transaction():
+            self._db.execute(
+                "UPDATE containers SET definition = ? WHERE number = ?",
+                (json.dumps(definition), number),
+            )
 
     def remove_container(self, number: int) -> None:
         """Remove a container with all that is in it."""
@@ -200,12 +216,38 @@ class Storage:
             (lsn, container, partition),
         )
 
-    def _open(self, target: str) -> None:
+    def _open(self) -> None:
+        """Open the file, also where it cannot grow: no statement writes to one that exists.
+
+        With the exclusive lock SQLite recovers the WAL of a killed process in memory.
+        """
+        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, _VERSION):
-            raise OSError(f"{target} was written by another version of the project: delete it.")
+            raise OSError(
+                f"{self._target} was written by another version of the project: delete it."
+            )
         self._db.executescript(_PRAGMAS)
-        self._db.executescript(_SCHEMA)
+        if version == 0:
+            self._db.executescript(_SCHEMA)
+        with suppress(StorageError):
+            self._try_to_write()
+
+    def _try_to_write(self) -> None:
+        with self.transaction():
+            self._db.execute(f"PRAGMA user_version = {_VERSION}")
+
+    def _roll_back(self) -> None:
+        """Undo the transaction, unless SQLite has done so itself, as it does on a full disk."""
+        if self._db.in_transaction:
+            self._db.execute("ROLLBACK")
+
+    def _cannot_store(self, error: sqlite3.Error) -> StorageError:
+        self.problem = (
+            f"Nothing can be stored in {self._target}: {error}. Reads are served. Free disk space, "
+            "then write again."
+        )
+        return StorageError(self.problem)
 
     def _insert(self, statement: str, values: tuple[object, ...]) -> int:
         number = self._db.execute(statement, values).lastrowid

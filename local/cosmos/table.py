@@ -181,6 +181,10 @@ class ItemTable:
         values = (item.lsn, item.etag, item.ts, item.ttl, item.body, item.number)
         self._db.execute(self._update, values)
 
+    def rename(self, number: int, item_id: str) -> None:
+        """Give an item another id."""
+        self._db.execute(self._named("UPDATE items SET id = ? WHERE number = ?"), (item_id, number))
+
     def remove(self, number: int) -> None:
         """Remove an item."""
         self._db.execute(self._named("DELETE FROM items WHERE number = ?"), (number,))

@@ -25,7 +25,7 @@ def response(answer: Answer, seconds: float) -> web.Response:
         body=None if answer.body is None else answer.body.encode(),
         headers={
             "content-type": "application/json",
-            "x-ms-request-charge": f"{answer.charge:g}",
+            "x-ms-request-charge": f"{round(answer.charge, 2):g}",
             "x-ms-request-duration-ms": f"{seconds * 1000:.3f}",
             "x-ms-activity-id": str(uuid4()),
             "x-ms-version": _VERSION,

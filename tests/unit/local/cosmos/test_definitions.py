@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from local.cosmos.definitions import container_definition, key_path
 from local.cosmos.errors import ServiceError
-from local.cosmos.indexing import IndexedPaths
 from local.cosmos.jsontext import decode, encode
 from local.cosmos.patches import holds, patched
 from local.cosmos.routes import verb_of
@@ -24,41 +26,68 @@ def test_a_definition_is_kept_with_the_services_defaults() -> None:
 
     assert found["partitionKey"] == {"paths": ["/pk"], "kind": "Hash", "version": 2}
     assert found["indexingPolicy"]["includedPaths"] == [{"path": "/*"}]
+    assert found["conflictResolutionPolicy"]["mode"] == "LastWriterWins"
+    assert found["geospatialConfig"] == {"type": "Geography"}
     assert (found["id"], found["defaultTtl"]) == ("c", -1)
     assert "_rid" not in found
 
 
 def test_the_path_of_a_key_may_be_quoted() -> None:
-    """For names that need it."""
-    definition = container_definition({"id": "c", "partitionKey": {"paths": ['/a/"b c"']}})
+    """For names that need it; a slash inside quotes is part of the name."""
+    definition = container_definition({"id": "c", "partitionKey": {"paths": ['/a/"b c/d"']}})
 
-    assert key_path(definition) == ("a", "b c")
+    assert key_path(definition) == ("a", "b c/d")
+
+
+@pytest.mark.parametrize("path", ["/a/", "/a/*", "/a/?", "/a/[]/b", "/a-b", "a", "", '/"a', None])
+def test_a_partition_key_has_a_path_to_one_property(path: object) -> None:
+    """Without wildcards, and with quotes around unusual names."""
+    with pytest.raises(ServiceError, match="partition key component definition path"):
+        container_definition({"id": "c", "partitionKey": {"paths": [path]}})
 
 
 @pytest.mark.parametrize(
-    ("included", "excluded", "expected"),
+    ("name", "value"),
     [
-        pytest.param(["/*"], [], 6, id="everything"),
-        pytest.param(["/*"], ["/data/*"], 3, id="all but a branch"),
-        pytest.param(["/data/*"], ["/*"], 3, id="a branch only"),
-        pytest.param(["/data/a/?", "/id/?"], ["/*"], 2, id="two places"),
-        pytest.param(["/data/*", "/*"], ["/data/list/*"], 4, id="a branch of a branch"),
-        pytest.param(["/data/list/[]/?"], ["/*"], 2, id="elements of a list"),
-        pytest.param(['/"id"/?'], ["/*"], 1, id="a quoted name"),
-        pytest.param(["/id/?"], ["/*", "/id/*"], 1, id="the most precise rule counts"),
+        ("uniqueKeyPolicy", {"uniqueKeys": [{"paths": ["/a"]}]}),
+        ("computedProperties", [{"name": "lower", "query": "SELECT VALUE LOWER(c.n) FROM c"}]),
+        ("vectorEmbeddingPolicy", {"vectorEmbeddings": [{"path": "/v"}]}),
+        ("fullTextPolicy", {"defaultLanguage": "en-US", "fullTextPaths": [{"path": "/t"}]}),
+        ("conflictResolutionPolicy", {"mode": "Custom"}),
+        ("conflictResolutionPolicy", {"mode": "LastWriterWins", "conflictResolutionPath": "/n"}),
+        ("geospatialConfig", {"type": "Geometry"}),
+        ("changeFeedPolicy", {"retentionDuration": 10}),
+        ("analyticalStorageTtl", -1),
+        ("clientEncryptionPolicy", {"includedPaths": []}),
+        ("materializedViewDefinition", {"definition": "SELECT * FROM c"}),
+        ("somethingNew", True),
     ],
 )
-def test_the_most_precise_path_counts(
-    included: list[str], excluded: list[str], expected: int
-) -> None:
-    """Of an indexing policy."""
-    document = {"id": "1", "pk": "s", "n": 1, "data": {"a": 1, "list": [1, 2]}}
-    policy = {
-        "includedPaths": [{"path": path} for path in included],
-        "excludedPaths": [{"path": path} for path in excluded],
-    }
+def test_a_policy_without_effect_here_is_refused_by_name(name: str, value: object) -> None:
+    """Better no container than one that silently is another."""
+    with pytest.raises(ServiceError, match=f"400.*'{name}'"):
+        container_definition({"id": "c", "partitionKey": KEY, name: value})
 
-    assert IndexedPaths(policy).count(document) == expected
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("uniqueKeyPolicy", {"uniqueKeys": []}),
+        ("computedProperties", []),
+        ("vectorEmbeddingPolicy", None),
+        ("changeFeedPolicy", {"retentionDuration": 0}),
+        ("conflictResolutionPolicy", {"mode": "LastWriterWins", "conflictResolutionPath": "/_ts"}),
+        ("geospatialConfig", {"type": "Geography"}),
+        ("analyticalStorageTtl", 0),
+        ("defaultTtl", None),
+    ],
+)
+def test_a_policy_that_says_what_is_so_anyway_is_taken(name: str, value: object) -> None:
+    """SDKs send what they read."""
+    definition = container_definition({"id": "c", "partitionKey": KEY})
+
+    assert container_definition({"id": "c", "partitionKey": KEY, name: value}) == definition
+    assert container_definition({**definition, "_rid": "x"}) == definition
 
 
 @pytest.mark.parametrize(
@@ -108,6 +137,40 @@ def test_what_is_no_json_is_refused(text: str | bytes) -> None:
     """Python alone would take some of it."""
     with pytest.raises(ValueError, match=r"."):
         decode(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("9007199254740993", "9007199254740993"),
+        ("18446744073709551615", "18446744073709551615"),
+        ("-9223372036854775808", "-9223372036854775808"),
+        ("18446744073709551616", "1.8446744073709552e+19"),
+        ("-9223372036854775809", "-9.223372036854776e+18"),
+        ("123456789012345678901234567890", "1.2345678901234568e+29"),
+        ("12345678901234567890.123", "1.2345678901234567e+19"),
+        ("0.1000000000000000055511151231257827", "0.1"),
+        ("1.7976931348623157e308", "1.7976931348623157e+308"),
+        ("5e-324", "5e-324"),
+        ("1e-400", "0"),
+        ("1.0", "1"),
+        ("-0.0", "0"),
+        ("-0", "0"),
+        ("1e2", "100"),
+    ],
+)
+def test_numbers_are_stored_as_the_service_stores_them(text: str, stored: str) -> None:
+    """Integers of 64 bits are exact, what is longer is the nearest double."""
+    assert encode(decode(text)) == stored
+
+
+@given(st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False))
+def test_what_fits_into_64_bits_is_read_back_as_the_same_number(number: float) -> None:
+    """And what was stored once does not change again."""
+    stored = encode(decode(json.dumps(number)))
+
+    assert json.loads(stored) == number
+    assert encode(decode(stored)) == stored
 
 
 def test_text_survives_as_it_is() -> None:
