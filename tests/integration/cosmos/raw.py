@@ -19,7 +19,12 @@ from local.cosmos.auth import signature
 ITEMS = "/dbs/db/colls/items/docs"
 A = {"x-ms-documentdb-partitionkey": '["a"]'}
 BATCH = {**A, "x-ms-cosmos-is-batch-request": "true", "x-ms-cosmos-batch-atomic": "true"}
-BULK = {"x-ms-cosmos-is-batch-request": "true", "x-ms-documentdb-partitionkeyrangeid": "0"}
+BULK = {
+    "x-ms-cosmos-is-batch-request": "true",
+    "x-ms-cosmos-batch-atomic": "false",
+    "x-ms-cosmos-batch-continue-on-error": "true",
+    "x-ms-documentdb-partitionkeyrangeid": "0",
+}
 FEED = {"A-IM": "Incremental feed", "x-ms-documentdb-partitionkeyrangeid": "0"}
 QUERY = {
     "content-type": "application/query+json",
