@@ -38,7 +38,7 @@ def layout(
     """Store derived events, and store them again, with our indexing policy and with the default.
 
     Request units are those of the embedded Cosmos DB, whose model is written down in
-    local/cosmos/charges.py; proportions are right, amounts are not a bill.
+    local/cosmos/charges.py.
     """
     writes = derived(spread(documents))
     rows = asyncio.run(_measure(writes))

@@ -163,7 +163,7 @@ def _check_index(wanted: ContainerDefinition, policy: Mapping[str, Any]) -> Iter
     if "/*" in included:
         yield warning(
             "index-costs",
-            f"Container {wanted.name} indexes everything: each write costs two fifths more.",
+            f"Container {wanted.name} indexes everything: each new item costs three fifths more.",
             f"Include {', '.join(sorted(needed)) or 'nothing'} and exclude /*.",
         )
     elif missing := sorted(needed - included):
