@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 import projections
+from admin.running import FOLDER, is_running, settings_files
 from core.application import Application
 from core.errors import EngineError, SettingError
 from core.operations.operations import AdminOperations
+from core.settings import CONNECTION_SETTING
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Mapping
@@ -24,16 +26,40 @@ ResultT = TypeVar("ResultT")
 
 SETTINGS = Path("local.settings.json")
 
+_ACCOUNT = (CONNECTION_SETTING, f"{CONNECTION_SETTING}__accountEndpoint")
+
 SettingsOption = Annotated[Path, typer.Option(help="Settings below the environment.")]
 
 
 def environment(settings: Path) -> Mapping[str, str]:
-    """Application settings: those of a file, overridden by the environment.
+    """Return the application settings: those of a file, overridden by the environment.
+
+    Where neither names an account, and no other file was asked for, what is missing is taken from
+    the settings of the app that `python -m local run` runs in this folder.
 
     Raises:
-        SettingError: The file is there and cannot be read.
+        SettingError: If a file cannot be read, or is of an app that does not run any more.
     """
-    return {**values(settings), **os.environ}
+    found = {**values(settings), **os.environ}
+    if settings != SETTINGS or any(found.get(name, "").strip() for name in _ACCOUNT):
+        return found
+    path = _newest_running(settings_files(FOLDER))
+    if path is None:
+        return found
+    typer.echo(f"Settings of the running app: {path}", err=True)
+    return {**values(path), **{name: text for name, text in found.items() if text.strip()}}
+
+
+def _newest_running(files: list[Path]) -> Path | None:
+    """Return the newest file whose process runs; None where there is no file."""
+    running = [file for file in files if is_running(file)]
+    if files and not running:
+        raise SettingError(
+            CONNECTION_SETTING,
+            f"is missing, and {files[-1]} is left from a python -m local run that has ended. "
+            "Start it again, or set the connection.",
+        )
+    return running[-1] if running else None
 
 
 def values(settings: Path) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""Clean ends: Ctrl-C and SIGTERM as something to wait for."""
+"""Clean ends: signals as something to wait for."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import signal
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
-async def until_stopped() -> None:
-    """Return at the first SIGINT or SIGTERM, in place of what they would do."""
-    stopped = asyncio.Event()
+async def until_stopped(*others: signal.Signals) -> signal.Signals:
+    """Return the first SIGINT, SIGTERM or other given signal, in place of what it would do."""
     loop = asyncio.get_running_loop()
-    for number in _STOPPING:
-        loop.add_signal_handler(number, stopped.set)
-    await stopped.wait()
+    received: asyncio.Queue[signal.Signals] = asyncio.Queue()
+    for number in (*_STOPPING, *others):
+        loop.add_signal_handler(number, received.put_nowait, number)
+    return await received.get()
 
 
 def cancel_on_signals() -> None:

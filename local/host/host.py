@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-_DRAIN_SECONDS = 8.0
+_DRAIN_SECONDS = 7.0
 _LEAVE_SECONDS = 1.5
 """The seconds in which leases are released after that: a stop takes at most ten in all."""
 

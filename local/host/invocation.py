@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LEASE: ContextVar[str] = ContextVar("LEASE")
-"""The lease whose batch is being processed, for what is logged on the way."""
+LEASE: ContextVar[tuple[str, str]] = ContextVar("LEASE")
+"""The function and the lease whose batch is being processed, for what is logged on the way."""
 
 
 class Result(enum.Enum):
@@ -115,6 +115,7 @@ class Invoker:
 
     def cut_off(self) -> None:
         """Cancel every wait for a function, but not the functions, which Azure leaves to Python."""
+        logger.warning("host.cut_off calls=%d", len(self._running))
         self._is_cut_off = True
         for waiter in self._waiting:
             waiter.cancel()

@@ -60,7 +60,7 @@ class LeaseWorker:
 
     async def run(self, renew_seconds: float) -> None:
         """Work on the lease and renew it."""
-        LEASE.set(self._held.lease.token)
+        LEASE.set(self._held.name)
         await self._held.hold(self._work(), renew_seconds)
 
     async def _work(self) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from local.cosmos import WELL_KNOWN_KEY
 from local.stage.processes import free_port
-from tests.support import attempts
+from tests.support import attempts, user
 
 ROOT = Path(__file__).parents[2]
 
@@ -28,10 +28,14 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 def run(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    return run_in(ROOT, *arguments, **settings)
+
+
+def run_in(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(  # noqa: S603 - our own commands
         [sys.executable, "-m", *arguments],
-        cwd=ROOT,
-        env=environment(**settings),
+        cwd=folder,
+        env=environment(PYTHONPATH=str(ROOT), **settings),
         capture_output=True,
         text=True,
         timeout=100,
@@ -85,6 +89,128 @@ def test_the_local_machine_stops_cleanly(how: signal.Signals) -> None:
     assert process.returncode == 0, output
     assert output.splitlines()[-1] == "Stopped."
     assert "Traceback" not in output
+
+
+def follow(url: str) -> int:
+    """Send a command and return the status."""
+    body = {"user_id": str(user(1)), "to_follow": str(user(2))}
+    request = urllib.request.Request(  # noqa: S310 - our own server
+        f"{url}/api/commands/follow",
+        data=json.dumps(body).encode(),
+        headers={"x-functions-key": "local"},
+    )
+    with urllib.request.urlopen(request, timeout=20) as response:  # noqa: S310 - as above
+        return int(response.status)
+
+
+@pytest.mark.parametrize("quiet", [False, True], ids=["telling", "quiet"])
+def test_admin_finds_the_running_app_by_itself(*, quiet: bool) -> None:
+    """In the next terminal, with nothing to type; what happens is told unless it must be quiet."""
+    port, cosmos_port = free_port(), free_port()
+    arguments = ["run", "--port", str(port), "--cosmos-port", str(cosmos_port)]
+    arguments += ["--quiet"] if quiet else []
+    url = f"http://127.0.0.1:{port}"
+
+    with running("local", *arguments, probe=f"{url}/api/health") as process:
+        status = follow(url)
+        for _ in attempts():
+            done = run("admin", "status", "--json", CosmosConnection="")
+            if json.loads(done.stdout)["projections"][0]["caught_up"]:
+                break
+        file = ROOT / ".local" / f"run-{process.pid}.json"
+        mode = file.stat().st_mode & 0o777
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=30)
+
+    assert status == 202
+    assert f".local/run-{process.pid}.json" in done.stderr
+    assert mode == 0o600
+    assert not file.exists()
+    for told in ("command     follow: 202", "batch       followship, lease", ": won", ": released"):
+        assert (told in output) is not quiet
+
+
+def test_the_settings_of_an_app_that_has_ended_are_not_used(tmp_path: Path) -> None:
+    """The file that it left is named, with what to do."""
+    (tmp_path / ".local").mkdir()
+    (tmp_path / ".local" / f"run-{gone_process()}.json").write_text('{"Values": {}}')
+
+    done = run_in(tmp_path, "admin", "status", CosmosConnection="")
+
+    assert done.returncode == 1
+    assert "CosmosConnection: is missing, and .local/run-" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def gone_process() -> int:
+    """The id of a process that has ended."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_a_named_account_is_preferred_to_the_running_app(tmp_path: Path) -> None:
+    """From the environment, from local.settings.json, or from a file that is asked for."""
+    folder, named = tmp_path / ".local", "AccountEndpoint=http://127.0.0.1:9/"
+    folder.mkdir()
+    (folder / f"run-{os.getpid()}.json").write_text(
+        json.dumps({"Values": {"CosmosConnection": "AccountKey=eA=="}})
+    )
+    other = tmp_path / "other.json"
+    other.write_text('{"Values": {}}')
+
+    from_environment = run_in(tmp_path, "admin", "init", CosmosConnection=named)
+    asked_for = run_in(tmp_path, "admin", "init", "--settings", str(other), CosmosConnection="")
+    found = run_in(tmp_path, "admin", "init", CosmosConnection="")
+    (tmp_path / "local.settings.json").write_text(
+        json.dumps({"Values": {"CosmosConnection": named}})
+    )
+    from_file = run_in(tmp_path, "admin", "init")
+
+    assert "has no AccountKey" in from_environment.stderr
+    assert "has no AccountKey" in from_file.stderr
+    assert "CosmosConnection: is missing" in asked_for.stderr
+    assert "run-" in found.stderr
+    assert "has no AccountEndpoint" in found.stderr
+
+
+def test_a_stop_takes_ten_seconds_at_most_when_the_database_hangs() -> None:
+    """Whatever waits for it: leases, feeds, the engine."""
+    port, cosmos_port = free_port(), free_port()
+    endpoint = f"http://127.0.0.1:{cosmos_port}/"
+    url, statistics = f"http://127.0.0.1:{port}", f"{endpoint}_local/statistics"
+    hang = {"rules": [{"fault": "hang", "rate": 1.0, "milliseconds": 100_000}]}
+
+    with running("local", "cosmos", "--port", str(cosmos_port), probe=statistics):
+        arguments = ("run", "--port", str(port), "--endpoint", endpoint)
+        with running("local", *arguments, probe=f"{url}/api/health") as process:
+            follow(url)
+            request = urllib.request.Request(  # noqa: S310 - our own server
+                f"{endpoint}_local/faults", data=json.dumps(hang).encode()
+            )
+            urllib.request.urlopen(request, timeout=20).close()  # noqa: S310 - as above
+            time.sleep(3)  # until everything waits
+            begun = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            output, _ = process.communicate(timeout=60)
+
+    assert time.monotonic() - begun < 10
+    assert process.returncode == 0, output
+    assert output.splitlines()[-1] == "Stopped."
+
+
+def test_a_host_is_cut_off_by_a_signal() -> None:
+    """It leaves at once, and ends by itself."""
+    port, cosmos_port = free_port(), free_port()
+    arguments = ("run", "--port", str(port), "--cosmos-port", str(cosmos_port))
+
+    with running("local", *arguments, probe=f"http://127.0.0.1:{port}/api/health") as process:
+        process.send_signal(signal.SIGUSR1)
+        output, _ = process.communicate(timeout=30)
+
+    assert process.returncode == 0, output
+    assert "host.cut_off calls=0" in output
+    assert output.splitlines()[-1] == "Stopped."
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from azure.cosmos import PartitionKey
-from azure.cosmos.aio import ContainerProxy, DatabaseProxy
+from azure.cosmos.aio import ContainerProxy, CosmosClient, DatabaseProxy
 
+from core.settings import Settings
 from local.cosmos import EmbeddedCosmos
+from local.run import _provision
 from tests.integration.host.hosting import Received, all_owned, host, leases, write
 from tests.integration.host.meddling import Answer, Meddler
 from tests.support import until
@@ -251,3 +253,30 @@ async def test_a_missing_lease_container_is_named_and_waited_for(
         await received.complete(1)
 
     assert caplog.text.count("admin init") == 1
+
+
+@pytest.mark.timeout(120)  # the engine itself tries each for a quarter of a minute
+@pytest.mark.parametrize("spoil", [html, a_list, other_members, odd_sub_status])
+async def test_containers_are_created_once_answers_are_good_again(
+    cosmos: EmbeddedCosmos,
+    client: CosmosClient,
+    meddler: Meddler,
+    caplog: pytest.LogCaptureFixture,
+    spoil: Callable[[Answer], None],
+) -> None:
+    """Which `local run` does before anything else."""
+    connection = cosmos.connection_string.replace(cosmos.endpoint, meddler.endpoint)
+    meddler.spoil = spoil
+    provisioning = asyncio.create_task(
+        _provision(Settings.from_environ({"CosmosConnection": connection}))
+    )
+
+    async def named() -> bool:
+        return "cosmos.waiting" in caplog.text
+
+    await until(named, 30)
+    meddler.spoil = None
+    await asyncio.wait_for(provisioning, 60)
+
+    database = client.get_database_client("projections")
+    assert len([each async for each in database.list_containers()]) == 3

@@ -1,0 +1,34 @@
+"""The settings of a running app, in a file where `python -m admin` finds them."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from admin.running import FOLDER, is_running, settings_file, settings_files
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+
+@contextmanager
+def shared_settings(app: Path, values: Mapping[str, str]) -> Iterator[Path]:
+    """Keep a file with the settings, readable by its owner alone, for as long as the app runs.
+
+    Files that killed processes left are removed.
+    """
+    folder = app / FOLDER
+    folder.mkdir(exist_ok=True)
+    for file in settings_files(folder):
+        if not is_running(file):
+            file.unlink(missing_ok=True)
+    file = folder / settings_file(os.getpid())
+    file.touch(mode=0o600)
+    file.write_text(json.dumps({"Values": values}, indent=2) + "\n", encoding="utf-8")
+    try:
+        yield file
+    finally:
+        file.unlink(missing_ok=True)
