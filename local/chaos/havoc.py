@@ -53,6 +53,8 @@ class Havoc:
             await self._change_weather(act.plan or _CALM)
         elif act.what == "kill":
             await self._stage.kill_host(act.host)
+        elif act.what == "cut_off":
+            await self._stage.cut_off(act.host)
         elif act.what == "restart":
             await self._stage.restart(self._stage.hosts[act.host])
         elif act.what == "split":

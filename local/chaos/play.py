@@ -104,6 +104,7 @@ async def play(stage: Stage, script: Script, progress: Progress) -> Report:
         kept=len(await stage.dead_letters()),
         faults=dict(havoc.faults),
         acts=dict(havoc.done),
+        calls_cut_off=stage.calls_cut_off(),
         host_starts=sum(host.starts for host in stage.hosts),
         peak_memory={**stage.peaks, "Chaos itself": peak_memory(os.getpid())},
     )

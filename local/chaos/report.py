@@ -32,7 +32,9 @@ class Report:
         replayed: Dead letters that were gone after the replay.
         kept: Dead letters that were not.
         faults: Faults that struck requests, by kind.
-        acts: Kills, restarts, crashes of the database, splits, changes of the weather.
+        acts: Kills, hosts cut off, restarts, crashes of the database, splits, changes of the
+            weather.
+        calls_cut_off: Calls that went on when their host was cut off from them.
         host_starts: How often hosts were started.
         peak_memory: Bytes of resident memory at its highest, by process.
     """
@@ -52,6 +54,7 @@ class Report:
     kept: int
     faults: Mapping[str, int]
     acts: Mapping[str, int]
+    calls_cut_off: int
     host_starts: int
     peak_memory: Mapping[str, int]
 
@@ -84,6 +87,8 @@ class Report:
             ("Users checked", f"{self.users_checked:,}"),
             ("Faults injected", f"{sum(self.faults.values()):,}"),
             ("Hosts killed", f"{self.acts.get('kill', 0)} x"),
+            ("Hosts cut off", f"{self.acts.get('cut_off', 0)} x"),
+            ("Calls that went on then", f"{self.calls_cut_off}"),
             ("Hosts restarted cleanly", f"{self.acts.get('restart', 0)} x"),
             ("Cosmos DB killed", f"{self.acts.get('crash', 0)} x"),
             ("Partitions split", f"{self.acts.get('split', 0)} x"),

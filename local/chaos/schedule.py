@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-What = Literal["weather", "kill", "restart", "crash", "split"]
+What = Literal["weather", "kill", "restart", "crash", "split", "cut_off"]
 Rules = list[dict[str, Any]]
 
 _WEATHERS: Mapping[str, Rules] = {
@@ -38,6 +38,7 @@ _EVERY: Mapping[What, tuple[float, float]] = {
     "restart": (25, 45),
     "crash": (30, 60),
     "split": (20, 40),
+    "cut_off": (8, 16),
 }
 """Seconds from one to the next, at least and at most."""
 
@@ -50,8 +51,8 @@ class Act:
 
     Attributes:
         at: Seconds after the beginning.
-        what: The weather changes, a host is killed or restarted cleanly, the embedded Cosmos DB
-            is killed and started again, a physical partition is split.
+        what: The weather changes, a host is killed, restarted cleanly or cut off from its calls,
+            the embedded Cosmos DB is killed and started again, a physical partition is split.
         host: Which host.
         plan: Faults of the new weather.
     """

@@ -47,6 +47,7 @@ class Process:
     starts: int = 0
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _process: asyncio.subprocess.Process | None = None
+    _leaving: list[asyncio.subprocess.Process] = field(default_factory=list)
 
     async def start(self) -> None:
         """Start and wait until it answers.
@@ -88,6 +89,20 @@ class Process:
             return 0.0
         return cpu_seconds(self._process.pid)
 
+    async def cut_off(self) -> None:
+        """Send SIGUSR1: a host leaves at once, and ends by itself once its calls have ended.
+
+        Returns when another one can take its place.
+        """
+        process, self._process = self._process, None
+        if process is None or process.returncode is not None:
+            return
+        process.send_signal(signal.SIGUSR1)
+        self._leaving.append(process)
+        async with aiohttp.ClientSession() as session:
+            while await _answers(session, self.probe):  # noqa: ASYNC110 - a process sets no event
+                await asyncio.sleep(0.05)
+
     async def kill(self) -> None:
         """SIGKILL: no chance to put anything in order."""
         await self._end(signal.SIGKILL)
@@ -98,6 +113,13 @@ class Process:
             await asyncio.wait_for(self._end(signal.SIGTERM), _STOP_SECONDS)
         except asyncio.TimeoutError:
             await self.kill()
+
+    async def end_leaving(self) -> None:
+        """SIGKILL what was cut off and has not ended by itself."""
+        for process in self._leaving:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
 
     def tail(self) -> str:
         """The end of its log."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -34,6 +35,7 @@ NAMES = {
 """Whatever the settings of this machine call them."""
 
 _WATCH_SECONDS = 0.1
+_CUT_OFF = re.compile(r"host\.cut_off calls=(\d+)")
 _LEASE_EXPIRATION = 5.0
 """Seconds after which the leases of a killed host are taken over; Azure's are 60."""
 
@@ -95,7 +97,7 @@ class Stage:
                 *("run", "--endpoint", self.endpoint, "--port", str(port)),
                 *("--function-key", FUNCTION_KEY),
                 *("--lease-expiration", str(_LEASE_EXPIRATION)),
-                *("--app", str(setup.app)),
+                *("--app", str(setup.app), "--quiet"),
             ),
             probe=f"http://127.0.0.1:{port}/api/health",
             log=setup.folder / f"host-{nth}.log",
@@ -128,6 +130,21 @@ class Stage:
         """SIGKILL a host as soon as it is ready; it is started again at once."""
         async with self.hosts[nth].changing:
             await self.hosts[nth].kill()
+
+    async def cut_off(self, nth: int = 0) -> None:
+        """Cut a host off from its calls, as Azure does at a deployment, and start another one.
+
+        Raises:
+            ProcessError: If that does not start.
+        """
+        async with self.hosts[nth].changing:
+            await self.hosts[nth].cut_off()
+            await self.hosts[nth].start()
+
+    def calls_cut_off(self) -> int:
+        """Return how many calls ran when hosts were cut off from them."""
+        logs = [host.log.read_text(errors="replace") for host in self.hosts]
+        return sum(int(number) for log in logs for number in _CUT_OFF.findall(log))
 
     async def restart(self, process: Process, environ: Mapping[str, str] | None = None) -> None:
         """Stop a process cleanly and start it again, with another environment if one is given.
@@ -225,4 +242,5 @@ class Stage:
                 await self._watcher
         for host in self.hosts:
             await host.stop()
+            await host.end_leaving()
         await self.cosmos.stop()

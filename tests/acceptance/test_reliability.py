@@ -243,7 +243,9 @@ def test_what_goes_wrong_follows_from_the_seed() -> None:
     acts = schedule(7, 180, 2)
 
     assert acts == schedule(7, 180, 2) != schedule(8, 180, 2)
-    assert {each.what for each in acts} == {"weather", "kill", "restart", "crash", "split"}
+    assert {each.what for each in acts} == {
+        *("weather", "kill", "restart", "crash", "split", "cut_off"),
+    }
     assert len([each for each in acts if each.what == "kill"]) >= 15
     assert [each.at for each in acts] == sorted(each.at for each in acts)
     assert planted(7, 1_000, 40) == planted(7, 1_000, 40) != planted(8, 1_000, 40)
@@ -273,6 +275,7 @@ def test_chaos_ends_well(tmp_path: Path, lag: str) -> None:
     assert found["poison_planted"] == found["replayed"] == 40
     assert sum(found["faults"].values()) > 0
     assert found["acts"]["kill"] >= 1
+    assert found["acts"]["cut_off"] >= 1
 
 
 MARK = "S3CR3T-M4RK"
