@@ -109,7 +109,7 @@ def _target(
             ),
             *(made, keys),
         )
-    if made.has_distinct or (made.is_needed and not keys.is_single):
+    if made.is_for_clients_only or (made.is_needed and not keys.is_single):
         raise _with_plan(
             bad_request(
                 "The provided cross partition query can not be directly served by the gateway: "

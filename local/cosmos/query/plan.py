@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _FILTER = Parameter("({documentdb-formattableorderbyquery-filter})")
 """Where an SDK puts the condition by which it resumes an ORDER BY."""
 
+_FOR_CLIENTS_ONLY = frozenset({"Distinct", "NonValueAggregate"})
 _OPERATORS = {"COUNT": "Count", "SUM": "Sum", "MIN": "Min", "MAX": "Max", "AVG": "Average"}
 
 
@@ -38,9 +39,9 @@ class Plan:
     features: tuple[str, ...]
 
     @property
-    def has_distinct(self) -> bool:
-        """Whether equal results of several pages must be merged."""
-        return "Distinct" in self.features
+    def is_for_clients_only(self) -> bool:
+        """Whether the gateway never runs the query, not even for a partition key in its WHERE."""
+        return not _FOR_CLIENTS_ONLY.isdisjoint(self.features)
 
     @property
     def is_needed(self) -> bool:

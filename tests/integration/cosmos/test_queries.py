@@ -114,7 +114,7 @@ async def test_what_must_be_merged_is_refused_with_its_plan(raw: Raw, query: str
 
 
 async def test_a_fixed_partition_key_needs_no_flag(raw: Raw) -> None:
-    """Nor a header: its one physical partition runs everything but DISTINCT."""
+    """Nor a header: its one physical partition runs everything but DISTINCT and some aggregates."""
     await put(raw, "1", "a", n=1)
     await put(raw, "2", "a", n=2)
     no_flag = {"x-ms-documentdb-query-enablecrosspartition": "false"}
@@ -130,6 +130,16 @@ async def test_a_fixed_partition_key_needs_no_flag(raw: Raw) -> None:
     refused = await ask(raw, "SELECT * FROM c WHERE c.pk IN ('a', 'b')", no_flag)
     assert (refused.status, refused.sub_status) == (400, 0)
     assert "additionalErrorInfo" in refused.body
+
+
+async def test_an_aggregate_without_value_needs_a_plan_or_a_partition_key_header(raw: Raw) -> None:
+    """The official SDK's tests record that a partition key in WHERE does not suffice."""
+    query = "SELECT COUNT(1) FROM c WHERE c.pk = 'a'"
+
+    refused, answered = await ask(raw, query), await ask(raw, query, A)
+
+    assert (refused.status, refused.sub_status) == (400, 1004)
+    assert answered.body["Documents"] == [{"$1": 0}]
 
 
 async def test_plain_queries_go_from_partition_to_partition(raw: Raw) -> None:
