@@ -66,7 +66,7 @@ async def _row(
     container = await database.create_container(
         name.replace(" ", "-"), PartitionKey(key), indexing_policy=dict(policy)
     )
-    first, again = [(await write(container, writes)).charge / len(writes) for _ in range(2)]
+    first, again = [(await write(container, writes)).request_charge / len(writes) for _ in range(2)]
     return {
         "run": f"indexed: {name}",
         "request_units": round(first, 2),

@@ -18,10 +18,12 @@ from urllib.parse import quote
 
 import aiohttp
 
-from core.cosmos.gates import RateLimiters
 from core.cosmos.partitions import PartitionMap
-from core.cosmos.retrying import RequestStats, Retrier
+from core.cosmos.requests import Requests
 from core.throttling.deadline import Deadline
+from core.throttling.rate_limiters import RateLimiters
+from core.throttling.retrier import Retrier
+from core.throttling.stats import RequestStats
 from core.writing.delivery import Delivery
 from core.writing.writer import Bulk, Writer
 from local.cosmos import WELL_KNOWN_KEY
@@ -192,22 +194,23 @@ class _Recording:
 
 async def write(container: Any, writes: Sequence[Write], *, bulk: bool = True) -> RequestStats:  # noqa: ANN401 - may be a recording
     """By the engine's writer; what it took."""
-    retrier = Retrier(gates=RateLimiters())
+    limiters, retrier = RateLimiters(), Retrier()
     writer = Writer(
         container=container,
-        partitions=PartitionMap(container, retrier),
+        partitions=PartitionMap(container, Requests(limiters=limiters, retrier=retrier)),
+        limiters=limiters,
         retrier=retrier,
         bulk=Bulk(on=bulk),
     )
-    effort = RequestStats()
+    stats = RequestStats()
     delivery = Delivery(
         deadline=Deadline.after(_HOUR),
-        effort=effort,
+        stats=stats,
         on_durable=lambda _: None,
         on_refused=lambda _, error: _fail(error),
     )
     await writer.write(writes, delivery)
-    return effort
+    return stats
 
 
 def _fail(error: Exception) -> None:

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 from azure.core.pipeline.transport import HttpRequest
 from azure.cosmos.exceptions import CosmosResourceNotFoundError
 
-from core.cosmos.gates import RateLimiters
+from core.cosmos.container import Container
 from core.cosmos.key_ranges import effective_partition_key
 from core.cosmos.partitions import PartitionMap
-from core.cosmos.retrying import Retrier
+from core.cosmos.requests import Requests
 from core.dead_letters.store import DeadLetterStore
 from core.projecting.batch_run import BatchRunner
 from core.projecting.processor import BatchProcessor
+from core.throttling.rate_limiters import RateLimiters
+from core.throttling.retrier import Retrier
 from core.tracking.fan_out_progress import FanOutProgressStore
 from core.writing.writer import Writer
 
@@ -92,16 +94,19 @@ class Stub:
     def pipeline(self) -> BatchProcessor:
         """The whole engine for batches, over this."""
         container: Any = self
-        retrier = Retrier(gates=RateLimiters())
+        limiters, retrier = RateLimiters(), Retrier()
+        requests = Requests(limiters=limiters, retrier=retrier)
+        documents = Container(proxy=container, requests=requests, limiter="documents")
         return BatchProcessor(
             runner=BatchRunner(
                 writer=Writer(
                     container=container,
-                    partitions=PartitionMap(container, retrier),
+                    partitions=PartitionMap(container, requests),
+                    limiters=limiters,
                     retrier=retrier,
                 ),
-                cursors=FanOutProgressStore(container=container, retrier=retrier),
+                cursors=FanOutProgressStore(container=documents),
             ),
-            dead_letters=DeadLetterStore(container=container, retrier=retrier),
+            dead_letters=DeadLetterStore(container=documents),
             max_hops=16,
         )

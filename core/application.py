@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from core.cosmos.requests import run_request
 from core.errors import InvalidEventError, SettingError, UnknownResourceError
 from core.model.commands import parse_command
 from core.model.documents import Envelope, parse_event
@@ -185,14 +184,14 @@ class Application:
             SettingError: The connection is missing.
             CosmosError: It cannot be reached.
         """
-
-        async def read() -> None:
-            container = self.services.events
-            await run_request(
-                f"reading container {self.settings.events_container}", container.read()
-            )
-
-        await self.services.read(read, Deadline.after(HEALTH_TIMEOUT_SECONDS))
+        services = self.services
+        await services.requests.send(
+            f"reading container {self.settings.events_container}",
+            lambda _: services.events.read(),
+            partition="reads",
+            deadline=Deadline.after(HEALTH_TIMEOUT_SECONDS),
+            timeout_seconds=HEALTH_TIMEOUT_SECONDS,
+        )
 
     async def close(self) -> None:
         """Close what was opened; may be called any number of times."""
@@ -227,9 +226,9 @@ def _log(module: str, outcome: BatchResult, seconds: float) -> None:
         outcome.derived,
         outcome.spared,
         outcome.parked,
-        outcome.effort.requests,
-        outcome.effort.throttled,
-        outcome.effort.waited,
-        outcome.effort.charge,
+        outcome.stats.requests,
+        outcome.stats.throttled_requests,
+        outcome.stats.wait_seconds,
+        outcome.stats.request_charge,
         seconds,
     )

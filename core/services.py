@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from core.cosmos.client import Client
-from core.cosmos.gates import Ceilings, RateLimiters
+from core.cosmos.container import Container
 from core.cosmos.partitions import PartitionMap
-from core.cosmos.retrying import RequestStats, Retrier
+from core.cosmos.requests import Requests
 from core.dead_letters.store import DeadLetterStore
-from core.errors import DeadlineExceededError
 from core.projecting.batch_run import BatchRunner
 from core.projecting.processor import BatchProcessor
 from core.streams.event_store import EventStore
+from core.throttling.rate_limiters import RateLimiters
+from core.throttling.retrier import Retrier
 from core.tracking.change_feed import ChangeFeed
 from core.tracking.fan_out_progress import FanOutProgressStore
 from core.tracking.tracker import ProgressTracker
 from core.writing.writer import Bulk, Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from azure.cosmos.aio import ContainerProxy, CosmosClient
 
     from core.settings import Settings
-    from core.throttling.deadline import Deadline
-
-ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +39,7 @@ class Services:
         runner: Makes derived events durable.
         pipeline: Projects batches.
         dead_letters: What could not be projected.
-        retrier: Tries again.
+        requests: What sends the requests that a caller waits for.
     """
 
     client: CosmosClient
@@ -53,7 +49,7 @@ class Services:
     runner: BatchRunner
     pipeline: BatchProcessor
     dead_letters: DeadLetterStore
-    retrier: Retrier
+    requests: Requests
 
     @classmethod
     def open(cls, settings: Settings) -> Services:
@@ -65,53 +61,46 @@ class Services:
         client = Client(settings.require_connection())
         database = client.get_database_client(settings.database)
         events = database.get_container_client(settings.events_container)
-        retrier = Retrier(gates=RateLimiters())
-        partitions = PartitionMap(events, retrier)
+        limiters, retrier = RateLimiters(settings.request_unit_limits), Retrier()
+        requests = Requests(limiters=limiters, retrier=retrier)
+        partitions = PartitionMap(events, requests)
         dead_letters = DeadLetterStore(
-            container=database.get_container_client(settings.dead_letters_container),
-            retrier=retrier,
+            container=Container(
+                proxy=database.get_container_client(settings.dead_letters_container),
+                requests=requests,
+                limiter="dead letters",
+            )
         )
-        leases = database.get_container_client(settings.leases_container)
+        leases = Container(
+            proxy=database.get_container_client(settings.leases_container),
+            requests=requests,
+            limiter="leases",
+        )
         runner = BatchRunner(
             writer=Writer(
                 container=events,
                 partitions=partitions,
+                limiters=limiters,
                 retrier=retrier,
                 slots=asyncio.Semaphore(settings.write_concurrency),
                 bulk=Bulk(on=settings.bulk_writes_enabled),
-                ceilings=Ceilings(settings.request_unit_limits),
             ),
-            cursors=FanOutProgressStore(container=leases, retrier=retrier),
+            cursors=FanOutProgressStore(container=leases),
         )
         return cls(
             client=client,
             events=events,
-            tracker=ProgressTracker(feed=ChangeFeed(container=events), leases=leases),
-            streams=EventStore(container=events, partitions=partitions, retrier=retrier),
+            tracker=ProgressTracker(
+                feed=ChangeFeed(container=events, requests=requests), leases=leases
+            ),
+            streams=EventStore(container=events, partitions=partitions, requests=requests),
             runner=runner,
             pipeline=BatchProcessor(
                 runner=runner, dead_letters=dead_letters, max_hops=settings.max_hops
             ),
             dead_letters=dead_letters,
-            retrier=retrier,
+            requests=requests,
         )
-
-    async def read(
-        self, operation: Callable[[], Awaitable[ResultT]], deadline: Deadline
-    ) -> ResultT:
-        """The result of an operation that only reads, which may be tried again.
-
-        Raises:
-            DeadlineExceededError: Time ran out.
-            CosmosError: Retrying cannot help.
-        """
-        work = self.retrier.run(
-            lambda _: operation(), partition="reads", deadline=deadline, effort=RequestStats()
-        )
-        try:
-            return await asyncio.wait_for(work, deadline.remaining())
-        except asyncio.TimeoutError:
-            raise DeadlineExceededError("The time is up while reading.") from None
 
     async def close(self) -> None:
         """Close the client and its connections."""

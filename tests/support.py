@@ -14,9 +14,9 @@ import pytest
 from azure.core.pipeline.transport import HttpRequest
 from azure.cosmos.exceptions import CosmosBatchOperationError, CosmosHttpResponseError
 
-from core.cosmos.gates import RateLimiter, RateLimiters
+from core.cosmos.container import Container
 from core.cosmos.partitions import PartitionMap
-from core.cosmos.retrying import Retrier
+from core.cosmos.requests import Requests
 from core.dead_letters.poison import PoisonEvent
 from core.dead_letters.store import DeadLetterStore
 from core.errors import PoisonError
@@ -24,6 +24,8 @@ from core.projecting.batch_run import BatchRunner
 from core.projecting.fan_out import FanOut
 from core.projecting.processor import BatchProcessor
 from core.throttling.deadline import Deadline
+from core.throttling.rate_limiters import RateLimiter, RateLimiters
+from core.throttling.retrier import Retrier
 from core.tracking.fan_out_progress import FanOutProgressStore
 from core.writing.writer import Writer
 from core.writing.writes import Write
@@ -283,40 +285,60 @@ class FakeTime:
         """A budget on this clock."""
         return Deadline.after(seconds, self)
 
+    def limiters(self) -> RateLimiters:
+        """Rate limiters on this clock, for an account that takes everything."""
+        return WideRateLimiters(clock=self, sleep=self.sleep)
+
     def retrier(self) -> Retrier:
-        """A retrier on this clock, without jitter, for an account that takes everything."""
-        return Retrier(gates=WideRateLimiters(self), sleep=self.sleep, jitter=lambda: 0.0)
+        """A retrier on this clock, without jitter."""
+        return Retrier(sleep=self.sleep, jitter=lambda: 0.0)
+
+    def requests(self) -> Requests:
+        """Requests on this clock."""
+        return Requests(limiters=self.limiters(), retrier=self.retrier())
 
 
 class WideRateLimiters(RateLimiters):
-    """RateLimiters that much has gone through already, so that nothing has to be found out."""
+    """Rate limiters that admitted much already, so that no rate has to be learned."""
 
-    def of(self, partition: str) -> RateLimiter:
-        """The gate of a partition."""
-        new = partition not in self._gates
-        gate = super().of(partition)
+    def for_partition(self, partition: str) -> RateLimiter:
+        """The rate limiter of a partition."""
+        new = partition not in self._by_partition
+        limiter = super().for_partition(partition)
         if new:
-            gate._pace.note(1e9)
-        return gate
+            limiter._bucket.record_charge(1e9)
+        return limiter
+
+
+def documents_in(container: Any, clock: FakeTime) -> Container:
+    """A container of small documents, in memory."""
+    return Container(proxy=container, requests=clock.requests(), limiter="documents")
+
+
+def writer(container: Any, clock: FakeTime, **options: Any) -> Writer:
+    """A writer over a container in memory."""
+    return Writer(
+        container=container,
+        partitions=PartitionMap(container, clock.requests()),
+        limiters=options.pop("limiters", clock.limiters()),
+        retrier=clock.retrier(),
+        **options,
+    )
 
 
 def runner(container: Any, leases: Any, clock: FakeTime) -> BatchRunner:
     """A runner over containers in memory."""
-    retrier = clock.retrier()
     return BatchRunner(
-        writer=Writer(
-            container=container, partitions=PartitionMap(container, retrier), retrier=retrier
-        ),
-        cursors=FanOutProgressStore(container=leases, retrier=retrier),
+        writer=writer(container, clock),
+        cursors=FanOutProgressStore(container=documents_in(leases, clock)),
     )
 
 
 def pipeline(container: Any, letters: Any, clock: FakeTime, leases: Any = None) -> BatchProcessor:
     """A pipeline over containers in memory, as one process has it."""
-    retrier = clock.retrier()
     return BatchProcessor(
         runner=runner(container, leases or MemoryContainer(), clock),
-        dead_letters=DeadLetterStore(container=letters, retrier=retrier),
+        dead_letters=DeadLetterStore(container=documents_in(letters, clock)),
         max_hops=16,
     )
 

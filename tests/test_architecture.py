@@ -217,7 +217,7 @@ def test_one_module_tries_again() -> None:
     """Tenacity is in no other."""
     users = [path.stem for path, tree in sources("core") if "tenacity" in imports(tree)]
 
-    assert users == ["retrying"]
+    assert users == ["retrier"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import aiohttp
 from admin.doctor.findings import error, warning
 from core.cosmos.client import open_client
 from core.cosmos.containers import container_definitions
-from core.cosmos.requests import fetch_all, run_request
+from core.cosmos.requests import QUERY_TIMEOUT_SECONDS, collect, run_request
 from core.errors import ConfigurationError, CosmosError
 from core.tracking.leases import lease_prefix
 
@@ -97,7 +97,11 @@ async def _check_containers(
                 yield each
     if settings.leases_container in found and settings.events_container in found:
         leases = database.get_container_client(settings.leases_container)
-        ids = await fetch_all("reading leases", leases.query_items("SELECT VALUE c.id FROM c"))
+        ids = await run_request(
+            "reading leases",
+            collect(leases.query_items("SELECT VALUE c.id FROM c")),
+            timeout_seconds=QUERY_TIMEOUT_SECONDS,
+        )
         for each in check_prefixes(
             map(str, ids), modules, str(found[settings.events_container]["_rid"])
         ):

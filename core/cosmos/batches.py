@@ -1,8 +1,8 @@
-"""The two batch forms of Cosmos DB, with bodies that are serialised already.
+"""The two batch forms of Cosmos DB, for documents that are serialized already.
 
-The Python SDK has transactional batches, and no bulk mode (azure-sdk-for-python#36591). What its
-public hook on raw requests sends here is what the JavaScript SDK's `executeBulkOperations` sends:
-operations of many logical partitions for one physical partition, each of them by itself.
+The Python SDK has transactional batches but no bulk mode (azure-sdk-for-python#36591). The SDK's
+public hook on raw requests is used to send what the JavaScript SDK's `executeBulkOperations` sends:
+operations of many logical partitions on one physical partition, applied individually.
 """
 
 from __future__ import annotations
@@ -21,9 +21,13 @@ if TYPE_CHECKING:
     from azure.core.pipeline.transport import HttpRequest
     from azure.cosmos.aio import ContainerProxy
 
+GONE = 410
+"""The status if the stream is in another physical partition, as after a split."""
+
+_CREATED = 201
 
 _PLACEHOLDER = [("read", ("-",))]
-"""What the SDK is asked to send, before the hook puts the real operations in its place."""
+"""What the SDK is asked to send, before the hook replaces it by the real operations."""
 
 _RANGE = "x-ms-documentdb-partitionkeyrangeid"
 _KEY = "x-ms-documentdb-partitionkey"
@@ -42,88 +46,97 @@ class Operation(Protocol):
 
 
 class OperationResult(NamedTuple):
-    """What became of one operation; `retry_after` in seconds, where the service says."""
+    """The result of one operation; `retry_after` is in seconds."""
 
     status: int
     sub_status: int = 0
     retry_after: float | None = None
 
 
-_TAKEN = OperationResult(201)
+_UPSERTED = OperationResult(_CREATED)
 
 
 async def send_transactional(
     container: ContainerProxy,
     stream_id: str,
-    writes: Sequence[Operation],
+    operations: Sequence[Operation],
     on_charge: Callable[[float], None],
 ) -> None:
     """Upsert documents of one stream, all or none.
 
     Raises:
-        CosmosError: It failed, or the answer is none to these operations (TransientError).
+        CosmosError: If Cosmos DB returns an error; TransientError if the response is not one to
+            these operations.
     """
-    body = b",".join(b'{"operationType":"Upsert","resourceBody":%b}' % each.body for each in writes)
-    doing = f"writing {len(writes)} events into stream {stream_id}"
+    bodies = (operation.body for operation in operations)
+    body = b",".join(b'{"operationType":"Upsert","resourceBody":%b}' % one for one in bodies)
+    action = f"writing {len(operations)} events into stream {stream_id}"
     request = container.execute_item_batch(
         _PLACEHOLDER,
         stream_id,
         raw_request_hook=lambda request: _replace(request.http_request, body, {}),
         response_hook=lambda headers, _: on_charge(request_charge(headers)),
     )
-    with write_span("atomic", len(writes)):
-        results = await run_request(doing, request)
-    _check_count(doing, results, writes)
+    with write_span("atomic", len(operations)):
+        responses = await run_request(action, request)
+    _check_count(action, responses, operations)
 
 
 async def send_bulk(
     container: ContainerProxy,
     range_id: str,
-    writes: Sequence[Operation],
+    operations: Sequence[Operation],
     on_charge: Callable[[float], None],
 ) -> list[OperationResult]:
-    """Upsert documents of several streams in one physical partition, each by itself.
+    """Upsert documents of several streams in one physical partition, each individually.
 
     Returns:
-        What became of each, in their order.
+        The results in the order of the operations; 410 for all if the partition is gone.
 
     Raises:
-        CosmosError: The request failed as a whole; or the answer is none to these operations, and
-            nothing of it may be believed (TransientError).
+        CosmosError: If Cosmos DB returns an error for the whole request; TransientError if the
+            response is not one to these operations, so that no part of it can be trusted.
     """
-    body = b",".join(map(_operation, writes))
+    body = b",".join(map(_operation, operations))
     headers = {
         "x-ms-cosmos-batch-atomic": "False",
         "x-ms-cosmos-batch-continue-on-error": "True",
         _RANGE: range_id,
     }
-    doing = f"writing {len(writes)} events into physical partition {range_id}"
+    action = f"writing {len(operations)} events into physical partition {range_id}"
     request = container.execute_item_batch(
         _PLACEHOLDER,
-        writes[0].stream_id,
+        operations[0].stream_id,
         raw_request_hook=lambda request: _replace(request.http_request, body, headers),
         response_hook=lambda headers, _: on_charge(request_charge(headers)),
     )
     try:
-        with write_span("bulk", len(writes)):
-            answer = await run_request(doing, _results(request, on_charge))
-        results = [_read(each) for each in answer]
+        with write_span("bulk", len(operations)):
+            responses = await run_request(action, _responses(request, on_charge))
+        results = [
+            _UPSERTED if response["statusCode"] == _CREATED else _result(response)
+            for response in responses
+        ]
+    except TransientError as error:
+        if error.status != GONE:
+            raise
+        return [OperationResult(GONE) for _ in operations]
     except (KeyError, TypeError, ValueError) as error:
-        raise TransientError(f"While {doing}: the answer cannot be read ({error!r}).") from error
-    _check_count(doing, results, writes)
+        raise TransientError(f"The response cannot be read while {action} ({error!r}).") from error
+    _check_count(action, results, operations)
     return results
 
 
-def _check_count(doing: str, results: Sequence[object], writes: Sequence[Operation]) -> None:
-    """What was not acknowledged one by one must not count as written."""
-    if len(results) != len(writes):
-        raise TransientError(f"While {doing}: {len(results)} results came back.")
+def _check_count(action: str, results: Sequence[object], operations: Sequence[object]) -> None:
+    """Raise an error unless every operation is acknowledged individually."""
+    if len(results) != len(operations):
+        raise TransientError(f"Cosmos DB returned {len(results)} results while {action}.")
 
 
-async def _results(
+async def _responses(
     request: Awaitable[Sequence[Any]], on_charge: Callable[[float], None]
 ) -> Sequence[Any]:
-    """The results, whether or not operations failed."""
+    """Return the responses to the operations, whether or not some of them failed."""
     try:
         return await request
     except CosmosBatchOperationError as error:
@@ -131,26 +144,23 @@ async def _results(
         return error.operation_responses or ()
 
 
-def _read(result: Mapping[str, Any]) -> OperationResult:
-    status = int(result["statusCode"])
-    if status == _TAKEN.status:
-        return _TAKEN
-    hint = result.get("retryAfterMilliseconds")
+def _result(response: Mapping[str, Any]) -> OperationResult:
+    retry_after = response.get("retryAfterMilliseconds")
     return OperationResult(
-        status=status,
-        sub_status=int(result.get("subStatusCode") or 0),
-        retry_after=None if hint is None else float(hint) / 1000,
+        status=int(response["statusCode"]),
+        sub_status=int(response.get("subStatusCode") or 0),
+        retry_after=None if retry_after is None else float(retry_after) / 1000,
     )
 
 
-def _operation(write: Operation) -> bytes:
-    """One of many; its partition key is JSON in a JSON string, and stream ids need no escapes."""
-    key = b'"[\\"%b\\"]"' % write.stream_id.encode()
-    return b'{"operationType":"Upsert","partitionKey":%b,"resourceBody":%b}' % (key, write.body)
+def _operation(operation: Operation) -> bytes:
+    """Return the JSON of one of many; its key is JSON in a string, and ids need no escapes."""
+    key = b'"[\\"%b\\"]"' % operation.stream_id.encode()
+    return b'{"operationType":"Upsert","partitionKey":%b,"resourceBody":%b}' % (key, operation.body)
 
 
 def _replace(request: HttpRequest, operations: bytes, headers: Mapping[str, str]) -> None:
-    """Put the operations in place of what the SDK would send; its signature covers neither."""
+    """Replace the body and headers of the SDK's request; its signature covers neither."""
     request.data = b"[%b]" % operations
     request.headers["Content-Length"] = str(len(request.data))
     if _RANGE in headers:

@@ -1,4 +1,4 @@
-"""The engine's own error for each exception and status of Cosmos DB and its SDK."""
+"""The engine's error for each exception and status of Cosmos DB and its SDK."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from aiohttp import ClientError
 from azure.core.exceptions import AzureError, ClientAuthenticationError, DecodeError
 from azure.cosmos.exceptions import CosmosBatchOperationError, CosmosHttpResponseError
 
-from core.cosmos.failures import Failure, classify
 from core.errors import (
     ConfigurationError,
     ConflictError,
     CosmosError,
+    NotFoundError,
     RejectedByCosmosError,
     ThrottledError,
     TransientError,
@@ -23,90 +23,113 @@ from core.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+_FIRST_ERROR = 400
 _FAILED_DEPENDENCY = 424
 
-_REMEDIES = {
-    Failure.CONFIGURATION: (
+_BY_STATUS: dict[int, type[CosmosError]] = {
+    **dict.fromkeys((0, 408, 410, 500, 502, 503, 504), TransientError),
+    **dict.fromkeys((429, 449), ThrottledError),
+    **dict.fromkeys((401, 403), ConfigurationError),
+    **dict.fromkeys((409, 412), ConflictError),
+    404: NotFoundError,
+}
+"""The kinds of errors by status; 0 if there was no response. All others are rejections.
+
+Source: HTTP status codes for Azure Cosmos DB (REST reference).
+"""
+
+_BY_SUB_STATUS: dict[tuple[int, int], type[CosmosError]] = {
+    (403, 3): TransientError,  # the write region has moved
+    (404, 1002): TransientError,  # the session has not arrived here
+    (404, 1003): ConfigurationError,  # the container does not exist
+    (400, 1001): ConfigurationError,  # the container has another partition key
+    (403, 1014): RejectedByCosmosError,  # the logical partition has its 20 GB, others do not
+}
+
+_REMEDIES: dict[type[CosmosError], str] = {
+    ConfigurationError: (
         "Check the connection's endpoint and key, or the identity's data-plane role, and that the "
         "database and its containers exist (`python -m admin init` creates them)."
     ),
-    Failure.REFUSED: "The request itself is at fault; sending it again will not help.",
+    RejectedByCosmosError: "The request is invalid. Do not retry it unchanged.",
 }
+
+
+def kind_of(status: int, sub_status: int = 0) -> type[CosmosError]:
+    """Return the kind of error that a status is, 0 if there was no response."""
+    by_status = _BY_STATUS.get(status, RejectedByCosmosError)
+    return _BY_SUB_STATUS.get((status, sub_status), by_status)
 
 
 @contextmanager
 def translate_errors(
-    doing: str, *, absent: type[CosmosError] = ConfigurationError
+    action: str, *, not_found: type[CosmosError] = ConfigurationError
 ) -> Iterator[None]:
-    """Turn whatever SDK or transport raise into one of our errors, which says what was being done.
+    """Turn every exception of the SDK and its transport into one of the engine's errors.
 
     Args:
-        doing: As in "writing 7 events into stream followship-4f1e".
-        absent: What a plain 404 means here: a missing document where one is read by id,
-            otherwise a missing container.
+        action: A description for the error, as in "writing 7 events into stream followship-4f1e".
+        not_found: The error for a plain 404: by default a missing container, NotFoundError where
+            the request is for a document.
 
     Raises:
-        CosmosError: In the most specific form.
+        CosmosError: If the body raises a foreign exception.
     """
     try:
         yield
     except (AzureError, ClientError, asyncio.TimeoutError, OSError) as error:
-        raise _translate(doing, error, absent) from error
-
-
-def _translate(doing: str, error: Exception, absent: type[CosmosError]) -> CosmosError:
-    status, sub_status = _status_of(error)
-    answer = f"Cosmos DB answered {status}" if status else f"no answer ({type(error).__name__})"
-    return _error(f"While {doing}: {answer}", status, sub_status, _hint_of(error), absent)
+        status, sub_status = _status_of(error)
+        answer = f"returned {status}" if status else f"did not respond ({type(error).__name__})"
+        kind = kind_of(status, sub_status)
+        raise _error(
+            not_found if kind is NotFoundError else kind,
+            f"Cosmos DB {answer}",
+            action,
+            status=status,
+            sub_status=sub_status,
+            retry_after=_retry_after_of(error),
+        ) from error
 
 
 def operation_error(
-    doing: str, status: int, sub_status: int = 0, retry_after: float | None = None
+    action: str, status: int, sub_status: int = 0, retry_after: float | None = None
 ) -> CosmosError:
-    """What the status of one operation among many means, as `translate_errors` for a request.
-
-    Args:
-        doing: As there.
-        status: HTTP status.
-        sub_status: Cosmos sub-status.
-        retry_after: Seconds to wait, where the service says.
-    """
-    answer = f"While {doing}: Cosmos DB answered {status} to one of them"
-    return _error(answer, status, sub_status, retry_after, ConfigurationError)
+    """Return the error for the status of one operation in a bulk request."""
+    kind = kind_of(status, sub_status)
+    return _error(
+        ConfigurationError if kind is NotFoundError else kind,
+        f"Cosmos DB returned {status} for one of them",
+        action,
+        status=status,
+        sub_status=sub_status,
+        retry_after=retry_after,
+    )
 
 
 def _error(
+    kind: type[CosmosError],
     answer: str,
+    action: str,
+    *,
     status: int,
     sub_status: int,
     retry_after: float | None,
-    absent: type[CosmosError],
 ) -> CosmosError:
-    failure = classify(status, sub_status)
-    if failure is Failure.NOT_FOUND and absent is ConfigurationError:
-        failure = Failure.CONFIGURATION
-    remedy = _REMEDIES.get(failure, "" if status else "Check that the endpoint can be reached.")
-    message = f"{answer}{f'/{sub_status}' if sub_status else ''}. {remedy}".rstrip()
-    if failure is Failure.THROTTLED:
+    remedy = _REMEDIES.get(kind, "" if status else "Check that the endpoint can be reached.")
+    detail = f" (sub-status {sub_status})" if sub_status else ""
+    message = f"{answer}{detail} while {action}. {remedy}".rstrip()
+    if kind is ThrottledError:
         return ThrottledError(
             message, status=status, sub_status=sub_status, retry_after=retry_after
         )
-    kinds: dict[Failure, type[CosmosError]] = {
-        Failure.TRANSIENT: TransientError,
-        Failure.CONFIGURATION: ConfigurationError,
-        Failure.CONFLICT: ConflictError,
-        Failure.NOT_FOUND: absent,
-        Failure.REFUSED: RejectedByCosmosError,
-    }
-    return kinds[failure](message, status=status, sub_status=sub_status)
+    return kind(message, status=status, sub_status=sub_status)
 
 
 def _status_of(error: Exception) -> tuple[int, int]:
     if isinstance(error, CosmosBatchOperationError):
         failed = _failed_operation(error)
-        return int(failed.get("statusCode", error.status_code)), int(
-            failed.get("subStatusCode") or 0
-        )
+        status = int(failed.get("statusCode", error.status_code))
+        return status, int(failed.get("subStatusCode") or 0)
     if isinstance(error, CosmosHttpResponseError):
         return int(error.status_code or 0), int(error.sub_status or 0)
     if isinstance(error, ClientAuthenticationError):
@@ -117,21 +140,21 @@ def _status_of(error: Exception) -> tuple[int, int]:
 
 
 def _failed_operation(error: CosmosBatchOperationError) -> Mapping[str, Any]:
-    """The operation that made the batch fail; the others only say that they depended on it."""
+    """Return the operation that made the batch fail; the others only depended on it."""
     failed = [
-        each
-        for each in error.operation_responses or ()
-        if int(each.get("statusCode", 0)) >= 400  # noqa: PLR2004 - HTTP: an error
-        and int(each["statusCode"]) != _FAILED_DEPENDENCY
+        result
+        for result in error.operation_responses or ()
+        if int(result.get("statusCode", 0)) >= _FIRST_ERROR
+        and int(result["statusCode"]) != _FAILED_DEPENDENCY
     ]
     return failed[0] if failed else {}
 
 
-def _hint_of(error: Exception) -> float | None:
+def _retry_after_of(error: Exception) -> float | None:
     if isinstance(error, CosmosBatchOperationError):
         milliseconds = _failed_operation(error).get("retryAfterMilliseconds")
         if milliseconds is not None:
             return float(milliseconds) / 1000
     headers: Mapping[str, Any] = getattr(error, "headers", None) or {}
-    hint = headers.get("x-ms-retry-after-ms")
-    return None if hint is None else float(hint) / 1000
+    retry_after = headers.get("x-ms-retry-after-ms")
+    return None if retry_after is None else float(retry_after) / 1000

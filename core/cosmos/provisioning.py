@@ -3,70 +3,73 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from azure.cosmos import PartitionKey
 
 from core.cosmos.containers import ContainerDefinition, container_definitions
-from core.cosmos.gates import RateLimiters
-from core.cosmos.retrying import Retrier
+from core.cosmos.requests import Requests
 from core.errors import ConflictError
 from core.throttling.deadline import Deadline
+from core.throttling.rate_limiters import RateLimiters
+from core.throttling.retrier import Retrier
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from azure.cosmos.aio import CosmosClient, DatabaseProxy
 
     from core.settings import Settings
 
-    _Send = Callable[[str, Callable[[], Awaitable[Any]]], Awaitable[Any]]
+_TIMEOUT_SECONDS = 15.0
+"""The seconds in which an account must have responded."""
 
-_SECONDS = 15.0
-"""Until an account that does not answer is given up."""
+_LIMITER = "control plane"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProvisionedContainer:
-    """A container that is there now, and whether it was created just now."""
+    """A container that exists, and whether it was created just now."""
 
     name: str
     created: bool
 
 
 async def provision(client: CosmosClient, settings: Settings) -> list[ProvisionedContainer]:
-    """Create what is missing; change nothing that is there.
+    """Create what is missing; change nothing that exists.
 
     Raises:
-        DeadlineExceededError: Cosmos DB did not take it in time.
-        CosmosError: It cannot be created; data-plane identities may not, keys may.
+        DeadlineExceededError: If Cosmos DB does not respond in time.
+        CosmosError: If it cannot be created; data-plane identities may not, keys may.
     """
-    send = partial(
-        Retrier(gates=RateLimiters()).request,
-        partition="control plane",
-        deadline=Deadline.after(_SECONDS),
-    )
-    database = await send(
+    requests = Requests(limiters=RateLimiters(), retrier=Retrier())
+    deadline = Deadline.after(_TIMEOUT_SECONDS)
+    database = await requests.send(
         f"creating database {settings.database}",
-        lambda: client.create_database_if_not_exists(settings.database),
+        lambda _: client.create_database_if_not_exists(settings.database),
+        partition=_LIMITER,
+        deadline=deadline,
     )
     return [
-        ProvisionedContainer(name=each.name, created=await _create(send, database, each))
-        for each in container_definitions(settings)
+        ProvisionedContainer(
+            name=definition.name, created=await _create(requests, database, definition, deadline)
+        )
+        for definition in container_definitions(settings)
     ]
 
 
-async def _create(send: _Send, database: DatabaseProxy, container: ContainerDefinition) -> bool:
+async def _create(
+    requests: Requests, database: DatabaseProxy, definition: ContainerDefinition, deadline: Deadline
+) -> bool:
     try:
-        await send(
-            f"creating container {container.name}",
-            lambda: database.create_container(
-                container.name,
-                PartitionKey(container.partition_key),
-                indexing_policy=container.indexing_policy,
-                default_ttl=container.default_ttl,
+        await requests.send(
+            f"creating container {definition.name}",
+            lambda _: database.create_container(
+                definition.name,
+                PartitionKey(definition.partition_key),
+                indexing_policy=definition.indexing_policy,
+                default_ttl=definition.default_ttl,
             ),
+            partition=_LIMITER,
+            deadline=deadline,
         )
     except ConflictError:
         return False

@@ -1,4 +1,4 @@
-"""The container of dead letters: events that wait for somebody, so that the rest goes on."""
+"""The store of dead letters: a container that is partitioned by projection module."""
 
 from __future__ import annotations
 
@@ -6,207 +6,130 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from core.cosmos.requests import QUERY_TIMEOUT_SECONDS, fetch_all
-from core.cosmos.retrying import RequestStats
 from core.dead_letters.dead_letter import DeadLetter
-from core.errors import ConfigurationError, ConflictError, NotFoundError, UnknownResourceError
+from core.errors import UnknownResourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping
 
-    from azure.cosmos.aio import ContainerProxy
-
-    from core.cosmos.retrying import Passage, Retrier
+    from core.cosmos.container import Container
     from core.dead_letters.poison import PoisonEvent
-    from core.errors import CosmosError
     from core.throttling.deadline import Deadline
-
-_PARTITION = "dead letters"
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeadLetterStore:
-    """The container, partitioned by projection module.
+    """Reads and writes dead letters.
+
+    Every method raises DeadlineExceededError if the deadline is reached, and CosmosError if Cosmos
+    DB returns an error that is not retryable.
 
     Attributes:
-        container: The dead letters' container.
-        retrier: Tries again.
+        container: The container of dead letters.
     """
 
-    container: ContainerProxy
-    retrier: Retrier
+    container: Container
 
-    async def park(self, poison: Sequence[PoisonEvent], deadline: Deadline) -> None:
-        """Return when every one is durable; parking one again keeps the first.
-
-        Raises:
-            DeadlineExceededError: Time ran out.
-            CosmosError: Retrying cannot help.
-        """
+    async def park(self, poison_events: Iterable[PoisonEvent], deadline: Deadline) -> None:
+        """Store a dead letter for each poison event; keep the first one if there is one."""
         now = datetime.now(timezone.utc)
-        for each in poison:
-            await self._create(DeadLetter.from_poison_event(each, now), deadline)
+        for poison_event in poison_events:
+            dead_letter = DeadLetter.from_poison_event(poison_event, now)
+            action = f"parking event {dead_letter.event_id}"
+            await self.container.create(action, dead_letter.to_document(), deadline)
 
-    async def block(self, poison: PoisonEvent, deadline: Deadline) -> bool:
-        """Note durably that an event stops its line; False if its letter was discarded.
-
-        Raises:
-            DeadlineExceededError: Time ran out.
-            CosmosError: Retrying cannot help.
-        """
+    async def record_block(self, poison_event: PoisonEvent, deadline: Deadline) -> bool:
+        """Store that an event blocks its lease; return False if its dead letter is discarded."""
         now = datetime.now(timezone.utc)
-        letter = DeadLetter.from_poison_event(poison, now)
-        found = await self._query("c.id = @id", {"@id": letter.id}, deadline, letter.module)
-        if found and found[0].discarded is not None:
+        dead_letter = DeadLetter.from_poison_event(poison_event, now)
+        stored = await self._query(
+            "c.id = @id", {"@id": dead_letter.id}, deadline, dead_letter.module
+        )
+        if stored and stored[0].discarded is not None:
             return False
-        if found:
-            letter = replace(
-                found[0].failed_again(poison.error_type, poison.reason, poison.traceback, now),
-                blocking=True,
-            )
-        await self.replace(letter, deadline)
+        if stored:
+            failure = (poison_event.error_type, poison_event.reason, poison_event.traceback)
+            dead_letter = replace(stored[0].failed_again(*failure, now), blocking=True)
+        await self.replace(dead_letter, deadline)
         return True
 
-    async def blocking(self, module: str | None, deadline: Deadline) -> list[DeadLetter]:
-        """The letters that a line waits for, of one module or of all.
+    async def unblock(
+        self, module: str, events: Collection[tuple[object, object]], deadline: Deadline
+    ) -> None:
+        """Remove the dead letters of these events (stream and id) that block the module's lease."""
+        for dead_letter in await self.blocking(module, deadline):
+            if (dead_letter.stream_id, dead_letter.event_id) in events:
+                await self.remove(dead_letter, deadline)
 
-        Raises:
-            DeadlineExceededError: Time ran out.
-            CosmosError: They cannot be read.
-        """
+    async def blocking(self, module: str | None, deadline: Deadline) -> list[DeadLetter]:
+        """Return the dead letters that block a lease, of one module or of all."""
         return await self._query("c.blocking = true", {}, deadline, module)
 
-    async def waiting(self, module: str, deadline: Deadline) -> list[tuple[str | None, Any, str]]:
-        """Projection, stream and order of each letter of a module that was not discarded.
-
-        Raises:
-            DeadlineExceededError: Time ran out.
-            CosmosError: They cannot be read.
-        """
+    async def parked_positions(
+        self, module: str, deadline: Deadline
+    ) -> list[tuple[str | None, Any, str]]:
+        """Return projection, stream and feed order of each dead letter that is not discarded."""
         fields = 'c.projection, c.streamId, c["order"]'
         text = f"SELECT {fields} FROM c WHERE IS_NULL(c.discarded)"  # noqa: S608 - of constants
-        found = await self._read(text, {}, deadline, module)
-        return [(each["projection"], each["streamId"], each["order"]) for each in found]
+        rows = await self.container.query(_READING, text, {}, deadline, partition_key=module)
+        return [(row["projection"], row["streamId"], row["order"]) for row in rows]
 
-    async def find(
+    async def search(
         self, name: str | None, deadline: Deadline, *, discarded: bool = False
     ) -> list[DeadLetter]:
-        """The letters of a projection or a module (None: all), in the order to replay them in.
+        """Return dead letters in the order in which they are replayed.
 
         Args:
-            name: Of a projection, or of a module.
-            deadline: Time that it may take.
-            discarded: Those that were discarded, instead of those that wait.
+            name: A projection or a module; None for all.
+            deadline: The time by which they must be read.
+            discarded: Return those that are discarded instead of the others.
+        """
+        condition = "NOT IS_NULL(c.discarded)" if discarded else "IS_NULL(c.discarded)"
+        dead_letters = await self._query(condition, {}, deadline)
+        matching = [dead_letter for dead_letter in dead_letters if dead_letter.matches(name)]
+        return sorted(matching, key=lambda dead_letter: (dead_letter.first, dead_letter.order))
+
+    async def get(self, dead_letter_id: str, deadline: Deadline) -> DeadLetter:
+        """Return a dead letter.
 
         Raises:
-            DeadlineExceededError: Time ran out.
-            CosmosError: They cannot be read.
+            UnknownResourceError: If it does not exist.
         """
-        which = "NOT IS_NULL(c.discarded)" if discarded else "IS_NULL(c.discarded)"
-        found = await self._query(which, {}, deadline)
-        wanted = [each for each in found if each.matches(name)]
-        return sorted(wanted, key=lambda each: (each.first, each.order))
+        stored = await self._query("c.id = @id", {"@id": dead_letter_id}, deadline)
+        if not stored:
+            raise UnknownResourceError(f"There is no dead letter {dead_letter_id!r:.100}.")
+        return stored[0]
 
-    async def get(self, letter_id: str, deadline: Deadline) -> DeadLetter:
-        """One letter.
-
-        Raises:
-            UnknownResourceError: There is none of this id.
-            DeadlineExceededError: Time ran out.
-            CosmosError: It cannot be read.
-        """
-        found = await self._query("c.id = @id", {"@id": letter_id}, deadline)
-        if not found:
-            raise UnknownResourceError(f"There is no dead letter {letter_id!r:.100}.")
-        return found[0]
-
-    async def of_event(
+    async def for_event(
         self, module: str, stream_id: str, event_id: str, deadline: Deadline
     ) -> list[DeadLetter]:
-        """The letters of one event in one module.
-
-        Raises:
-            DeadlineExceededError: Time ran out.
-            CosmosError: They cannot be read.
-        """
-        which = "c.streamId = @stream AND c.eventId = @event"
+        """Return the dead letters of an event in a module."""
+        condition = "c.streamId = @stream AND c.eventId = @event"
         parameters = {"@stream": stream_id, "@event": event_id}
-        return await self._query(which, parameters, deadline, module)
+        return await self._query(condition, parameters, deadline, module)
 
-    async def replace(self, letter: DeadLetter, deadline: Deadline) -> None:
-        """Store a letter in place of what is there of it.
+    async def replace(self, dead_letter: DeadLetter, deadline: Deadline) -> None:
+        """Store a dead letter in place of the one with its id, if there is one."""
+        action = f"changing dead letter {dead_letter.id}"
+        await self.container.upsert(action, dead_letter.to_document(), deadline)
 
-        Raises:
-            DeadlineExceededError: Time ran out.
-            CosmosError: Retrying cannot help.
-        """
-        await self._write(
-            f"changing dead letter {letter.id}",
-            lambda: self.container.upsert_item(letter.to_document()),
-            deadline,
-        )
-
-    async def remove(self, letter: DeadLetter, deadline: Deadline) -> None:
-        """Remove a letter; harmless if it is gone.
-
-        Raises:
-            DeadlineExceededError: Time ran out.
-            CosmosError: Retrying cannot help.
-        """
-        try:
-            await self._write(
-                f"removing dead letter {letter.id}",
-                lambda: self.container.delete_item(letter.id, letter.module),
-                deadline,
-                absent=NotFoundError,
-            )
-        except NotFoundError:
-            return
-
-    async def _create(self, letter: DeadLetter, deadline: Deadline) -> None:
-        try:
-            await self._write(
-                f"parking event {letter.event_id}",
-                lambda: self.container.create_item(letter.to_document()),
-                deadline,
-            )
-        except ConflictError:
-            return
-
-    async def _write(
-        self,
-        doing: str,
-        request: Callable[[], Awaitable[Any]],
-        deadline: Deadline,
-        absent: type[CosmosError] = ConfigurationError,
-    ) -> None:
-        await self.retrier.request(
-            doing, request, partition=_PARTITION, deadline=deadline, absent=absent
-        )
+    async def remove(self, dead_letter: DeadLetter, deadline: Deadline) -> None:
+        """Remove a dead letter if it exists."""
+        action = f"removing dead letter {dead_letter.id}"
+        await self.container.delete(action, dead_letter.id, dead_letter.module, deadline)
 
     async def _query(
         self,
-        which: str,
+        condition: str,
         parameters: Mapping[str, object],
         deadline: Deadline,
         module: str | None = None,
     ) -> list[DeadLetter]:
-        text = f"SELECT * FROM c WHERE {which}"  # noqa: S608 - of constants, see the callers
-        found = await self._read(text, parameters, deadline, module)
-        return [DeadLetter.from_document(each) for each in found]
-
-    async def _read(
-        self, text: str, parameters: Mapping[str, object], deadline: Deadline, module: str | None
-    ) -> list[dict[str, Any]]:
-        """What a query finds, in one module or in all of them."""
-        values = [{"name": name, "value": each} for name, each in parameters.items()]
-        scope: dict[str, Any] = {} if module is None else {"partition_key": module}
-
-        async def read(_: Passage) -> list[dict[str, Any]]:
-            items = self.container.query_items(text, parameters=values, **scope)
-            seconds = min(QUERY_TIMEOUT_SECONDS, deadline.remaining())
-            return await fetch_all("reading dead letters", items, seconds=seconds)
-
-        return await self.retrier.run(
-            read, partition=_PARTITION, deadline=deadline, effort=RequestStats()
+        text = f"SELECT * FROM c WHERE {condition}"  # noqa: S608 - of constants, see the callers
+        documents = await self.container.query(
+            _READING, text, parameters, deadline, partition_key=module
         )
+        return [DeadLetter.from_document(document) for document in documents]
+
+
+_READING = "reading dead letters"

@@ -70,19 +70,17 @@ class AdminOperations:
         """
         services, modules = self._application.services, self._application.registry.modules
 
-        async def read() -> list[ModuleStatus]:
-            cursors = await services.runner.cursors.all()
-            return [
-                replace(
-                    await services.tracker.module_status(name),
-                    fan_outs=tuple(
-                        each for each in cursors if modules[name].has_projection(each.projection)
-                    ),
-                )
-                for name in sorted(modules)
-            ]
-
-        return await self._application.services.read(read, Deadline.after(HTTP_TIMEOUT_SECONDS))
+        deadline = Deadline.after(HTTP_TIMEOUT_SECONDS)
+        cursors = await services.runner.cursors.all(deadline)
+        return [
+            replace(
+                await services.tracker.module_status(name, deadline),
+                fan_outs=tuple(
+                    each for each in cursors if modules[name].has_projection(each.projection)
+                ),
+            )
+            for name in sorted(modules)
+        ]
 
     async def event_status(self, module: str, stream: str, event_id: str) -> dict[str, Any]:
         """Whether a projection module has completely processed an event, or parked it.
@@ -94,13 +92,12 @@ class AdminOperations:
         self._application.registry.module(module)
         services = self._application.services
 
-        async def read() -> dict[str, Any]:
-            return (await services.tracker.event_status(module, stream, event_id)).as_json()
-
         deadline = Deadline.after(HTTP_TIMEOUT_SECONDS)
-        status = await services.read(read, deadline)
-        letters = await services.dead_letters.of_event(module, stream, event_id, deadline)
-        return {**status, "parked": [letter.reason for letter in letters]}
+        if await services.streams.get(stream, event_id, deadline) is None:
+            raise UnknownResourceError(f"There is no event {event_id!r} in stream {stream!r}.")
+        status = await services.tracker.event_status(module, stream, event_id, deadline)
+        letters = await services.dead_letters.for_event(module, stream, event_id, deadline)
+        return {**status.as_json(), "parked": [letter.reason for letter in letters]}
 
     async def blocking_dead_letters(self) -> list[dict[str, str]]:
         """What lines wait for: projection, event and error; no stream, for anybody may ask.
@@ -122,7 +119,7 @@ class AdminOperations:
             CosmosError: They cannot be read.
         """
         letters = self._application.services.dead_letters
-        return await letters.find(name, Deadline.after(HTTP_TIMEOUT_SECONDS), discarded=discarded)
+        return await letters.search(name, Deadline.after(HTTP_TIMEOUT_SECONDS), discarded=discarded)
 
     async def dead_letter(self, letter_id: str) -> DeadLetter:
         """One dead letter.

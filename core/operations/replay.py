@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from core.cosmos.retrying import RequestStats
 from core.dead_letters.dead_letter import DeadLetter
 from core.projecting.batch_run import BatchRunner, Run
 from core.projecting.derivation import derive
+from core.throttling.stats import RequestStats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,7 +120,7 @@ class Replayer:
         module = self._module(letter)
         if module is None or not module.parks_streams:
             return None
-        waiting = await self.dead_letters.find(letter.module, deadline)
+        waiting = await self.dead_letters.search(letter.module, deadline)
         ahead = (each for each in waiting if letter.is_preceded_by(each))
         return next(
             (each for each in ahead if module.restricted_to(each.projection).parks_streams), None

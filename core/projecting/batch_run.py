@@ -19,9 +19,9 @@ from core.writing.writes import Write
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
-    from core.cosmos.retrying import RequestStats
     from core.errors import CosmosError
     from core.throttling.deadline import Deadline
+    from core.throttling.stats import RequestStats
     from core.tracking.fan_out_progress import FanOutProgressStore
     from core.writing.writer import Writer
 
@@ -192,7 +192,7 @@ class BatchRunner:
     cursors: FanOutProgressStore
 
     async def carry_on(
-        self, run: Run, deadline: Deadline, effort: RequestStats, on_poison: OnPoison
+        self, run: Run, deadline: Deadline, stats: RequestStats, on_poison: OnPoison
     ) -> None:
         """Return when all that follows from the batch is durable, or was given to `on_poison`.
 
@@ -203,7 +203,7 @@ class BatchRunner:
         run.sent = 0
         while await _filled(run, deadline):
             await self._catch_up(run, deadline)
-            await self._settle(run, deadline, effort, on_poison)
+            await self._settle(run, deadline, stats, on_poison)
 
     async def finish(self, run: Run, deadline: Deadline) -> None:
         """Forget the cursors: nobody will have to go on with the batch.
@@ -215,14 +215,14 @@ class BatchRunner:
             await self.cursors.remove(_cursor(fan_out), deadline)
 
     async def _settle(
-        self, run: Run, deadline: Deadline, effort: RequestStats, on_poison: OnPoison
+        self, run: Run, deadline: Deadline, stats: RequestStats, on_poison: OnPoison
     ) -> None:
         try:
             await self.writer.write(
                 run.writes,
                 Delivery(
                     deadline=deadline,
-                    effort=effort,
+                    stats=stats,
                     on_durable=run.note_durable,
                     on_refused=run.note_refused,
                 ),

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from core.cosmos.retrying import RequestStats
 from core.errors import CosmosError, DeadlineExceededError, ProjectionBlockedError
 from core.projecting.batch_run import BatchRunCache, BatchRunner, Run
 from core.projecting.derivation import derive
 from core.projecting.parked_streams import ParkedStreams
+from core.throttling.stats import RequestStats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,14 +34,14 @@ class BatchResult:
         derived: Derived events that are durable now.
         spared: Of these, written by an earlier attempt and not sent again.
         parked: Dead letters that are durable now.
-        effort: What the writing took.
+        stats: What the writing took.
     """
 
     events: int
     derived: int = 0
     spared: int = 0
     parked: int = 0
-    effort: RequestStats = field(default_factory=RequestStats)
+    stats: RequestStats = field(default_factory=RequestStats)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ class BatchProcessor:
         """
         key = (module.name, tuple((str(d.get("streamId")), str(d.get("id"))) for d in documents))
         run = self.unfinished.take(key) or await self._begin(module, documents, deadline)
-        outcome = BatchResult(events=len(documents), effort=RequestStats(module=module.name))
+        outcome = BatchResult(events=len(documents), stats=RequestStats(module=module.name))
         try:
             await self._carry_on(run, outcome, deadline)
             await self._check_line(module, documents, run, deadline)
@@ -122,7 +122,7 @@ class BatchProcessor:
         """The streams that wait behind a dead letter; only asked for where it matters."""
         if not module.parks_streams:
             return ParkedStreams()
-        return ParkedStreams(await self.dead_letters.waiting(module.name, deadline))
+        return ParkedStreams(await self.dead_letters.parked_positions(module.name, deadline))
 
     async def _carry_on(self, run: Run, outcome: BatchResult, deadline: Deadline) -> None:
         async def settle(poison: list[PoisonEvent]) -> None:
@@ -133,10 +133,10 @@ class BatchProcessor:
             run.blocked += [each for each in poison if each not in parked]
             outcome.parked += len(parked)
 
-        await self.runner.carry_on(run, deadline, outcome.effort, settle)
+        await self.runner.carry_on(run, deadline, outcome.stats, settle)
 
     async def _blocks(self, poison: PoisonEvent, deadline: Deadline) -> bool:
-        return poison.blocks and await self.dead_letters.block(poison, deadline)
+        return poison.blocks and await self.dead_letters.record_block(poison, deadline)
 
     async def _check_line(
         self,
@@ -155,9 +155,7 @@ class BatchProcessor:
         if not module.can_block:
             return
         done = [(each.get("streamId"), each.get("id")) for each in documents]
-        for letter in await self.dead_letters.blocking(module.name, deadline):
-            if (letter.stream_id, letter.event_id) in done:
-                await self.dead_letters.remove(letter, deadline)
+        await self.dead_letters.unblock(module.name, done, deadline)
 
 
 def _log_parked(poison: PoisonEvent) -> None:

@@ -1,27 +1,27 @@
-"""How long to wait before trying again, as arithmetic."""
+"""The wait before a request is retried."""
 
 from __future__ import annotations
 
 INITIAL_BACKOFF_SECONDS = 0.05
-"""Seconds before the second attempt, where the service gives no hint."""
+"""The wait before the second attempt, without a retry-after."""
 
 MAX_BACKOFF_SECONDS = 10.0
-"""Seconds that a wait without a hint never exceeds."""
+"""The longest wait without a retry-after."""
 
 
-def backoff(attempt: int, *, hint: float | None, jitter: float) -> float:
-    """Seconds to wait after the given failed attempt.
+def backoff(attempt: int, *, retry_after: float | None, jitter: float) -> float:
+    """Return the seconds to wait after a failed attempt.
 
-    The service's hint is obeyed. Without one the wait doubles from `INITIAL_BACKOFF_SECONDS` to
-    `MAX_BACKOFF_SECONDS`, and `jitter` in [0, 1) takes off up to half, so that writers that failed
-    together do not come back together.
+    A retry-after is obeyed as it is. Without one the wait doubles from `INITIAL_BACKOFF_SECONDS` to
+    `MAX_BACKOFF_SECONDS`. The jitter then takes off up to half of it, so that writers that failed
+    at the same time do not retry at the same time.
 
     Args:
-        attempt: Counts from 1.
-        hint: Seconds the service asked for (`x-ms-retry-after-ms`).
+        attempt: The number of the failed attempt, from 1.
+        retry_after: The seconds that the service specified (`x-ms-retry-after-ms`).
         jitter: A random number in [0, 1).
     """
-    if hint is not None:
-        return max(hint, 0.0)
+    if retry_after is not None:
+        return max(retry_after, 0.0)
     doubled = INITIAL_BACKOFF_SECONDS * 2.0 ** min(attempt - 1, 16)
     return min(doubled, MAX_BACKOFF_SECONDS) * (1 - jitter / 2)

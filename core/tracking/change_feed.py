@@ -1,148 +1,157 @@
-"""Looks into the change feed behind a lease's checkpoint; the SDK's side of the tracker."""
+"""The change feed of the events container, read after the checkpoint of a lease."""
 
 from __future__ import annotations
 
 import base64
 import json
-from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from core.cosmos.errors import translate_errors
 from core.cosmos.key_ranges import KeyRange
 from core.cosmos.partitions import range_ids
-from core.cosmos.requests import fetch_all, run_request
+from core.cosmos.requests import QUERY_TIMEOUT_SECONDS, collect
 from core.errors import LeaseFormatError
 from core.tracking.lag import FeedProbe, session_lsn
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from azure.cosmos.aio import ContainerProxy
 
-_PAGE = 100
+    from core.cosmos.requests import Requests
+    from core.throttling.deadline import Deadline
+
+ResultT = TypeVar("ResultT")
+
+_LIMITER = "reads"
+_PAGE_SIZE = 100
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChangeFeed:
-    """The change feed of the events container; only read.
+    """Reads the change feed; writes nothing.
+
+    Every method raises DeadlineExceededError if the deadline is reached, and CosmosError if Cosmos
+    DB returns an error that is not retryable.
 
     Attributes:
-        container: The monitored container.
+        container: The events container.
+        requests: What sends the requests.
     """
 
     container: ContainerProxy
+    requests: Requests
 
-    async def probe(self, checkpoint: str | None, place: KeyRange, rid: str) -> FeedProbe:
-        """One look behind a checkpoint, at one part of the key space.
+    async def probe(
+        self, checkpoint: str | None, key_range: KeyRange, rid: str, deadline: Deadline
+    ) -> FeedProbe:
+        """Return what comes first after a checkpoint in a part of the key space.
 
         Raises:
-            CosmosError: It cannot be read.
-            LeaseFormatError: The answer does not tell an LSN.
+            LeaseFormatError: If the response has no LSN.
         """
-        headers: dict[str, str] = {}
-        async with aclosing(self._changes(checkpoint, place, rid, headers, limit=1)) as changes:
-            first: dict[str, Any] = await anext(changes, {})
+        name = _name(key_range)
+        return await self._send(
+            name, lambda: self._probe(name, _start(checkpoint, key_range, rid)), deadline
+        )
+
+    async def contains_after(
+        self,
+        checkpoint: str,
+        key_range: KeyRange,
+        rid: str,
+        event: tuple[str, str],
+        deadline: Deadline,
+    ) -> bool:
+        """Return whether an event (stream and id) comes after a checkpoint."""
+
+        async def search() -> bool:
+            start = _start(checkpoint, key_range, rid)
+            async for item in self.container.query_items_change_feed(
+                max_item_count=_PAGE_SIZE, **start
+            ):
+                if (item.get("streamId"), item.get("id")) == event:
+                    return True
+            return False
+
+        return await self._send(_name(key_range), search, deadline)
+
+    async def partitions(self, deadline: Deadline) -> list[KeyRange]:
+        """Return the key ranges of the physical partitions."""
+        ranges = await self._send(
+            "the physical partitions",
+            lambda: collect(self.container.read_feed_ranges(force_refresh=True)),
+            deadline,
+        )
+        spans = [one["Range"] for one in ranges]
+        return [KeyRange(start=str(span["min"]), end=str(span["max"])) for span in spans]
+
+    async def ranges_by_id(self, deadline: Deadline) -> dict[str, KeyRange]:
+        """Return the physical partitions by id, for leases of old versions, which name no range."""
+        by_id: dict[str, KeyRange] = {}
+
+        def store(response: Any) -> None:  # noqa: ANN401 - azure-core's pipeline response
+            for (start, end), range_id in range_ids(response).items():
+                by_id[range_id] = KeyRange(start=start, end=end)
+
+        await self._send(
+            "the physical partitions",
+            lambda: collect(
+                self.container.read_feed_ranges(force_refresh=True, raw_response_hook=store)
+            ),
+            deadline,
+        )
+        return by_id
+
+    async def rid(self, deadline: Deadline) -> str:
+        """Return the container's resource id, which is part of the ids of its leases."""
+        properties = await self._send("the events container", self.container.read, deadline)
+        return str(properties["_rid"])
+
+    async def key_range_of(self, stream_id: str, deadline: Deadline) -> KeyRange:
+        """Return the key range of one stream: a single effective partition key."""
+        feed_range = await self._send(
+            f"the place of stream {stream_id}",
+            lambda: self.container.feed_range_from_partition_key(stream_id),
+            deadline,
+        )
+        start = str(feed_range["Range"]["min"])
+        return KeyRange(start=start, end=f"{int(start, 16) + 1:0{len(start)}X}")
+
+    async def _send(
+        self, name: str, read: Callable[[], Awaitable[ResultT]], deadline: Deadline
+    ) -> ResultT:
+        return await self.requests.send(
+            f"reading {name}",
+            lambda _: read(),
+            partition=_LIMITER,
+            deadline=deadline,
+            timeout_seconds=QUERY_TIMEOUT_SECONDS,
+        )
+
+    async def _probe(self, name: str, start: dict[str, Any]) -> FeedProbe:
+        responses: list[Mapping[str, str]] = []
+        start["response_hook"] = lambda headers, _: responses.append(headers)
+        items = self.container.query_items_change_feed(max_item_count=1, **start)
+        first: dict[str, Any] = await anext(aiter(items), {})
+        headers = {key.lower(): value for key, value in responses[0].items()} if responses else {}
         if "x-ms-session-token" not in headers:
-            raise LeaseFormatError(
-                f"The feed of {place.start}-{place.end} came without a session token."
-            )
+            raise LeaseFormatError(f"The response has no session token while reading {name}.")
         if first and not isinstance(first.get("_lsn"), int):
-            raise LeaseFormatError(
-                f"The feed of {place.start}-{place.end} has an item without _lsn."
-            )
+            raise LeaseFormatError(f"An item has no _lsn while reading {name}.")
         return FeedProbe(
             session_lsn=session_lsn(headers["x-ms-session-token"]),
             first_lsn=first.get("_lsn"),
             first_time=first.get("_ts"),
         )
 
-    async def contains_after(
-        self, checkpoint: str, place: KeyRange, rid: str, event: tuple[str, str]
-    ) -> bool:
-        """Whether an event (stream and id) comes behind a checkpoint.
 
-        Raises:
-            CosmosError: It cannot be read.
-        """
-        async with aclosing(self._changes(checkpoint, place, rid, {}, limit=_PAGE)) as changes:
-            async for item in changes:
-                if (item.get("streamId"), item.get("id")) == event:
-                    return True
-        return False
-
-    async def _changes(
-        self,
-        checkpoint: str | None,
-        place: KeyRange,
-        rid: str,
-        headers: dict[str, str],
-        *,
-        limit: int,
-    ) -> AsyncGenerator[dict[str, Any], None]:
-        """Items behind a checkpoint; the headers of the first answer are noted."""
-
-        def note(run_request: Mapping[str, str], _: object) -> None:
-            if not headers:
-                headers.update({name.lower(): value for name, value in run_request.items()})
-
-        if checkpoint is None:
-            start: dict[str, Any] = {"start_time": "Beginning", "feed_range": _feed_range(place)}
-        else:
-            start = {"continuation": build_continuation(checkpoint, place, rid)}
-        with translate_errors(f"reading the change feed of {place.start}-{place.end}"):
-            items = self.container.query_items_change_feed(
-                max_item_count=limit, response_hook=note, **start
-            )
-            async for item in items:
-                yield item
-
-    async def partitions(self) -> list[KeyRange]:
-        """The physical partitions of today.
-
-        Raises:
-            CosmosError: They cannot be read.
-        """
-        ranges = self.container.read_feed_ranges(force_refresh=True)
-        found = await fetch_all("reading the physical partitions", ranges)
-        return [_key_range(each["Range"]) for each in found]
-
-    async def ranges_by_id(self) -> dict[str, KeyRange]:
-        """Physical partitions by id, for leases of old versions, which name nothing else."""
-        found: dict[str, KeyRange] = {}
-
-        def note(response: Any) -> None:  # noqa: ANN401 - azure-core's pipeline response
-            for (low, high), range_id in range_ids(response).items():
-                found[range_id] = KeyRange(start=low, end=high)
-
-        ranges = self.container.read_feed_ranges(force_refresh=True, raw_response_hook=note)
-        await fetch_all("reading the physical partitions", ranges)
-        return found
-
-    async def rid(self) -> str:
-        """The container's resource id, which is part of its leases' ids.
-
-        Raises:
-            CosmosError: It cannot be read.
-        """
-        found = await run_request("reading the events container", self.container.read())
-        return str(found["_rid"])
-
-    async def key_range_of(self, stream_id: str) -> KeyRange:
-        """The stream's own part of the key space: one effective partition key."""
-        found = await run_request(
-            f"locating stream {stream_id}", self.container.feed_range_from_partition_key(stream_id)
-        )
-        start = str(found["Range"]["min"])
-        return KeyRange(start=start, end=f"{int(start, 16) + 1:0{len(start)}X}")
-
-
-def build_continuation(checkpoint: str, place: KeyRange, rid: str) -> str:
-    """The SDK's continuation (version 2) that begins behind a lease's checkpoint.
+def build_continuation(checkpoint: str, key_range: KeyRange, rid: str) -> str:
+    """Return the SDK's continuation (version 2) that starts after the checkpoint of a lease.
 
     The form is the SDK's own and not published; `requirements.txt` bounds its version.
     """
-    span = _feed_range(place)["Range"]
+    span = _feed_range(key_range)["Range"]
     content = {
         "v": "v2",
         "containerRid": rid,
@@ -158,16 +167,22 @@ def build_continuation(checkpoint: str, place: KeyRange, rid: str) -> str:
     return base64.b64encode(json.dumps(content).encode()).decode()
 
 
-def _feed_range(place: KeyRange) -> dict[str, Any]:
+def _name(key_range: KeyRange) -> str:
+    return f"the change feed of {key_range.start}-{key_range.end}"
+
+
+def _start(checkpoint: str | None, key_range: KeyRange, rid: str) -> dict[str, Any]:
+    if checkpoint is None:
+        return {"start_time": "Beginning", "feed_range": _feed_range(key_range)}
+    return {"continuation": build_continuation(checkpoint, key_range, rid)}
+
+
+def _feed_range(key_range: KeyRange) -> dict[str, Any]:
     return {
         "Range": {
-            "min": place.start,
-            "max": place.end,
+            "min": key_range.start,
+            "max": key_range.end,
             "isMinInclusive": True,
             "isMaxInclusive": False,
         }
     }
-
-
-def _key_range(span: Mapping[str, Any]) -> KeyRange:
-    return KeyRange(start=str(span["min"]), end=str(span["max"]))

@@ -1,34 +1,32 @@
-"""How far large fan-outs are, kept in the lease container for whoever goes on with them."""
+"""The progress of large fan-outs, stored in the lease container for whoever continues them."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from core.cosmos.requests import fetch_all
-from core.errors import NotFoundError
 from core.ids import FAN_OUT_PROGRESS_PREFIX, fan_out_progress_id
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
-    from azure.cosmos.aio import ContainerProxy
-
-    from core.cosmos.retrying import Retrier
+    from core.cosmos.container import Container
     from core.throttling.deadline import Deadline
 
-ResultT = TypeVar("ResultT")
-
-_PARTITION = "leases"
-_KEPT_SECONDS = 30 * 24 * 3600
-"""After a month nobody comes back for a fan-out; its cursor goes by itself."""
+_TTL_SECONDS = 30 * 24 * 3600
+"""The seconds after which stored progress expires: no process continues the fan-out then."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FanOutProgress:
-    """The first `position` derived events of a fan-out are durable.
+    """A number of derived events of a fan-out, from its first one, that are durable.
 
-    `fingerprint` is of these events: code that emits others must begin anew.
+    Attributes:
+        projection: The name of the projection.
+        stream_id: The stream of the source event.
+        event_id: The id of the source event.
+        position: The number of derived events.
+        fingerprint: A hash of these events. Code that emits other ones must start again.
     """
 
     projection: str
@@ -37,8 +35,17 @@ class FanOutProgress:
     position: int
     fingerprint: str
 
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> FanOutProgress:
+        """Return the progress that a document stores."""
+        return cls(**{field.name: document[field.name] for field in fields(cls)})
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the document that stores it."""
+        return {"id": self.id, **asdict(self), "ttl": _TTL_SECONDS}
+
     def as_json(self) -> dict[str, Any]:
-        """How far it is, by name."""
+        """Return what is shown of it."""
         return {
             "projection": self.projection,
             "stream": self.stream_id,
@@ -48,7 +55,7 @@ class FanOutProgress:
 
     @property
     def id(self) -> str:
-        """Of its document."""
+        """The id of its document."""
         return fan_out_progress_id(
             projection=self.projection, source_stream=self.stream_id, source_id=self.event_id
         )
@@ -56,80 +63,37 @@ class FanOutProgress:
 
 @dataclass(frozen=True, kw_only=True)
 class FanOutProgressStore:
-    """The cursors in the lease container, beside the trigger's own documents.
+    """Reads and writes the progress of fan-outs, beside the trigger's leases.
+
+    Every method raises DeadlineExceededError if the deadline is reached, and CosmosError if Cosmos
+    DB returns an error that is not retryable.
 
     Attributes:
         container: The lease container.
-        retrier: Tries again.
     """
 
-    container: ContainerProxy
-    retrier: Retrier
+    container: Container
 
-    async def all(self) -> list[FanOutProgress]:
-        """The cursors of all fan-outs that are under way, or were given up.
+    async def all(self, deadline: Deadline) -> list[FanOutProgress]:
+        """Return the progress of all fan-outs that were started and not completed."""
+        text = "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)"
+        parameters = {"@prefix": FAN_OUT_PROGRESS_PREFIX}
+        action = "reading the progress of fan-outs"
+        documents = await self.container.query(action, text, parameters, deadline)
+        return [FanOutProgress.from_document(document) for document in documents]
 
-        Raises:
-            CosmosError: They cannot be read.
-        """
-        items = self.container.query_items(
-            "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)",
-            parameters=[{"name": "@prefix", "value": FAN_OUT_PROGRESS_PREFIX}],
-        )
-        return [_read(each) for each in await fetch_all("reading cursors", items)]
+    async def find(self, started: FanOutProgress, deadline: Deadline) -> FanOutProgress | None:
+        """Return the progress that a process stored for the same fan-out, None if there is none."""
+        action = f"reading the progress of event {started.event_id}"
+        document = await self.container.read(action, started.id, started.id, deadline)
+        return None if document is None else FanOutProgress.from_document(document)
 
-    async def find(self, cursor: FanOutProgress, deadline: Deadline) -> FanOutProgress | None:
-        """The cursor that somebody left, here or in another process.
+    async def save(self, progress: FanOutProgress, deadline: Deadline) -> None:
+        """Store progress in place of what is stored of the same fan-out."""
+        action = f"storing the progress of event {progress.event_id}"
+        await self.container.upsert(action, progress.to_document(), deadline)
 
-        Raises:
-            DeadlineExceededError: Time ran out.
-            CosmosError: Retrying cannot help.
-        """
-        found = await self._unless_absent(
-            f"reading the cursor of event {cursor.event_id}",
-            lambda: self.container.read_item(cursor.id, cursor.id),
-            deadline,
-        )
-        return None if found is None else _read(found)
-
-    async def save(self, cursor: FanOutProgress, deadline: Deadline) -> None:
-        """Note that everything that was drawn so far is durable.
-
-        Raises:
-            DeadlineExceededError: Time ran out.
-            CosmosError: Retrying cannot help.
-        """
-        document = {"id": cursor.id, **asdict(cursor), "ttl": _KEPT_SECONDS}
-        await self.retrier.request(
-            f"writing the cursor of event {cursor.event_id}",
-            lambda: self.container.upsert_item(document),
-            partition=_PARTITION,
-            deadline=deadline,
-        )
-
-    async def remove(self, cursor: FanOutProgress, deadline: Deadline) -> None:
-        """Forget it; harmless if it is gone.
-
-        Raises:
-            DeadlineExceededError: Time ran out.
-            CosmosError: Retrying cannot help.
-        """
-        await self._unless_absent(
-            f"removing the cursor of event {cursor.event_id}",
-            lambda: self.container.delete_item(cursor.id, cursor.id),
-            deadline,
-        )
-
-    async def _unless_absent(
-        self, doing: str, send: Callable[[], Awaitable[ResultT]], deadline: Deadline
-    ) -> ResultT | None:
-        try:
-            return await self.retrier.request(
-                doing, send, partition=_PARTITION, deadline=deadline, absent=NotFoundError
-            )
-        except NotFoundError:
-            return None
-
-
-def _read(document: Mapping[str, Any]) -> FanOutProgress:
-    return FanOutProgress(**{field.name: document[field.name] for field in fields(FanOutProgress)})
+    async def remove(self, progress: FanOutProgress, deadline: Deadline) -> None:
+        """Remove what is stored of a fan-out, if anything is."""
+        action = f"removing the progress of event {progress.event_id}"
+        await self.container.delete(action, progress.id, progress.id, deadline)

@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from core.cosmos.requests import fetch_all, run_request
-from core.errors import NotFoundError, UnknownResourceError
 from core.tracking.lag import Lag, lag_of, total_lag
 from core.tracking.leases import (
     Lease,
@@ -21,15 +19,15 @@ from core.tracking.leases import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
-    from azure.cosmos.aio import ContainerProxy
-
+    from core.cosmos.container import Container
     from core.cosmos.key_ranges import KeyRange
+    from core.throttling.deadline import Deadline
     from core.tracking.change_feed import ChangeFeed
     from core.tracking.fan_out_progress import FanOutProgress
 
-_PROBES_AT_ONCE = 8
+_MAX_CONCURRENT_PROBES = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,89 +115,91 @@ class EventStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class ProgressTracker:
-    """Reads leases and probes the feed; writes nothing.
+    """Reads leases and probes the change feed; writes nothing.
+
+    Every method raises DeadlineExceededError if the deadline is reached, CosmosError if Cosmos DB
+    returns an error that is not retryable, and LeaseFormatError if a lease is not as documented.
 
     Attributes:
-        feed: Of the events container.
+        feed: The change feed of the events container.
         leases: The lease container.
     """
 
     feed: ChangeFeed
-    leases: ContainerProxy
+    leases: Container
 
-    async def module_status(self, module: str) -> ModuleStatus:
-        """How far a module is.
+    async def module_status(self, module: str, deadline: Deadline) -> ModuleStatus:
+        """Return the leases of a module with their lag."""
+        partitions = await self.feed.partitions(deadline)
+        rid = await self.feed.rid(deadline)
+        leases = without_superseded(await self._leases(module, rid, deadline), partitions)
+        slots = asyncio.Semaphore(_MAX_CONCURRENT_PROBES)
 
-        Raises:
-            CosmosError: It cannot be read.
-            LeaseFormatError: A lease document or an answer is not as documented.
-        """
-        partitions = await self.feed.partitions()
-        rid = await self.feed.rid()
-        found = [each async for each in self._leases(module, rid)]
-        slots = asyncio.Semaphore(_PROBES_AT_ONCE)
-
-        async def look(lease: Lease) -> LeaseStatus:
+        async def probe(lease: Lease) -> LeaseStatus:
             async with slots:
-                return await self._look(lease, partitions, rid)
+                return await self._lease_status(lease, partitions, rid, deadline)
 
-        leases = without_superseded(found, partitions)
-        statuses = await asyncio.gather(*(look(each) for each in leases))
+        statuses = await asyncio.gather(*(probe(lease) for lease in leases))
         missing = partitions_without_lease(leases, partitions)
         return ModuleStatus(
             name=module, leases=tuple(statuses), partitions_without_lease=len(missing)
         )
 
-    async def event_status(self, module: str, stream_id: str, event_id: str) -> EventStatus:
-        """Whether a module has completely processed an event, be it by parking it.
+    async def event_status(
+        self, module: str, stream_id: str, event_id: str, deadline: Deadline
+    ) -> EventStatus:
+        """Return whether a module has processed an event, which includes parking it.
 
-        It has when the event does not come any more behind the checkpoint of its lease.
-
-        Raises:
-            UnknownResourceError: There is no such event.
-            CosmosError: It cannot be read.
+        It has if the change feed does not contain the event after the checkpoint of its lease.
         """
-        await self._require(stream_id, event_id)
-        place = await self.feed.key_range_of(stream_id)
-        partitions = await self.feed.partitions()
-        rid = await self.feed.rid()
-        found = [each async for each in self._leases(module, rid)]
-        lease = _holder(without_superseded(found, partitions), place.start)
-        processed = (
-            lease is not None
-            and lease.checkpoint is not None
-            and not await self.feed.contains_after(
-                lease.checkpoint, place, rid, (stream_id, event_id)
+        key_range = await self.feed.key_range_of(stream_id, deadline)
+        partitions = await self.feed.partitions(deadline)
+        rid = await self.feed.rid(deadline)
+        leases = without_superseded(await self._leases(module, rid, deadline), partitions)
+        lease = _lease_for(leases, key_range.start)
+        is_pending = (
+            lease is None
+            or lease.checkpoint is None
+            or await self.feed.contains_after(
+                lease.checkpoint, key_range, rid, (stream_id, event_id), deadline
             )
         )
         return EventStatus(
             module=module,
             stream_id=stream_id,
             event_id=event_id,
-            processed=processed,
+            processed=not is_pending,
             lease=lease.token if lease else None,
         )
 
-    async def _leases(self, module: str, rid: str) -> AsyncIterator[Lease]:
-        items = self.leases.query_items(
+    async def _leases(self, module: str, rid: str, deadline: Deadline) -> list[Lease]:
+        documents = await self.leases.query(
+            f"reading the leases of {module}",
             "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)",
-            parameters=[{"name": "@prefix", "value": lease_prefix(module)}],
+            {"@prefix": lease_prefix(module)},
+            deadline,
         )
-        documents = await fetch_all(f"reading the leases of {module}", items)
         by_id = {document["id"]: document for document in documents}
-        bare = any(_lacks_range(each) for each in documents)
-        ranges = await self.feed.ranges_by_id() if bare else {}
-        for lease_id, document in sorted(by_id.items()):
-            lease = Lease.from_document(document) if is_lease_of(lease_id, module, rid) else None
-            if lease is not None:
-                known = lease.range or ranges.get(lease.token)
-                yield replace(lease, range=known)
+        some_lack_range = any(_lacks_range(document) for document in documents)
+        ranges = await self.feed.ranges_by_id(deadline) if some_lack_range else {}
+        leases = [
+            Lease.from_document(document)
+            for lease_id, document in sorted(by_id.items())
+            if is_lease_of(lease_id, module, rid)
+        ]
+        return [
+            replace(lease, range=lease.range or ranges.get(lease.token))
+            for lease in leases
+            if lease is not None
+        ]
 
-    async def _look(self, lease: Lease, partitions: list[KeyRange], rid: str) -> LeaseStatus:
+    async def _lease_status(
+        self, lease: Lease, partitions: list[KeyRange], rid: str, deadline: Deadline
+    ) -> LeaseStatus:
         now = datetime.now(timezone.utc)
         probes = [
-            await self.feed.probe(lease.checkpoint, piece, rid)
-            for piece in split_by_partition(lease, partitions)
+            await self.feed.probe(lease.checkpoint, key_range, rid, deadline)
+            for key_range in split_by_partition(lease, partitions)
         ]
         return LeaseStatus(
             lease=lease,
@@ -207,20 +207,11 @@ class ProgressTracker:
             lag=total_lag(lag_of(probe, now) for probe in probes),
         )
 
-    async def _require(self, stream_id: str, event_id: str) -> None:
-        try:
-            item = self.feed.container.read_item(event_id, stream_id)
-            await run_request(f"reading event {event_id}", item, absent=NotFoundError)
-        except NotFoundError:
-            raise UnknownResourceError(
-                f"There is no event {event_id!r} in stream {stream_id!r}."
-            ) from None
-
 
 def _lacks_range(document: Mapping[str, Any]) -> bool:
     return "FeedRange" not in document and ("LeaseToken" in document or "PartitionId" in document)
 
 
-def _holder(leases: Iterable[Lease], effective_partition_key: str) -> Lease | None:
-    found = (each for each in leases if each.range and each.range.holds(effective_partition_key))
-    return next(found, None)
+def _lease_for(leases: Iterable[Lease], key: str) -> Lease | None:
+    holders = (lease for lease in leases if lease.range and lease.range.holds(key))
+    return next(holders, None)

@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from core.cosmos.batches import OperationResult, send_bulk
+from core.cosmos.batches import GONE, OperationResult, send_bulk
 from core.cosmos.errors import operation_error
-from core.cosmos.retrying import Load, held, raise_most_severe
 from core.errors import CosmosError, RejectedByCosmosError, ThrottledError, TransientError
 from core.writing.plan import count_fitting
+from core.writing.results import raise_most_severe
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from azure.cosmos.aio import ContainerProxy
 
-    from core.cosmos.gates import RateLimiter
     from core.cosmos.partitions import Partition
-    from core.cosmos.retrying import Passage, Retrier
+    from core.throttling.rate_limiters import RateLimiter, RateLimiters
+    from core.throttling.retrier import Retrier
     from core.writing.delivery import Delivery
     from core.writing.writes import Write
 
@@ -32,7 +33,6 @@ _AT_ONCE = 4
 _WORTH = 50
 """Writes for which a request is begun beside others: half of what one holds."""
 
-_GONE = 410
 _FAILED_DEPENDENCY = 424
 _WRITTEN = (200, 201)
 _FIRST_ERROR = 400
@@ -54,6 +54,7 @@ class PartitionBulkWriter:
     Args:
         container: The events container.
         partition: Whose id is known.
+        limiters: The rate limiters of the process.
         retrier: Tries again.
         slots: The limit on requests in flight.
         delivery: The call.
@@ -64,14 +65,17 @@ class PartitionBulkWriter:
 
     def __init__(
         self,
+        *,
         container: ContainerProxy,
         partition: Partition,
+        limiters: RateLimiters,
         retrier: Retrier,
         slots: asyncio.Semaphore,
         delivery: Delivery,
     ) -> None:
         self._container = container
         self._partition = partition
+        self._limiters = limiters
         self._retrier = retrier
         self._slots = slots
         self._delivery = delivery
@@ -131,40 +135,34 @@ class PartitionBulkWriter:
 
     async def _send(self, group: _Group, ceilings: tuple[RateLimiter, ...]) -> None:
         """Write the first of each stream."""
-        load = Load(waiting=lambda: len(group.waiting), ceilings=ceilings)
+        deadline, stats = self._delivery.deadline, self._delivery.stats
         while group.waiting:
-            await self._retrier.run(
-                lambda passage: self._attempt(group, passage),
-                partition=self._partition.start,
-                deadline=self._delivery.deadline,
-                effort=self._delivery.effort,
-                load=load,
-            )
+            await self._retrier.run(partial(self._attempt, group, ceilings), deadline, stats)
 
-    async def _attempt(self, group: _Group, passage: Passage) -> None:
+    async def _attempt(self, group: _Group, ceilings: tuple[RateLimiter, ...]) -> None:
         """Send what may be sent; what has to be tried again, or was not sent, is waiting still."""
-        sent, kept = group.waiting[: passage.operations], group.waiting[passage.operations :]
+        deadline, stats = self._delivery.deadline, self._delivery.stats
         try:
-            again, errors = self._settle(sent, await self._results(sent, passage))
-            group.waiting = again + kept
-            if errors:
-                raise max(errors, key=_weight)
+            async with self._limiters.background_attempt(
+                self._partition.start, len(group.waiting), deadline, stats, ceilings
+            ) as attempt:
+                count = attempt.max_operations
+                sent, kept = group.waiting[:count], group.waiting[count:]
+                async with deadline.hold(self._slots):
+                    results = await send_bulk(
+                        self._container,
+                        self._partition.id or "",
+                        [stream[0] for stream in sent],
+                        attempt.record_charge,
+                    )
+                again, errors = self._settle(sent, results)
+                group.waiting = again + kept
+                if errors:
+                    raise max(errors, key=_weight)
         except CosmosError:
             group.failing = True
             self._changed.set()
             raise
-
-    async def _results(self, sent: list[Stream], passage: Passage) -> Sequence[OperationResult]:
-        writes = [stream[0] for stream in sent]
-        try:
-            async with held(self._slots, self._delivery.deadline):
-                return await send_bulk(
-                    self._container, self._partition.id or "", writes, passage.charge
-                )
-        except TransientError as error:
-            if error.status != _GONE:
-                raise
-            return [OperationResult(status=_GONE) for _ in sent]
 
     def _settle(
         self, sent: list[Stream], results: Sequence[OperationResult]
@@ -175,7 +173,7 @@ class PartitionBulkWriter:
         again: list[Stream] = []
         errors: list[CosmosError] = []
         for stream, result in zip(sent, results, strict=True):
-            if result.status == _GONE:
+            if result.status == GONE:
                 self.moved.append(stream)
             elif result.status in _WRITTEN:
                 durable.append(self._pop(stream))

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from core.cosmos.retrying import RequestStats
     from core.errors import RejectedByCosmosError
     from core.throttling.deadline import Deadline
+    from core.throttling.stats import RequestStats
     from core.writing.writes import Write
 
 _UNACCEPTABLE = (400, 403, 413)
@@ -24,13 +24,13 @@ class Delivery:
 
     Attributes:
         deadline: Time that it may take.
-        effort: What it took.
+        stats: What it took.
         on_durable: Told of writes that were acknowledged, as soon as they are.
         on_refused: Told of a write that Cosmos DB will never accept.
     """
 
     deadline: Deadline
-    effort: RequestStats
+    stats: RequestStats
     on_durable: Callable[[Sequence[Write]], None]
     on_refused: Callable[[Write, RejectedByCosmosError], None]
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from core.cosmos.batches import send_transactional
-from core.cosmos.gates import Ceilings
-from core.cosmos.retrying import Load, Retrier, gather_all, held
+from core.cosmos.batches import GONE, send_transactional
 from core.errors import RejectedByCosmosError, TransientError
 from core.writing.bulk_writer import PartitionBulkWriter
 from core.writing.plan import count_fitting, plan
+from core.writing.results import gather_all
 
 if TYPE_CHECKING:
     from collections import deque
@@ -21,10 +20,10 @@ if TYPE_CHECKING:
 
     from azure.cosmos.aio import ContainerProxy
 
-    from core.cosmos.gates import RateLimiter
     from core.cosmos.partitions import Partition, PartitionMap
-    from core.cosmos.retrying import Passage
     from core.throttling.deadline import Deadline
+    from core.throttling.rate_limiters import RateLimiter, RateLimiters, RequestAttempt
+    from core.throttling.retrier import Retrier
     from core.writing.delivery import Delivery
     from core.writing.writes import Write
 
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_GONE = 410
 _PAUSE = 0.05
 """Seconds before streams are looked for again whose partition is gone."""
 
@@ -51,19 +49,19 @@ class Writer:
     Attributes:
         container: The events container.
         partitions: Where streams lie.
+        limiters: The rate limiters of the process.
         retrier: Tries again.
         slots: The limit on requests in flight, shared by all invocations of the process; one that
             waits for its partition holds none.
         bulk: Whether the writes of many streams go together.
-        ceilings: Of projections.
     """
 
     container: ContainerProxy
     partitions: PartitionMap
+    limiters: RateLimiters
     retrier: Retrier
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(32))
     bulk: Bulk = field(default_factory=Bulk)
-    ceilings: Ceilings = field(default_factory=lambda: Ceilings({}))
 
     async def write(self, writes: Iterable[Write], delivery: Delivery) -> None:
         """Return when every write is durable, or was refused for good; each stream in its order.
@@ -91,7 +89,7 @@ class Writer:
             streams = [stream for stream in streams if stream]
             if any(lane.moved for lane, *_ in lanes):
                 await self.retrier.sleep(_PAUSE)
-                await self.partitions.renew(delivery.deadline)
+                await self.partitions.refresh(delivery.deadline)
         rest = plan((write for stream in streams for write in stream), bulk=False)
         await gather_all(*(self._in_order(stream, delivery) for stream in rest.batched))
 
@@ -101,18 +99,23 @@ class Writer:
         found: dict[tuple[Partition, tuple[RateLimiter, ...]], list[Stream]] = {}
         for stream in streams:
             name = stream[0].stream_id
-            partition = self.partitions.find(name) or await self.partitions.locate(
-                name, delivery.deadline
-            )
+            partition = await self.partitions.locate(name, delivery.deadline)
             found.setdefault(
-                (partition, self.ceilings.of(each.source.name for each in stream)), []
+                (partition, self.limiters.for_projections(each.source.name for each in stream)), []
             ).append(stream)
         if any(partition.id is None for partition, _ in found):
             self._do_without("The service does not tell the ids of its partitions.")
             return []
         return [
             (
-                PartitionBulkWriter(self.container, partition, self.retrier, self.slots, delivery),
+                PartitionBulkWriter(
+                    container=self.container,
+                    partition=partition,
+                    limiters=self.limiters,
+                    retrier=self.retrier,
+                    slots=self.slots,
+                    delivery=delivery,
+                ),
                 each,
                 ceilings,
             )
@@ -127,14 +130,12 @@ class Writer:
     async def _in_order(self, stream: Stream, delivery: Delivery) -> None:
         """Transactional batches of one stream; of a refused one its writes one by one."""
         singly = 0
-        load = Load(
-            waiting=lambda: 1 if singly else len(stream),
-            ceilings=self.ceilings.of(each.source.name for each in stream),
-        )
+        ceilings = self.limiters.for_projections(each.source.name for each in stream)
         while stream:
             sent: list[Write] = []
             try:
-                await self._send_next(stream, sent, delivery, load)
+                pending = 1 if singly else len(stream)
+                await self._send_next(stream, sent, delivery, pending, ceilings)
             except RejectedByCosmosError as error:
                 if len(sent) == 1:
                     if not delivery.blames(sent[0], error):
@@ -149,26 +150,33 @@ class Writer:
             singly = max(singly - 1, 0)
 
     async def _send_next(
-        self, stream: Stream, sent: list[Write], delivery: Delivery, load: Load
+        self,
+        stream: Stream,
+        sent: list[Write],
+        delivery: Delivery,
+        pending: int,
+        ceilings: tuple[RateLimiter, ...],
     ) -> None:
         """Return when the first writes of a stream are durable; `sent` has them then."""
-        partition = await self.partitions.locate(stream[0].stream_id, delivery.deadline)
-        await self.retrier.run(
-            lambda passage: self._attempt(stream, sent, passage, delivery.deadline),
-            partition=partition.start,
-            deadline=delivery.deadline,
-            effort=delivery.effort,
-            load=load,
-        )
+        deadline, stats = delivery.deadline, delivery.stats
+        partition = await self.partitions.locate(stream[0].stream_id, deadline)
 
-    async def _attempt(
-        self, stream: Stream, sent: list[Write], passage: Passage, deadline: Deadline
-    ) -> None:
-        sent[:] = islice(stream, count_fitting(stream, passage.operations))
+        async def attempt() -> None:
+            async with self.limiters.background_attempt(
+                partition.start, pending, deadline, stats, ceilings
+            ) as admitted:
+                sent[:] = islice(stream, count_fitting(stream, admitted.max_operations))
+                await self._send(sent, deadline, admitted)
+
+        await self.retrier.run(attempt, deadline, stats)
+
+    async def _send(self, sent: list[Write], deadline: Deadline, attempt: RequestAttempt) -> None:
         try:
-            async with held(self.slots, deadline):
-                await send_transactional(self.container, sent[0].stream_id, sent, passage.charge)
+            async with deadline.hold(self.slots):
+                await send_transactional(
+                    self.container, sent[0].stream_id, sent, attempt.record_charge
+                )
         except TransientError as error:
-            if error.status == _GONE:
-                await self.partitions.refresh()
+            if error.status == GONE:
+                await self.partitions.refresh(deadline)
             raise

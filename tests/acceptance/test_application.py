@@ -301,13 +301,13 @@ async def test_a_throttled_account_is_waited_for(
     cosmos_options: dict[str, Any],
 ) -> None:
     """Until everything is there, exactly once."""
-    batch = [followed(number, number % 7 + 100) for number in range(100)]
+    batch = [followed(number, number % 7 + 100) for number in range(200)]
 
     outcome = await application.project("followship", batch)
 
-    assert outcome.effort.throttled > 0
-    assert outcome.effort.waited > 0
-    assert len(await documents(database)) == 100
+    assert outcome.stats.throttled_requests > 0
+    assert outcome.stats.wait_seconds > 0
+    assert len(await documents(database)) == 200
 
 
 async def test_a_projection_keeps_to_its_ceiling(
@@ -325,8 +325,8 @@ async def test_a_projection_keeps_to_its_ceiling(
     seconds = time.monotonic() - begun
     await application.close()
     assert outcome.derived == 100
-    assert outcome.effort.throttled == 0
-    assert outcome.effort.charge <= ceiling * (seconds + 0.5)
+    assert outcome.stats.throttled_requests == 0
+    assert outcome.stats.request_charge <= ceiling * (seconds + 0.5)
 
 
 async def test_a_ceiling_of_no_projection_is_named(environ: dict[str, str]) -> None:

@@ -357,7 +357,7 @@ def test_status_and_init_speak_to_any_account() -> None:
         ({"CosmosConnection": "AccountKey=S3CRET"}, "no AccountEndpoint"),
         (
             {"CosmosConnection": "AccountEndpoint=http://127.0.0.1:9/;AccountKey=UzNDUkVU;"},
-            "no answer",
+            "did not respond",
         ),
     ],
     ids=["missing", "malformed", "nobody there"],

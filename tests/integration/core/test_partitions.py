@@ -9,11 +9,12 @@ from azure.cosmos.aio import DatabaseProxy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.cosmos.gates import RateLimiters
 from core.cosmos.key_ranges import effective_partition_key
 from core.cosmos.partitions import PartitionMap
-from core.cosmos.retrying import Retrier
+from core.cosmos.requests import Requests
 from core.throttling.deadline import Deadline
+from core.throttling.rate_limiters import RateLimiters
+from core.throttling.retrier import Retrier
 from tests.support import stream
 
 
@@ -31,7 +32,7 @@ async def test_our_hash_is_that_of_the_sdk(database: DatabaseProxy, name: str) -
 async def test_the_sdk_is_asked_once(database: DatabaseProxy) -> None:
     """However many ask at once; what it says tells that our own hash will do."""
     container = database.get_container_client("events")
-    partitions = PartitionMap(container, Retrier(gates=RateLimiters()))
+    partitions = PartitionMap(container, Requests(limiters=RateLimiters(), retrier=Retrier()))
     asked: list[str] = []
     ask = container.feed_range_from_partition_key
 

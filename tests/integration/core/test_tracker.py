@@ -8,7 +8,11 @@ from typing import Any
 import pytest
 from azure.cosmos.aio import ContainerProxy, DatabaseProxy
 
-from core.errors import UnknownResourceError
+from core.cosmos.container import Container
+from core.cosmos.requests import Requests
+from core.throttling.deadline import Deadline
+from core.throttling.rate_limiters import RateLimiters
+from core.throttling.retrier import Retrier
 from core.tracking.change_feed import ChangeFeed
 from core.tracking.leases import LeaseState
 from core.tracking.tracker import ProgressTracker
@@ -31,8 +35,11 @@ def events(database: DatabaseProxy) -> ContainerProxy:
 
 @pytest.fixture
 def tracker(database: DatabaseProxy, events: ContainerProxy) -> ProgressTracker:
+    requests = Requests(limiters=RateLimiters(), retrier=Retrier())
+    leases = database.get_container_client("leases")
     return ProgressTracker(
-        feed=ChangeFeed(container=events), leases=database.get_container_client("leases")
+        feed=ChangeFeed(container=events, requests=requests),
+        leases=Container(proxy=leases, requests=requests, limiter="leases"),
     )
 
 
@@ -54,7 +61,7 @@ async def write(events: ContainerProxy, count: int) -> None:
 
 async def test_without_leases_nothing_is_known(tracker: ProgressTracker) -> None:
     """The trigger has never started."""
-    status = await tracker.module_status("followship")
+    status = await tracker.module_status("followship", Deadline.after(20))
 
     assert (status.leases, status.caught_up) == ((), False)
     assert status.as_json()["lag_transactions"] is None
@@ -67,7 +74,7 @@ async def test_a_partition_without_a_lease_is_never_caught_up(
     part = PartitionRange(id="0", minimum="", maximum=FIRST)
     await put_lease(database, events, '"0"', partition=part)
 
-    status = await tracker.module_status("followship")
+    status = await tracker.module_status("followship", Deadline.after(20))
 
     assert (status.lag.caught_up, status.partitions_without_lease, status.caught_up) == (
         True,
@@ -96,7 +103,7 @@ async def test_lag_is_counted_in_transactions(
     await write(events, 5)
     await put_lease(database, events, token)
 
-    (found,) = (await tracker.module_status("followship")).leases
+    (found,) = (await tracker.module_status("followship", Deadline.after(20))).leases
 
     assert found.lag.transactions == behind
     assert found.lag.caught_up is (behind == 0)
@@ -111,7 +118,7 @@ async def test_deletes_do_not_make_a_caught_up_lease_lag(
     await put_lease(database, events, '"2"')
     await events.delete_item("1-2", stream(1))
 
-    status = await tracker.module_status("followship")
+    status = await tracker.module_status("followship", Deadline.after(20))
 
     assert status.caught_up
 
@@ -136,7 +143,7 @@ async def test_owners_are_told(
     written = timestamp(datetime.now(timezone.utc) - timedelta(seconds=age))
     await put_lease(database, events, '"0"', Owner=owner, timestamp=written)
 
-    (found,) = (await tracker.module_status("followship")).leases
+    (found,) = (await tracker.module_status("followship", Deadline.after(20))).leases
 
     assert (found.lease.owner, found.state) == (owner, expected)
 
@@ -153,9 +160,10 @@ async def test_other_leases_are_left_out(
     await leases.create_item({**own, "id": own["id"].replace(rid, "AAAAAAAAAAA=")})
     await leases.create_item({"id": "followship-cursor", "LeaseToken": "x"})
 
-    assert [each.lease.id for each in (await tracker.module_status("followship")).leases] == [
-        own["id"]
-    ]
+    assert [
+        each.lease.id
+        for each in (await tracker.module_status("followship", Deadline.after(20))).leases
+    ] == [own["id"]]
 
 
 async def test_leases_without_a_range_are_placed_by_their_partition(
@@ -167,7 +175,7 @@ async def test_leases_without_a_range_are_placed_by_their_partition(
         database, events, '"1"', FeedRange="absent", LeaseToken="absent", PartitionId="0"
     )
 
-    (found,) = (await tracker.module_status("followship")).leases
+    (found,) = (await tracker.module_status("followship", Deadline.after(20))).leases
 
     assert found.lag.transactions == 2
     assert found.lease.range is not None
@@ -182,7 +190,7 @@ async def test_merged_leases_count_their_own_range(
         part = PartitionRange(id=f"{low}-{high}", minimum=low, maximum=high)
         await put_lease(database, events, '"0"', partition=part, version=1)
 
-    found = await tracker.module_status("followship")
+    found = await tracker.module_status("followship", Deadline.after(20))
 
     assert sorted(each.lag.caught_up for each in found.leases) == [False, True]
 
@@ -196,7 +204,9 @@ async def test_an_event_is_processed_once_its_lease_is_past_it(
     await put_lease(database, events, '"2"')
 
     async def processed(user: int, event: str) -> bool:
-        return (await tracker.event_status("followship", stream(user), event)).processed
+        return (
+            await tracker.event_status("followship", stream(user), event, Deadline.after(20))
+        ).processed
 
     assert [await processed(1, f"1-{number}") for number in (2, 3, 4, 5)] == [
         True,
@@ -213,15 +223,13 @@ async def test_before_the_first_checkpoint_no_event_is_processed(
     """Nor without a lease."""
     await write(events, 1)
 
-    assert not (await tracker.event_status("followship", stream(1), "1-2")).processed
+    assert not (
+        await tracker.event_status("followship", stream(1), "1-2", Deadline.after(20))
+    ).processed
     await put_lease(database, events, None)
-    assert not (await tracker.event_status("followship", stream(1), "1-2")).processed
-
-
-async def test_an_unknown_event_is_said(tracker: ProgressTracker, events: ContainerProxy) -> None:
-    """It is not taken for unprocessed."""
-    with pytest.raises(UnknownResourceError, match="There is no event 'nope'"):
-        await tracker.event_status("followship", stream(1), "nope")
+    assert not (
+        await tracker.event_status("followship", stream(1), "1-2", Deadline.after(20))
+    ).processed
 
 
 @pytest.mark.parametrize("cosmos_options", [{"partitions": 4}])
@@ -236,6 +244,6 @@ async def test_a_split_that_nobody_noticed_is_looked_at_in_pieces(
         await events.create_item(followed(number, 99))
     await put_lease(database, events, None)
 
-    (found,) = (await tracker.module_status("followship")).leases
+    (found,) = (await tracker.module_status("followship", Deadline.after(20))).leases
 
     assert found.lag.transactions == 20

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -35,22 +36,25 @@ class Slow:
 async def test_a_host_that_is_cut_off_leaves_its_call_running_and_its_lease_free(
     cosmos: EmbeddedCosmos, database: DatabaseProxy, events: ContainerProxy
 ) -> None:
-    """Without a checkpoint: the next owner runs the same batch, long before the lease expires."""
+    """Without a checkpoint: the next owner runs the same batch while the old call still does."""
     slow, next_one = Slow(), Received()
     await write(events, "a")
     first = host(cosmos, slow, expiration=60)
     await first.start()
     await asyncio.wait_for(slow.begun.wait(), 20)
+    begun = time.monotonic()
 
     cutting = asyncio.create_task(first.cut_off())
     async with host(cosmos, next_one, expiration=60):
         await next_one.complete(1)
+        seconds = time.monotonic() - begun
         ended_before = list(slow.ended)
     slow.go_on.set()
     await asyncio.wait_for(cutting, 20)
 
     assert next_one.ids == slow.ended == ["a"]
     assert ended_before == []
+    assert seconds < 5
     assert [each["Owner"] for each in await leases(database)] == [None] * 4
 
 

@@ -110,7 +110,7 @@ def test_errors_become_the_most_specific_of_ours(
         raise error
 
     assert caught.value.__cause__ is error
-    assert "While writing 3 events" in str(caught.value)
+    assert "while writing 3 events" in str(caught.value)
 
 
 def every_engine_error(base: type[EngineError] = EngineError) -> set[type[EngineError]]:
@@ -145,9 +145,9 @@ def test_our_own_errors_pass_the_seam_as_they_are() -> None:
 
 def test_a_missing_document_is_told_from_a_missing_container() -> None:
     """Where one is read by id, a plain 404 means the document."""
-    with pytest.raises(NotFoundError), translate_errors("reading", absent=NotFoundError):
+    with pytest.raises(NotFoundError), translate_errors("reading", not_found=NotFoundError):
         raise refusal(404)
-    with pytest.raises(ConfigurationError), translate_errors("reading", absent=NotFoundError):
+    with pytest.raises(ConfigurationError), translate_errors("reading", not_found=NotFoundError):
         raise refusal(404, sub_status=1003)
 
 

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from core.dead_letters.poison import PoisonEvent
 from core.dead_letters.store import DeadLetterStore
-from tests.support import FakeTime, MemoryContainer
+from tests.support import FakeTime, MemoryContainer, documents_in
 
 
 async def test_parking_again_keeps_the_first_dead_letter() -> None:
     """Its id is deterministic."""
     container, clock = MemoryContainer(), FakeTime()
-    letters = DeadLetterStore(container=container, retrier=clock.retrier())  # type: ignore[arg-type] # stands in
+    letters = DeadLetterStore(container=documents_in(container, clock))
     poison = PoisonEvent(
         module="m",
         projection="m.f",

@@ -198,7 +198,7 @@ def strict(event: Followed) -> Iterator[WasFollowed]:
 async def test_while_a_line_waits_nothing_is_written_again() -> None:
     """Each attempt tries only what blocks it; a rewritten document would appear downstream."""
     letters, clock = AsyncMock(), FakeTime()
-    letters.find.return_value = letters.blocking.return_value = []
+    letters.record_block.return_value = True
     container = MemoryContainer()
     engine = replace(pipeline(container, None, clock), dead_letters=letters)
     module = ProjectionModule(name="strict", projections=(followers, strict))
@@ -209,4 +209,4 @@ async def test_while_a_line_waits_nothing_is_written_again() -> None:
             await engine.project(module, batch, clock.deadline())
 
     assert len(container.documents) == len(container.batches) == 5
-    assert [call.args[0].event_id for call in letters.block.await_args_list] == ["1-13"] * 3
+    assert [call.args[0].event_id for call in letters.record_block.await_args_list] == ["1-13"] * 3

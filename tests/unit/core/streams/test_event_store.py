@@ -12,8 +12,8 @@ from tests.support import FakeTime, MemoryContainer, followed, refusal, stream
 def streams(container: MemoryContainer, clock: FakeTime) -> EventStore:
     return EventStore(
         container=container,  # type: ignore[arg-type] # stands in
-        partitions=PartitionMap(container, clock.retrier()),  # type: ignore[arg-type] # stands in
-        retrier=clock.retrier(),
+        partitions=PartitionMap(container, clock.requests()),  # type: ignore[arg-type] # stands in
+        requests=clock.requests(),
     )
 
 

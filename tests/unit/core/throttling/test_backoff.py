@@ -23,4 +23,4 @@ def test_waits_follow_the_table(
     attempt: int, hint: float | None, jitter: float, expected: float
 ) -> None:
     """The service's word first, doubling otherwise."""
-    assert backoff(attempt, hint=hint, jitter=jitter) == pytest.approx(expected)
+    assert backoff(attempt, retry_after=hint, jitter=jitter) == pytest.approx(expected)

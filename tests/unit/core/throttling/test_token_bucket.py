@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from core.cosmos.gates import RateLimiter
+from core.throttling.rate_limiters import RateLimiter
 from core.throttling.token_bucket import BURST_SECONDS, INITIAL_RATE, AdaptiveTokenBucket
 from local.cosmos.budget import Budget
 
@@ -52,25 +52,25 @@ class Sender:
     charge: float = 0.0
 
     def __post_init__(self) -> None:
-        self.gate = RateLimiter(lambda: self.now)
+        self.limiter = RateLimiter(lambda: self.now)
         self._random = random.Random(1)  # noqa: S311 - for travel times
 
     def send(self) -> None:
         """One request, in its turn."""
-        ticket = self.gate.take(self.gate.operations)
-        self.now += ticket.wait
+        reservation = self.limiter.reserve(self.limiter.max_operations)
+        self.now += reservation.delay
         self._travel()
-        hints = [self._operation() for _ in range(ticket.operations)]
+        hints = [self._operation() for _ in range(reservation.operations)]
         taken = CHARGE * hints.count(0)
         self.charge += taken
         self._travel()
         self.requests += 1
-        self.gate.settle(ticket, taken)
+        self.limiter.record_charge(reservation, taken)
         if any(hints):
             self.refused += 1
-            self.gate.refuse(ticket, max(hints) / 1000)
+            self.limiter.on_throttled(reservation, max(hints) / 1000)
         else:
-            self.gate.learn(ticket.operations, taken)
+            self.limiter.update_cost_estimate(reservation.operations, taken)
 
     def until(self, moment: float) -> None:
         while self.now < moment:
@@ -117,7 +117,7 @@ def test_a_budget_is_found_within_a_few_requests(rate: float) -> None:
     found.until(5.0)
 
     assert found.refused <= 6
-    assert found.gate._pace._measured == pytest.approx(rate, rel=0.15)
+    assert found.limiter._bucket._measured == pytest.approx(rate, rel=0.15)
 
 
 class Shared:
@@ -164,7 +164,7 @@ def test_a_budget_that_changes_is_found_again(factor: float) -> None:
 
     found.until(120.0)
 
-    assert found.gate._pace._measured == pytest.approx(1_000.0 * factor, rel=0.15)
+    assert found.limiter._bucket._measured == pytest.approx(1_000.0 * factor, rel=0.15)
 
 
 def test_a_partition_that_takes_everything_is_not_held_back() -> None:
@@ -179,73 +179,73 @@ def test_a_partition_that_takes_everything_is_not_held_back() -> None:
 
 def test_a_hint_is_obeyed_and_slightly_more() -> None:
     """An answer takes time to travel."""
-    pace = AdaptiveTokenBucket(0.0)
-    pace.reserve(0.0, 100.0)
-    pace.refuse(0.0, 2.0)
+    bucket = AdaptiveTokenBucket(0.0)
+    bucket.reserve(0.0, 100.0)
+    bucket.on_throttled(0.0, 2.0)
 
-    assert 2.0 <= pace.reserve(0.0, 0.0) < 2.2
-    assert pace.reserve(1.0, 0.0) == pytest.approx(1.05)
-    assert pace.reserve(3.0, 0.0) == 0.0
+    assert 2.0 <= bucket.reserve(0.0, 0.0) < 2.2
+    assert bucket.reserve(1.0, 0.0) == pytest.approx(1.05)
+    assert bucket.reserve(3.0, 0.0) == 0.0
 
 
 def test_what_was_sent_before_a_refusal_tells_nothing_new() -> None:
     """It can only make the wait longer."""
-    pace = AdaptiveTokenBucket(0.0)
-    pace.refuse(0.0, 1.0)
-    rate = pace.rate
+    bucket = AdaptiveTokenBucket(0.0)
+    bucket.on_throttled(0.0, 1.0)
+    rate = bucket.rate
 
-    pace.hold(0.0, 0.5)
-    assert pace.reserve(0.0, 0.0) == pytest.approx(1.05)
-    pace.hold(0.0, 3.0)
-    assert pace.reserve(0.0, 0.0) == pytest.approx(3.05)
-    assert pace.rate == rate
+    bucket.extend_pause(0.0, 0.5)
+    assert bucket.reserve(0.0, 0.0) == pytest.approx(1.05)
+    bucket.extend_pause(0.0, 3.0)
+    assert bucket.reserve(0.0, 0.0) == pytest.approx(3.05)
+    assert bucket.rate == rate
 
 
 def test_requests_are_spaced_by_what_they_cost() -> None:
     """What one has reserved, the next one waits for."""
-    pace = AdaptiveTokenBucket(0.0, ceiling=100.0)
+    bucket = AdaptiveTokenBucket(0.0, fixed_rate=100.0)
 
-    waits = [pace.reserve(0.0, 50.0) for _ in range(3)]
+    waits = [bucket.reserve(0.0, 50.0) for _ in range(3)]
 
     assert waits == pytest.approx([0.5 - BURST_SECONDS, 1.0 - BURST_SECONDS, 1.5 - BURST_SECONDS])
 
 
 def test_what_was_reserved_and_not_used_is_given_back() -> None:
     """The next one may go at once."""
-    pace = AdaptiveTokenBucket(0.0, ceiling=100.0)
-    pace.reserve(0.0, 80.0)
+    bucket = AdaptiveTokenBucket(0.0, fixed_rate=100.0)
+    bucket.reserve(0.0, 80.0)
 
-    pace.refund(80.0)
+    bucket.record_charge(0.0, refund=80.0)
 
-    assert pace.reserve(0.0, 25.0) == 0.0
+    assert bucket.reserve(0.0, 25.0) == 0.0
 
 
 def test_a_ceiling_is_not_learned() -> None:
     """Neither up nor down."""
-    pace = AdaptiveTokenBucket(0.0, ceiling=100.0)
+    bucket = AdaptiveTokenBucket(0.0, fixed_rate=100.0)
 
-    pace.note(10_000.0)
+    bucket.record_charge(10_000.0)
 
-    assert pace.rate == 100.0
+    assert bucket.rate == 100.0
 
 
 def test_nobody_learns_from_idleness() -> None:
     """An hour without requests says nothing of what would have been taken."""
-    pace = AdaptiveTokenBucket(0.0)
-    pace.note(2_000.0)
-    pace.reserve(0.0, 2_000.0)
-    pace.refuse(0.0, 1.0)
-    rate = pace.rate
+    bucket = AdaptiveTokenBucket(0.0)
+    bucket.record_charge(2_000.0)
+    bucket.reserve(0.0, 2_000.0)
+    bucket.on_throttled(0.0, 1.0)
+    rate = bucket.rate
 
-    pace.reserve(3_600.0, 0.0)
+    bucket.reserve(3_600.0, 0.0)
 
-    assert pace.rate == pytest.approx(rate, rel=0.05)
+    assert bucket.rate == pytest.approx(rate, rel=0.05)
 
 
 def test_it_never_comes_to_a_standstill() -> None:
     """However often nothing at all was taken."""
-    pace = AdaptiveTokenBucket(0.0)
+    bucket = AdaptiveTokenBucket(0.0)
     for second in range(100):
-        pace.refuse(float(second), 0.1)
+        bucket.on_throttled(float(second), 0.1)
 
-    assert 0.9 < pace.rate < INITIAL_RATE
+    assert 0.9 < bucket.rate < INITIAL_RATE

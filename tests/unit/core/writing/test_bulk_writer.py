@@ -15,13 +15,12 @@ from azure.core.exceptions import ServiceResponseError
 from azure.core.pipeline.transport import HttpRequest
 from azure.cosmos.exceptions import CosmosBatchOperationError
 
-from core.cosmos.partitions import PartitionMap
-from core.cosmos.retrying import RequestStats
 from core.errors import ConfigurationError, DeadlineExceededError
+from core.throttling.stats import RequestStats
 from core.writing.delivery import Delivery
-from core.writing.writer import Bulk, Writer
+from core.writing.writer import Bulk
 from core.writing.writes import Write
-from tests.support import Blame, FakeTime, MemoryContainer, refusal, stream
+from tests.support import Blame, FakeTime, MemoryContainer, refusal, stream, writer
 
 Answer = Callable[[list[dict[str, Any]]], Any]
 
@@ -90,20 +89,14 @@ async def run(
 ) -> Outcome:
     clock = FakeTime()
     found = Outcome([], [], RequestStats(), clock)
-    writer = Writer(
-        container=service,  # type: ignore[arg-type] # stands in
-        partitions=PartitionMap(service, clock.retrier()),  # type: ignore[arg-type] # as above
-        retrier=clock.retrier(),
-        bulk=Bulk(on=on),
-        slots=asyncio.Semaphore(slots),
-    )
+    writing = writer(service, clock, bulk=Bulk(on=on), slots=asyncio.Semaphore(slots))
     delivery = Delivery(
         deadline=clock.deadline(seconds),
-        effort=found.effort,
+        stats=found.effort,
         on_durable=lambda writes: found.durable.extend(each.id for each in writes),
         on_refused=lambda write, _: found.refused.append(write.id),
     )
-    await writer.write(writes, delivery)
+    await writing.write(writes, delivery)
     return found
 
 
@@ -118,7 +111,7 @@ async def test_writes_of_many_streams_go_in_one_request_for_each_partition() -> 
 
     assert sorted(service.sent) == [("0", ["a", "c"]), ("1", ["b"])]
     assert sorted(found.durable) == ["a", "b", "c"]
-    assert found.effort.charge == 20.0
+    assert found.effort.request_charge == 20.0
 
 
 async def test_any_number_of_streams_goes_in_few_requests() -> None:

@@ -11,14 +11,14 @@ from azure.core.exceptions import ServiceResponseError
 from azure.core.pipeline.transport import HttpRequest
 from azure.cosmos.aio import ContainerProxy
 
-from core.cosmos.gates import RateLimiters
 from core.cosmos.partitions import Partition, PartitionMap
-from core.cosmos.retrying import RequestStats, Retrier
 from core.errors import ConfigurationError, DeadlineExceededError, RejectedByCosmosError
+from core.throttling.rate_limiters import RateLimiters
+from core.throttling.stats import RequestStats
 from core.writing.delivery import Delivery
-from core.writing.writer import Bulk, Writer
+from core.writing.writer import Bulk
 from core.writing.writes import Write
-from tests.support import Blame, FakeTime, MemoryContainer, batch_refusal, refusal, stream
+from tests.support import Blame, FakeTime, MemoryContainer, batch_refusal, refusal, stream, writer
 
 
 def write(user: int, number: int) -> Write:
@@ -27,28 +27,18 @@ def write(user: int, number: int) -> Write:
     return Write(stream_id=name, id=str(number), body=body, source=Blame())
 
 
-def writer(container: Any, clock: FakeTime, slots: int = 32) -> Writer:
-    """A writer that writes stream by stream; for the other form see test_lanes."""
-    return Writer(
-        bulk=Bulk(on=False),
-        container=container,
-        partitions=PartitionMap(container, clock.retrier()),
-        retrier=clock.retrier(),
-        slots=asyncio.Semaphore(slots),
-    )
-
-
 async def run(container: Any, writes: list[Write], clock: FakeTime, **options: Any) -> RequestStats:
     """Write and return what it took; `durable` and `refused` collect what became of them."""
     effort = RequestStats()
     durable: list[str] = options.pop("durable", [])
     refused: list[Write] = options.pop("refused", [])
     deadline = clock.deadline(options.pop("seconds", 60.0))
-    await writer(container, clock, **options).write(
+    slots = asyncio.Semaphore(options.pop("slots", 32))
+    await writer(container, clock, bulk=Bulk(on=False), slots=slots).write(
         writes,
         Delivery(
             deadline=deadline,
-            effort=effort,
+            stats=effort,
             on_durable=lambda found: durable.extend(each.id for each in found),
             on_refused=lambda write, _: refused.append(write),
         ),
@@ -176,14 +166,13 @@ async def test_two_modules_take_turns_at_a_partition(streams: int, each: int) ->
             return await super().execute_item_batch(*arguments, **options)
 
     container: Any = Noting()
-    retrier = Retrier(gates=RateLimiters(clock), sleep=clock.sleep, jitter=lambda: 0.0)
-    shared = Writer(
-        container=container, partitions=PartitionMap(container, retrier), retrier=retrier
-    )
-    retrier.gates.of("").refuse(retrier.gates.of("").take(1), 1.0)
+    limiters = RateLimiters(clock=clock, sleep=clock.sleep)
+    shared = writer(container, clock, limiters=limiters)
+    limiter = limiters.for_partition("")
+    limiter.on_throttled(limiter.reserve(1), 1.0)
     module = Delivery(
         deadline=clock.deadline(600.0),
-        effort=RequestStats(),
+        stats=RequestStats(),
         on_durable=lambda _: None,
         on_refused=lambda *_: None,
     )
@@ -254,13 +243,13 @@ async def test_request_charges_are_summed_up() -> None:
     """As the service tells them."""
     effort = await run(MemoryContainer(), [write(1, 1), write(2, 1)], FakeTime())
 
-    assert effort.charge == 20.0
+    assert effort.request_charge == 20.0
 
 
 async def test_partitions_are_told_by_the_start_of_their_range() -> None:
     """The greatest start that is not above the stream's place."""
     clock = FakeTime()
-    partitions = PartitionMap(MemoryContainer(partitions=4), clock.retrier())  # type: ignore[arg-type] # stands in
+    partitions = PartitionMap(MemoryContainer(partitions=4), clock.requests())  # type: ignore[arg-type] # stands in
 
     found = [
         (await partitions.locate(stream(number), clock.deadline())).start
@@ -276,7 +265,7 @@ async def test_with_one_partition_no_place_is_computed() -> None:
     container.feed_range_from_partition_key = AsyncMock()  # type: ignore[method-assign] # must not be called
 
     clock = FakeTime()
-    partitions = PartitionMap(container, clock.retrier())  # type: ignore[arg-type] # stands in
+    partitions = PartitionMap(container, clock.requests())  # type: ignore[arg-type] # stands in
 
     assert await partitions.locate(stream(1), clock.deadline()) == Partition("", "0")
     container.feed_range_from_partition_key.assert_not_awaited()

@@ -1,0 +1,110 @@
+"""A container of small documents: dead letters, leases and the progress of fan-outs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from core.cosmos.requests import QUERY_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS, collect
+from core.errors import ConflictError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from azure.cosmos.aio import ContainerProxy
+
+    from core.cosmos.requests import Requests
+    from core.throttling.deadline import Deadline
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Container:
+    """Reads and writes documents with a timeout, a rate limiter, retries and the engine's errors.
+
+    Every method raises DeadlineExceededError if the deadline is reached, and CosmosError if Cosmos
+    DB returns an error that is not retryable. Its `action` is a description for these errors.
+
+    Attributes:
+        proxy: The SDK's client of the container.
+        requests: What sends the requests.
+        limiter: The name of the rate limiter, which stands for all partitions of the container.
+    """
+
+    proxy: ContainerProxy
+    requests: Requests
+    limiter: str
+
+    async def read(
+        self, action: str, document_id: str, partition_key: str, deadline: Deadline
+    ) -> Document | None:
+        """Return a document, None if it does not exist."""
+        try:
+            document = await self.requests.send(
+                action,
+                lambda _: self.proxy.read_item(document_id, partition_key),
+                partition=self.limiter,
+                deadline=deadline,
+                not_found=NotFoundError,
+                timeout_seconds=REQUEST_TIMEOUT_SECONDS,
+            )
+        except NotFoundError:
+            return None
+        return dict(document)
+
+    async def create(self, action: str, document: Document, deadline: Deadline) -> None:
+        """Store a new document; keep the one that is stored if its id exists."""
+        try:
+            await self.requests.send(
+                action,
+                lambda _: self.proxy.create_item(document),
+                partition=self.limiter,
+                deadline=deadline,
+            )
+        except ConflictError:
+            return
+
+    async def upsert(self, action: str, document: Document, deadline: Deadline) -> None:
+        """Store a document in place of the one with its id, if there is one."""
+        await self.requests.send(
+            action,
+            lambda _: self.proxy.upsert_item(document),
+            partition=self.limiter,
+            deadline=deadline,
+        )
+
+    async def delete(
+        self, action: str, document_id: str, partition_key: str, deadline: Deadline
+    ) -> None:
+        """Delete a document if it exists."""
+        try:
+            await self.requests.send(
+                action,
+                lambda _: self.proxy.delete_item(document_id, partition_key),
+                partition=self.limiter,
+                deadline=deadline,
+                not_found=NotFoundError,
+            )
+        except NotFoundError:
+            return
+
+    async def query(
+        self,
+        action: str,
+        text: str,
+        parameters: Mapping[str, object],
+        deadline: Deadline,
+        *,
+        partition_key: str | None = None,
+    ) -> list[Document]:
+        """Return the results of a query, in one logical partition or, with None, in all."""
+        values = [{"name": name, "value": value} for name, value in parameters.items()]
+        scope: dict[str, Any] = {} if partition_key is None else {"partition_key": partition_key}
+        return await self.requests.send(
+            action,
+            lambda _: collect(self.proxy.query_items(text, parameters=values, **scope)),
+            partition=self.limiter,
+            deadline=deadline,
+            timeout_seconds=QUERY_TIMEOUT_SECONDS,
+        )
