@@ -20,9 +20,7 @@ def resource_name(name: object) -> str:
         ServiceError: 400.
     """
     if not isinstance(name, str) or not 1 <= len(name) <= _MAX_NAME_LENGTH:
-        raise bad_request(
-            f"An id of a database or container has 1 to {_MAX_NAME_LENGTH} characters."
-        )
+        raise _unfit(name, _MAX_NAME_LENGTH)
     if _NOT_IN_NAMES.search(name):
         raise bad_request(
             "The input name presented contains invalid character. An id of a database or container "
@@ -43,9 +41,22 @@ def item_id_of(document: dict[str, object]) -> str:
             "The input content is invalid because the required properties - 'id; ' - are missing, "
             "empty or not text."
         )
-    if len(item_id.encode()) > _MAX_ITEM_ID_BYTES or "/" in item_id or "\\" in item_id:
-        raise bad_request(f"An item's id has up to {_MAX_ITEM_ID_BYTES} bytes, and no / or \\.")
+    if len(item_id.encode()) > _MAX_ITEM_ID_BYTES:
+        raise _unfit(item_id, _MAX_ITEM_ID_BYTES + 1)
+    if "/" in item_id or "\\" in item_id:
+        raise bad_request(f"An item's id has no / or \\, unlike {item_id[:100]!r}.")
     return item_id
+
+
+def _unfit(name: object, limit: int) -> ServiceError:
+    """Return the service's error for a name that is empty, no text or too long.
+
+    Its number is one more than an item's id may have, and what a container's may have.
+    """
+    return bad_request(
+        f"The input name {str(name)[:100]!r} is invalid. Ensure to provide a unique non-empty "
+        f"string less than '{limit}' characters."
+    )
 
 
 def check_addressable(item_id: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import CosmosClient
@@ -29,6 +31,26 @@ async def test_a_batch_of_a_wrong_size_is_refused_with_the_services_text(
 
     assert (reply.status, reply.body["code"]) == (400, "BadRequest")
     assert text in reply.body["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "length", "limit"),
+    [("/dbs", 256, 255), ("/dbs/db/colls", 256, 255), (ITEMS, 1024, 1024), ("/dbs", 0, 255)],
+)
+async def test_an_id_that_is_too_long_or_empty_is_refused_in_the_services_words(
+    raw: Raw, path: str, length: int, limit: int
+) -> None:
+    """Clients match the text, in which the number is the service's."""
+    members: dict[str, dict[str, Any]] = {
+        "/dbs": {},
+        "/dbs/db/colls": {"partitionKey": {"paths": ["/pk"]}},
+        ITEMS: {"pk": "a"},
+    }
+
+    reply = await raw.send("POST", path, {"id": "x" * length, **members[path]}, A)
+
+    assert reply.status == 400
+    assert f"unique non-empty string less than '{limit}' characters" in reply.body["message"]
 
 
 async def test_a_container_answers_its_quota_where_it_is_asked_for(raw: Raw) -> None:
