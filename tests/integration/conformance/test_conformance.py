@@ -100,6 +100,16 @@ async def test_a_check_that_fails_does_not_end_the_others(cosmos: EmbeddedCosmos
     assert found[1].seen == "not checked: the account is serverless"
 
 
+@pytest.mark.parametrize("cosmos_options", [{"multiple_write_locations": True}])
+async def test_an_account_that_is_otherwise_is_told(cosmos: EmbeddedCosmos) -> None:
+    """With what was seen; the other beliefs of its kind are confirmed."""
+    about_accounts = [each for each in CHECKS if each.name.startswith("account.")]
+    async with opened_workspace(target(cosmos)) as workspace:
+        found = await run(about_accounts, workspace, lambda: None)
+
+    assert [each.seen for each in found if not each.ok] == ["1, others can be added"]
+
+
 async def test_the_database_is_removed_after_a_failure(
     cosmos: EmbeddedCosmos, client: CosmosClient
 ) -> None:
