@@ -136,7 +136,7 @@ async def send_bulk(
 
     def replace(request: Any) -> None:  # noqa: ANN401 - azure-core's pipeline request
         sent = request.http_request
-        sent.data = json.dumps(operations).encode()
+        sent.data = json.dumps(operations, separators=(",", ":")).encode()
         del sent.headers["x-ms-documentdb-partitionkey"]
         sent.headers.update({**headers, "Content-Length": str(len(sent.data))})
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _NEWEST = "SELECT TOP 1 c.id FROM c WHERE c.id >= 'n0' AND c.id < 'n:' ORDER BY c.id DESC"
 _RECENT = "SELECT * FROM c WHERE c._ts >= @since"
-_CHARGE = Between(low=2.3, high=4.5, source="Equinox: 2.83 to 4.15; Microsoft: 3.19")
+_CHARGE = Between(low=2.3, high=4.5, source="recorded: 2.8; Equinox: 2.83 to 4.15")
 _EVENTS = 300
 _BATCH = 100
 _BY_TIME = "SELECT * FROM c ORDER BY c._ts"

@@ -23,13 +23,6 @@ from local.conformance.workspace import Target, Workspace, WorkspaceError, opene
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos
 from tests.support import until
 
-PENDING = {
-    "bulk.stops_on_error",
-    "bulk.large_item",
-    "charge.large_point_read",
-}
-"""Beliefs that the embedded Cosmos DB does not share yet."""
-
 
 def target(server: EmbeddedCosmos) -> Target:
     return Target(endpoint=server.endpoint, key=WELL_KNOWN_KEY)
@@ -52,18 +45,7 @@ async def findings() -> AsyncIterator[Mapping[str, Finding]]:
 
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # as meant: 2 MB
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(
-            each.name,
-            marks=[pytest.mark.xfail(reason="not there yet", strict=False)]
-            if each.name in PENDING
-            else [],
-        )
-        for each in CHECKS
-    ],
-)
+@pytest.mark.parametrize("name", [each.name for each in CHECKS])
 async def test_the_embedded_cosmos_db_is_as_believed(
     findings: Mapping[str, Finding], name: str
 ) -> None:
