@@ -2,40 +2,53 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test bench check format lock package venv clean
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test test-fast check format docs bench lock package clean
 
-demo: venv  ## Watch projections work on a real follow graph.
+help:  ## List these commands.
+	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: $(VENV)/.installed  ## Create .venv with the application and its tools; the other commands do so as well.
+
+demo: venv  ## Project a real follow graph and check every user; options in ARGS.
 	$(BIN)/python -m local demo $(ARGS)
 
-test: venv  ## All tests.
+test: venv  ## Run all tests; options for pytest in ARGS.
 	$(BIN)/python -m pytest $(ARGS)
 
-bench: venv  ## Everything that is measured, beside peers; takes an hour and a half, needs Node.js.
-	$(BIN)/python -m benchmarks $(ARGS)
+test-fast: venv  ## Run the unit tests: under a minute, no sockets, no processes.
+	$(BIN)/python -m pytest tests/unit $(ARGS)
 
-check: venv  ## Format, lint, types, architecture.
+check: venv  ## Check format, lint, types and architecture.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
-format: venv
+format: venv  ## Format the code and fix what the linter can fix.
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-lock: venv  ## Pin what is deployed, with hashes.
+docs: venv  ## Build the documentation with its API reference into build/site.
+	$(BIN)/uv run --no-project --python $(BIN)/python --with-requirements requirements-docs.txt \
+	  mkdocs build --strict --quiet
+
+bench: venv  ## Run all benchmarks, beside peers; takes an hour and a half and needs Node.js.
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lock: venv  ## Pin what is deployed in requirements.lock, with hashes.
 	$(BIN)/uv pip compile requirements.txt --universal --python-version 3.10 --generate-hashes \
 	  --upgrade --custom-compile-command "make lock" --output-file requirements.lock
 
-package: venv  ## What is deployed, as build/package.zip.
+package: venv  ## Write what is deployed to build/package.zip, and unpacked to build/package.
 	$(BIN)/python -m admin package
+	rm -rf build/package
+	$(BIN)/python -m zipfile --extract build/package.zip build/package
 
-venv: $(VENV)/.installed
+clean:  ## Remove the environment, caches and everything that was built.
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/.installed: requirements.txt requirements-dev.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
-
-clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
