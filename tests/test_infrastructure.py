@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -208,3 +210,28 @@ def test_the_service_that_azd_deploys_is_the_app() -> None:
     (name,) = yaml.safe_load((ROOT / "azure.yaml").read_text(encoding="utf-8"))["services"]
 
     assert f"'azd-service-name': '{name}'" in text("app.bicep")
+
+
+def test_azd_deploys_the_pinned_package(tmp_path: Path) -> None:
+    """Its hook writes the folder that it packs, with the lock file as the requirements."""
+    (service,) = yaml.safe_load((ROOT / "azure.yaml").read_text(encoding="utf-8"))[
+        "services"
+    ].values()
+    copy = tmp_path / "repository"
+    ignored = shutil.ignore_patterns(".git", ".venv", "build", "node_modules", "*_cache")
+    shutil.copytree(ROOT, copy, ignore=ignored)
+    (copy / ".venv").symlink_to(sys.prefix, target_is_directory=True)
+    for requirements in copy.glob("requirements*.txt"):
+        os.utime(requirements, (0, 0))  # so that make takes the environment as it is
+    hook = service["hooks"]["prepackage"]
+    stale = copy / service["dist"] / "removed.py"
+    stale.parent.mkdir(parents=True)
+    stale.touch()
+
+    subprocess.run([hook["shell"], "-c", hook["run"]], cwd=copy, check=True)  # noqa: S603 - our own hook
+
+    deployed = copy / service["project"] / service["dist"]
+    lock = (ROOT / "requirements.lock").read_bytes()
+    assert (deployed / "requirements.txt").read_bytes() == lock
+    assert (deployed / "host.json").exists()
+    assert not stale.exists()
