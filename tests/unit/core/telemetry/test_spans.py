@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,36 +16,12 @@ from core.model.registry import ProjectionModule
 from core.projecting.derivation import derive
 from core.settings import Settings
 from core.telemetry.exporters import SamplingSpanProcessor
-from local.cosmos import Options, run_in_thread
 from projections.followship import followers
-from tests.support import drawn, followed, user
+from tests.support import drawn, followed
 
-ROOT = Path(__file__).parents[4]
 MODULE = ProjectionModule(name="followship", projections=(followers,))
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
-
-SCRIPT = """
-import asyncio, json, os, sys
-import projections
-from core.application import Application
-from core.cosmos.client import open_client
-from core.cosmos.provisioning import provision
-
-async def main():
-    application = Application.discover(projections, os.environ)
-    async with open_client(application.settings.require_connection()) as client:
-        await provision(client, application.settings)
-        body = json.dumps({"user_id": sys.argv[1], "to_follow": sys.argv[2]}).encode()
-        await application.execute("follow", body, headers={"traceparent": sys.argv[3]})
-        events = client.get_database_client("projections").get_container_client("events")
-        stored = [each async for each in events.query_items("SELECT * FROM c")]
-        await application.project("followship", stored)
-        print(json.dumps([each async for each in events.query_items("SELECT * FROM c")]))
-    await application.close()
-
-asyncio.run(main())
-"""
 
 
 def derived(**meta: object) -> dict[str, Any]:
@@ -99,35 +71,6 @@ def test_a_share_of_traces_is_kept_and_every_failure(share: float, least: int, m
     names = [each.name for each in kept.spans]
     assert "failed" in names
     assert least <= len(names) - 1 <= most
-
-
-def test_the_console_shows_the_way_from_a_command_to_its_derived_event() -> None:
-    """One trace, whose spans hold no payload; the figures when the process ends."""
-    with run_in_thread(Options(port=0)) as server:
-        environ = {"CosmosConnection": server.connection_string, "Telemetry": "console"}
-        done = subprocess.run(  # noqa: S603 - our own code
-            [sys.executable, "-c", SCRIPT, str(user(1)), str(user(2)), PARENT],
-            cwd=ROOT,
-            env={**os.environ, **environ},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    assert done.returncode == 0, done.stderr
-
-    told = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
-    spans = {each["name"]: each for each in told if "name" in each}
-    assert spans["command follow"]["context"]["trace_id"] == f"0x{TRACE}"
-    assert spans["project followship"]["links"][0]["context"]["trace_id"] == f"0x{TRACE}"
-    assert spans["write"]["parent_id"] == spans["project followship"]["context"]["span_id"]
-    metas = [each["meta"]["traceparent"] for each in json.loads(done.stdout)]
-    assert len(set(metas)) == 1
-    assert TRACE in metas[0]
-    for name in ("projections.events", "projections.derived", "projections.request_units"):
-        assert name in done.stderr
-    for name in ("projections.batch.duration", "projections.lag"):
-        assert name in done.stderr
-    assert str(user(1)) not in done.stderr
 
 
 def test_telemetry_goes_to_azure_only_where_it_is_told_how() -> None:
