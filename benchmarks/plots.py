@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import pygal
-from pygal.style import CleanStyle
-
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -33,6 +30,10 @@ class Plot:
 
     def save(self, path: Path) -> None:
         """Write it as SVG, without scripts."""
+        # Imported late: it puts an importer of its own into sys.meta_path, which warns ever after.
+        import pygal  # noqa: PLC0415 - see above
+        from pygal.style import CleanStyle  # noqa: PLC0415 - see above
+
         chart = pygal.Bar(
             title=self.title,
             y_title=self.unit,

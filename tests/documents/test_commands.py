@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,54 +15,74 @@ import typer
 import yaml
 
 from admin.__main__ import app as admin
+from benchmarks.__main__ import app as benchmarks
 from core.settings import CONNECTION_SETTING, Settings
 from local.__main__ import app as local
 from local.cosmos import WELL_KNOWN_KEY, Options
+from tests.documents.pages import DOCUMENTS, ROOT, blocks, inline, name_of
 
-ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "local.settings.json.example"
 PAGE = ROOT / "docs" / "running-locally.md"
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+OTHERS = [
+    ROOT / ".ci" / "run",
+    ROOT / ".devcontainer" / "devcontainer.json",
+    ROOT / ".pre-commit-config.yaml",
+    ROOT / "azure.yaml",
+]
+"""What runs commands as well."""
 
-PROGRAMS = {"local": local, "admin": admin}
+PROGRAMS = {"local": local, "admin": admin, "benchmarks": benchmarks}
+TARGETS = {"demo": "local demo", "bench": "benchmarks"}
+"""Targets of make that hand their ARGS to a program."""
+
 OF_THE_HOST = {"AzureWebJobsStorage", "FUNCTIONS_WORKER_RUNTIME"}
 """Settings that the Functions host reads, and the app does not."""
-
-
-def blocks(path: Path, language: str) -> list[str]:
-    """The fenced blocks of a language."""
-    text = path.read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
 def scripts(path: Path) -> Iterator[str]:
     """What a document shows to be typed, or a workflow runs."""
     if path.suffix == ".md":
-        yield from blocks(path, "sh")
-        yield from re.findall(r"`((?:\S*/)?python -m [^`]+)`", path.read_text(encoding="utf-8"))
-        return
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for job in content["jobs"].values():
-        yield from (step["run"] for step in job["steps"] if "run" in step)
-        for row in job.get("strategy", {}).get("matrix", {}).get("include", []):
-            yield from (value for value in row.values() if isinstance(value, str))
+        for language in ("sh", "console"):
+            yield from blocks(path, language)
+        yield from inline(path)
+    elif path in WORKFLOWS:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for job in content["jobs"].values():
+            yield from (step["run"] for step in job["steps"] if "run" in step)
+            for row in job.get("strategy", {}).get("matrix", {}).get("include", []):
+                yield from (value for value in row.values() if isinstance(value, str))
+    else:
+        yield path.read_text(encoding="utf-8")
+
+
+def lines(path: Path) -> Iterator[str]:
+    for script in scripts(path):
+        yield from script.replace("\\\n", " ").splitlines()
 
 
 def commands(path: Path) -> Iterator[list[str]]:
     """The words after `python -m` of each command, as far as they are for the program."""
-    for script in scripts(path):
-        for line in script.replace("\\\n", " ").splitlines():
-            match = re.search(r"python -m ((?:local|admin)\b[^;&|>#']*)", line)
-            if match is not None:
-                yield shlex.split(match[1])
+    for line in lines(path):
+        for match in re.finditer(rf"python -m ((?:{'|'.join(PROGRAMS)})\b[^;&|>#']*)", line):
+            yield shlex.split(match[1])
+        for match in re.finditer(r'make (\w+) ARGS="([^"]*)"', line):
+            if match[1] in TARGETS:
+                yield shlex.split(f"{TARGETS[match[1]]} {match[2]}")
+
+
+def targets(path: Path) -> set[str]:
+    """The targets of make that a document or workflow names."""
+    pattern = re.compile(r"(?:^|[\s`'\"])make ([a-z][a-z-]*)")
+    return {match for line in lines(path) for match in pattern.findall(line)}
 
 
 def wrong(words: list[str]) -> list[str]:
     """The words that the program does not know."""
     program, *rest = words
     command: Any = typer.main.get_command(PROGRAMS[program])
-    while rest and hasattr(command, "commands"):
+    while rest and hasattr(command, "commands") and not rest[0].startswith("-"):
         name, *rest = rest
         if name not in command.commands:
             return [name]
@@ -70,16 +91,44 @@ def wrong(words: list[str]) -> list[str]:
     return [word for word in rest if word.startswith("--") and word.split("=")[0] not in known]
 
 
-@pytest.mark.parametrize("path", [*DOCUMENTS, *WORKFLOWS], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*DOCUMENTS, *WORKFLOWS, *OTHERS], ids=name_of)
 def test_commands_exist(path: Path) -> None:
     """With each of the options that are shown."""
     assert [(words, wrong(words)) for words in commands(path) if wrong(words)] == []
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, *WORKFLOWS, *OTHERS], ids=name_of)
+def test_targets_of_make_exist(path: Path) -> None:
+    """Each of those that are shown or run."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+    assert targets(path) <= set(re.findall(r"^([a-z-]+):", text, re.MULTILINE))
+
+
+def test_every_target_of_make_is_explained() -> None:
+    """By make help; those with which code is changed in CONTRIBUTING.md as well."""
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    phony = re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    assert phony is not None
+
+    help_text = subprocess.run(
+        ["make", "help"],  # noqa: S607 - found on the path, as by everybody
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert set(re.findall(r"make ([a-z-]+)", help_text)) == set(phony[1].split())
+    assert {"venv", "test", "test-fast", "check", "format", "docs"} <= targets(CONTRIBUTING)
 
 
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
         ("local cosmos --port 0", []),
+        ("benchmarks writing --graph FILE", []),
+        ("benchmarks --graphs FILE", ["--graphs"]),
         ("local cosmos --ports 0", ["--ports"]),
         ("local cosmo", ["cosmo"]),
         ("admin deadletters show ID", []),

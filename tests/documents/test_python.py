@@ -1,0 +1,104 @@
+"""Python that documents show is right: it passes the type checker, and it is a working module."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.model.registry import Registry
+from tests.documents.pages import DOCUMENTS, ROOT, blocks, name_of
+
+PAGES = [path for path in DOCUMENTS if blocks(path, "python")]
+
+IMPORTS = {
+    **dict.fromkeys(("Iterator", "Callable"), "collections.abc"),
+    "UUID": "uuid",
+    **dict.fromkeys(
+        ("Command", "Entity", "Event", "Refused", "projection", "reduces"),
+        "core",
+    ),
+    **dict.fromkeys(("Followed", "WasFollowed", "Follow", "Followship"), "projections.followship"),
+    "CosmosClient": "azure.cosmos",
+    **dict.fromkeys(
+        ("WELL_KNOWN_KEY", "EmbeddedCosmos", "Options", "run_in_thread"), "local.cosmos"
+    ),
+}
+"""What a block may leave to the reader to import, and from where."""
+
+
+def source(path: Path) -> str:
+    """The blocks of a page as one module, in a coroutine where they wait for something."""
+    shown = blocks(path, "python")
+    if any(re.search(r"^\s*(async with|await)\b", block, re.MULTILINE) for block in shown):
+        body = "".join(f"    {line}\n" for block in shown for line in block.splitlines())
+        text = f"async def page() -> None:\n{body}"
+    else:
+        text = "\n\n".join(shown)
+    names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
+    missing = sorted(names & IMPORTS.keys() - defined(text))
+    return "".join(f"from {IMPORTS[name]} import {name}\n" for name in missing) + text
+
+
+def defined(text: str) -> set[str]:
+    """Names that a module defines or imports."""
+    definitions = (ast.ClassDef, ast.FunctionDef)
+    nodes = list(ast.walk(ast.parse(text)))
+    imported = {
+        alias.name for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    return imported | {node.name for node in nodes if isinstance(node, definitions)}
+
+
+def module_name(path: Path) -> str:
+    return "page_" + re.sub(r"\W", "_", name_of(path).removesuffix(".md")).lower()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The pages as Python files."""
+    folder = tmp_path_factory.mktemp("pages")
+    for path in PAGES:
+        (folder / f"{module_name(path)}.py").write_text(source(path), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.timeout(240)
+def test_pages_pass_the_type_checker(folder: Path) -> None:
+    """As strictly as the code."""
+    done = subprocess.run(  # noqa: S603 - a fixed command
+        [sys.executable, "-m", "mypy", "--config-file", "pyproject.toml", str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "MYPYPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("path", PAGES, ids=name_of)
+def test_pages_are_modules_that_work(path: Path, folder: Path) -> None:
+    """What they declare is taken by the engine."""
+    name = module_name(path)
+    spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+
+    registry = Registry.from_modules([module])
+
+    assert bool(registry.projections) == ("@projection" in source(path))
+
+
+def test_a_page_with_projections_is_found() -> None:
+    """So that the tests above have something to test."""
+    assert {"README.md", "docs/writing.md"} <= {name_of(path) for path in PAGES}
