@@ -27,7 +27,7 @@ _DECLARED = f"{_LOADED}; function_app.app.get_functions()"
 _READY = f"""{_DECLARED}
 import asyncio
 async def open_and_close():
-    function_app.application.engine
+    function_app.application.services
     await function_app.application.close()
 asyncio.run(open_and_close())"""
 _CONNECTION = {"CosmosConnection": "AccountEndpoint=http://127.0.0.1:1/;AccountKey=bm9uZQ==;"}

@@ -58,6 +58,10 @@ class Case:
     seconds: float
 
 
+_COUNTED = ("requests", "throttled", "throttled_operations", "request_charge")
+"""The figures of a container that are compared before and after."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Window:
     """What the account counted over some seconds."""
@@ -137,7 +141,7 @@ async def _counted(endpoint: str, container: str, case: Case) -> Window:
         begun, before = await count()
         await asyncio.sleep(case.seconds)
         ended, after = await count()
-    counted = {name: after[name] - before[name] for name in after if name != "documents"}
+    counted = {name: after[name] - before[name] for name in _COUNTED}
     return Window(seconds=ended - begun, **counted)
 
 

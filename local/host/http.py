@@ -52,7 +52,7 @@ class HttpFunctions:
     def application(self) -> web.Application:
         """Return the web application that serves them."""
         app = web.Application(client_max_size=self._max_body_bytes)
-        app.router.add_route("*", "/{path:.*}", self._handle)
+        app.router.add_route("*", r"/{path:[\s\S]*}", self._handle)  # also line breaks
         return app
 
     async def _handle(self, request: web.Request) -> web.Response:

@@ -38,7 +38,7 @@ async def main():
         for line in sys.stdin:
             a, b = line.split()
             body = json.dumps({"user_id": a, "to_follow": b}).encode()
-            await application.execute("follow", body, key=f"{a}:{b}")
+            await application.execute("follow", body, idempotency_key=f"{a}:{b}")
         events = client.get_database_client("projections").get_container_client("events")
         documents = [each async for each in events.query_items("SELECT * FROM c")]
         outcome = await application.project("followship", documents)
