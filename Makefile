@@ -31,7 +31,7 @@ format: venv  ## Format the code and fix what the linter can fix.
 
 docs: venv  ## Build the documentation with its API reference into build/site.
 	$(BIN)/uv run --no-project --python $(BIN)/python --with-requirements requirements-docs.txt \
-	  mkdocs build --strict --quiet
+	  mkdocs build --strict
 
 bench: venv  ## Run all benchmarks, beside peers; takes an hour and a half and needs Node.js.
 	$(BIN)/python -m benchmarks $(ARGS)
