@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 from admin.doctor.findings import error, warning
 from core.cosmos.requests import REQUEST_TIMEOUT_SECONDS
 from core.settings import CONNECTION_SETTING, Settings
+from core.throttling.deadline import GRACE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from admin.doctor.findings import Finding
-
-GRACE = 5.0
-"""Seconds that a large fan-out may take after the budget's end, to note how far it is."""
 
 _OLDEST_BUNDLE = 4
 """The Cosmos DB extension 4.x, whose leases these are, came with the fourth bundle."""
@@ -66,7 +64,7 @@ def check_settings(settings: Settings, environ: Mapping[str, str]) -> Iterator[F
 
 def check_host(host: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
     """A host.json that does not fit the settings."""
-    longest = settings.invocation_timeout_seconds + REQUEST_TIMEOUT_SECONDS + GRACE
+    longest = settings.invocation_timeout_seconds + REQUEST_TIMEOUT_SECONDS + GRACE_SECONDS
     timeout = _timeout(host.get("functionTimeout"))
     if timeout is None:
         yield error(

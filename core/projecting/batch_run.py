@@ -12,6 +12,7 @@ from core.dead_letters.poison import PoisonEvent
 from core.errors import DeadlineExceededError, InvalidOutputError, TransientError
 from core.projecting.emissions import MOST_BYTES
 from core.projecting.fan_out import CHUNK_SIZE, FanOut
+from core.throttling.deadline import GRACE_SECONDS
 from core.tracking.fan_out_progress import FanOutProgress
 from core.writing.delivery import Delivery
 from core.writing.writes import Write
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     OnPoison = Callable[[list[PoisonEvent]], Awaitable[None]]
 
 logger = logging.getLogger(__name__)
-
-_GRACE = 5.0
-"""Seconds for a cursor after the budget's end: what it spares is worth more."""
 
 _PORTION = 25
 """Source events between two moments in which others have their turn."""
@@ -235,7 +233,7 @@ class BatchRunner:
         run.settle()
         for fan_out in run.large[-1:]:
             if not fan_out.failed:
-                await self.cursors.save(_cursor(fan_out), deadline.at_least(_GRACE))
+                await self.cursors.save(_cursor(fan_out), deadline.at_least(GRACE_SECONDS))
 
     async def _catch_up(self, run: Run, deadline: Deadline) -> None:
         """Go to where an earlier process came with a large fan-out.

@@ -13,6 +13,9 @@ from core.errors import DeadlineExceededError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+GRACE_SECONDS = 5.0
+"""Seconds after an invocation's deadline for saving fan-out progress, which spares more work."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Deadline:
