@@ -39,12 +39,17 @@ class Havoc:
 
     async def wreak(self, acts: Sequence[Act]) -> None:
         """Carry the acts out, each at its time; then let the weather be calm."""
-        begun = time.monotonic()
-        under_way: list[asyncio.Task[None]] = []
-        for act in acts:
-            await asyncio.sleep(begun + act.at - time.monotonic())
-            under_way.append(asyncio.create_task(self._carry_out(act), name=act.what))
-        await asyncio.gather(*under_way)
+        started = time.monotonic()
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            for act in acts:
+                await asyncio.sleep(started + act.at - time.monotonic())
+                tasks.append(asyncio.create_task(self._carry_out(act), name=act.what))
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         await self._change_weather(_CALM)
         await self._collect()
 

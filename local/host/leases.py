@@ -163,7 +163,7 @@ class Lease:
     def _unusable(self, name: str) -> LeaseFormatError:
         return LeaseFormatError(
             f"Lease document {self.document.get('id')!r}: cannot read {name}, "
-            f"which is {self.document.get(name)!r}."
+            f"which is {self.document.get(name)!r:.100}."
         )
 
 

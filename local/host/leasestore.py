@@ -79,7 +79,7 @@ class LeaseStore:
         leases = [_readable(document) async for document in documents]
         return sorted((lease for lease in leases if lease), key=lambda lease: lease.token)
 
-    async def read(self, document_id: str) -> Lease | None:
+    async def read(self, document_id: str) -> Json | None:
         """Return a document, None where it does not exist.
 
         Raises:
@@ -91,7 +91,7 @@ class LeaseStore:
             if error.status == _NOT_FOUND and error.sub_status == 0:
                 return None
             raise
-        return Lease(answer.body)
+        return answer.body
 
     async def create(self, document: Json) -> bool:
         """Store a new document and return True; False where there is one of this id.
@@ -161,7 +161,7 @@ class LeaseStore:
             if error.status == _NOT_FOUND:
                 raise LeaseLostError(lease.token) from None
             raise
-        return Lease(answer.body)
+        return Lease.from_document(answer.body)
 
 
 def _readable(document: Json) -> Lease | None:

@@ -208,7 +208,7 @@ class CosmosRest:
         except asyncio.TimeoutError:
             problem = f"no answer within {_REQUEST_SECONDS:.0f} s"
         except (aiohttp.ClientError, ValueError) as error:  # ValueError: impossible in a header
-            problem = f"no usable answer ({type(error).__name__}: {error})"
+            problem = f"no usable answer ({type(error).__name__})"  # its text may hold a payload
         raise CosmosError(f"{method} {path}", 0, problem=problem)
 
     def _signature(self, method: str, kind: str, link: str, date: str) -> str:

@@ -14,13 +14,13 @@ from azure.functions.timer import TimerRequest
 
 from local.host.held import HeldLease
 from local.host.invocation import Result, pause
-from local.host.leases import timestamp
+from local.host.leases import Lease, timestamp
 from local.host.leasestore import UNUSABLE, LeaseLostError, LeaseStore
 
 if TYPE_CHECKING:
     from local.host.bindings import TimerTrigger
     from local.host.invocation import Invoker
-    from local.host.leases import Json, Lease, LeaseTiming
+    from local.host.leases import Json, LeaseTiming
     from local.host.rest import CosmosRest
     from local.host.schedules import Schedule
 
@@ -114,11 +114,14 @@ class Timer:
 
     async def _run_if_free(self) -> None:
         """Run the timer if no other host does, until the lock is lost or the host stops."""
-        lease = await self._store.read(self._id)
-        if lease is None:
+        document = await self._store.read(self._id)
+        if document is None:
             await self._store.create(_new_lock(self._id))
-            lease = await self._store.read(self._id)
-        if lease is None or not lease.expired(datetime.now(timezone.utc), self._timing):
+            document = await self._store.read(self._id)
+        if document is None:
+            return
+        lease = Lease.from_document(document)
+        if not lease.expired(datetime.now(timezone.utc), self._timing):
             return
         held = HeldLease(self._store, await self._store.acquire(lease), self._trigger.function.name)
         logger.info("lease.acquired function=%s lease=%s from=%s", *held.name, lease.owner)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import subprocess
 import sys
 from contextlib import AsyncExitStack
@@ -29,6 +30,7 @@ from local.host import HostOptions, TriggerHost
 from local.stage.stage import FUNCTION_KEY, Setup, Stage
 from local.trial import projections as trial_projections
 from tests.support import (
+    DATE_HANDLING,
     TIME,
     both_date_handlings,
     followed,
@@ -252,9 +254,16 @@ def test_what_goes_wrong_follows_from_the_seed() -> None:
 
 
 @pytest.mark.timeout(150)
-@pytest.mark.parametrize("lag", [pytest.param("0", id="fresh"), pytest.param("2000", id="lagging")])
+@pytest.mark.parametrize(
+    ("lag", "date_handling"),
+    [
+        pytest.param("0", "None", id="fresh"),
+        pytest.param("0", "DateTime", id="rewritten"),
+        pytest.param("2000", "None", id="lagging"),
+    ],
+)
 @without_session_token
-def test_chaos_ends_well(tmp_path: Path, lag: str) -> None:
+def test_chaos_ends_well(tmp_path: Path, lag: str, date_handling: str) -> None:
     """A short one; the long ones are in docs/reliability.md."""
     figures = tmp_path / "out.json"
 
@@ -264,6 +273,7 @@ def test_chaos_ends_well(tmp_path: Path, lag: str) -> None:
             *("--minutes", "0.15", "--json", str(figures), "--replica-lag", lag),
         ],
         cwd=ROOT,
+        env={**os.environ, DATE_HANDLING: date_handling},
         capture_output=True,
         text=True,
         check=False,

@@ -39,13 +39,13 @@ async def test_a_host_that_is_cut_off_leaves_its_call_running_and_its_lease_free
     """Without a checkpoint: the next owner runs the same batch while the old call still does."""
     slow, next_one = Slow(), Received()
     await write(events, "a")
-    first = host(cosmos, slow, expiration=60)
+    first = host(cosmos, slow, expiration=10)
     await first.start()
     await asyncio.wait_for(slow.begun.wait(), 20)
     begun = time.monotonic()
 
     cutting = asyncio.create_task(first.cut_off())
-    async with host(cosmos, next_one, expiration=60):
+    async with host(cosmos, next_one, expiration=10):
         await next_one.complete(1)
         seconds = time.monotonic() - begun
         ended_before = list(slow.ended)
@@ -54,7 +54,7 @@ async def test_a_host_that_is_cut_off_leaves_its_call_running_and_its_lease_free
 
     assert next_one.ids == slow.ended == ["a"]
     assert ended_before == []
-    assert seconds < 5
+    assert seconds < 8  # not by expiration
     assert [each["Owner"] for each in await leases(database)] == [None] * 4
 
 
