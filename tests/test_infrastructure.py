@@ -16,11 +16,11 @@ import azure.functions as func
 import pytest
 import yaml
 
-import projections
 from core.application import Application
 from core.cosmos.containers import container_definitions
 from core.functions.triggers import register_triggers
 from core.settings import CONNECTION_SETTING, Settings
+from tests.apps import follows
 
 ROOT = Path(__file__).parent.parent
 INFRA = ROOT / "infra"
@@ -92,7 +92,7 @@ def test_bindings_name_containers_that_are_deployed() -> None:
     """By settings that are set, with the values that the containers are created with."""
     given = {name: value.strip("'") for name, value in app_settings().items()}
     app = func.FunctionApp()
-    application = Application.discover(projections, given)
+    application = Application.discover(follows, given)
     register_triggers(app, application, given)
     defined = {each["name"] for each in definitions()}
 

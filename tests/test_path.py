@@ -21,9 +21,9 @@ import pytest
 from azure.cosmos.aio import DatabaseProxy
 
 import core
-import projections
 from core.application import Application
 from core.operations.operations import AdminOperations
+from tests.apps import follows
 from tests.support import followed, user
 
 CORE = f"{Path(core.__file__).parent}/"
@@ -191,7 +191,7 @@ async def world(environ: dict[str, str], database: DatabaseProxy) -> AsyncIterat
     events = database.get_container_client("events")
     poison, mended = followed(9, 10, data={"user_id": "no"}), followed(5, 6)
     await events.create_item(followed(1, 2))
-    application = Application.discover(projections, environ)
+    application = Application.discover(follows, environ)
     body = json.dumps({"user_id": str(user(1)), "to_follow": str(user(2))}).encode()
     await application.project("followship", [followed(7, 8)])
     await application.execute("follow", body)

@@ -13,12 +13,12 @@ import azure.functions as func
 import pytest
 from azure.cosmos.aio import DatabaseProxy
 
-import projections
 from core.application import Application
 from core.errors import SettingError
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
 from local.host import HostOptions, TriggerHost
+from tests.apps import follows
 from tests.support import both_date_handlings, followed, stream, until, user, without_session_token
 
 ALICE, BOB, EVE = user(1), user(2), user(3)
@@ -61,7 +61,7 @@ class Api:
 
 @pytest.fixture
 async def application(environ: dict[str, str]) -> AsyncIterator[Application]:
-    found = Application.discover(projections, environ)
+    found = Application.discover(follows, environ)
     yield found
     await found.close()
 
@@ -316,7 +316,7 @@ async def test_a_projection_keeps_to_its_ceiling(
     """Request units a second, whatever the account would take."""
     ceiling = 500.0
     environ = {**environ, "RequestUnitCeilings": f"followship.followers={ceiling}"}
-    application = Application.discover(projections, environ)
+    application = Application.discover(follows, environ)
     documents = [followed(number, number + 500) for number in range(1, 101)]
     begun = time.monotonic()
 
@@ -332,7 +332,7 @@ async def test_a_projection_keeps_to_its_ceiling(
 async def test_a_ceiling_of_no_projection_is_named(environ: dict[str, str]) -> None:
     """Before anything is declared to the host."""
     environ = {**environ, "RequestUnitCeilings": "followship.folowers=500"}
-    application = Application.discover(projections, environ)
+    application = Application.discover(follows, environ)
 
     with pytest.raises(SettingError, match=r"RequestUnitCeilings.*'followship\.folowers'"):
         register_triggers(func.FunctionApp(), application, environ)
@@ -355,7 +355,7 @@ async def test_missing_settings_are_named_in_the_log(
     caplog: pytest.LogCaptureFixture, app: func.FunctionApp
 ) -> None:
     """And the caller is told that it is not their fault."""
-    application = Application.discover(projections, {})
+    application = Application.discover(follows, {})
     bare = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
     register_routes(bare, application)
     handlers = {each.get_function_name(): each.get_user_function() for each in bare.get_functions()}

@@ -16,7 +16,6 @@ import azure.functions as func
 import pytest
 from azure.cosmos.aio import DatabaseProxy
 
-import projections
 from core import Event, projection
 from core.application import Application
 from core.dead_letters.dead_letter import DeadLetter
@@ -26,6 +25,7 @@ from core.model.registry import ProjectionModule, Registry
 from core.operations.operations import AdminOperations
 from core.throttling.deadline import Deadline
 from local.cosmos import EmbeddedCosmos
+from tests.apps import follows
 from tests.support import TIME, followed, stream, without_session_token
 
 ROOT = Path(__file__).parents[2]
@@ -452,7 +452,7 @@ async def test_the_person_on_call_has_commands_for_all_of_it(
     cosmos: EmbeddedCosmos, database: DatabaseProxy, environ: dict[str, str]
 ) -> None:
     """List, show, replay, discard; one, by projection, all; with exit codes and JSON."""
-    application = Application.discover(projections, environ)
+    application = Application.discover(follows, environ)
     events = database.get_container_client("events")
     bad = [followed(1, number, data={"user_id": "no"}) for number in (2, 3)]
     for each in bad:

@@ -18,7 +18,6 @@ import pytest
 from azure.cosmos.aio import ContainerProxy, CosmosClient, DatabaseProxy
 from typing_extensions import Self
 
-import projections
 from core.application import Application
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
@@ -28,7 +27,7 @@ from local.chaos.schedule import planted, schedule
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos
 from local.host import HostOptions, TriggerHost
 from local.stage.stage import FUNCTION_KEY, Setup, Stage
-from local.trial import projections as trial_projections
+from tests.apps import follows, stations
 from tests.support import (
     DATE_HANDLING,
     TIME,
@@ -63,7 +62,7 @@ class Cast:
 
     async def enter(self) -> TriggerHost:
         """One more host, with a client of its own."""
-        application = Application.discover(projections, self._environ)
+        application = Application.discover(follows, self._environ)
         app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
         register_triggers(app, application, self._environ)
         register_routes(app, application)
@@ -131,7 +130,7 @@ async def test_both_owners_of_a_lease_may_run_the_same_batch_at_once(
     environ: dict[str, str], database: DatabaseProxy
 ) -> None:
     """The one that lost it does not know yet; both end in the same documents."""
-    owners = [Application.discover(projections, environ) for _ in range(2)]
+    owners = [Application.discover(follows, environ) for _ in range(2)]
     outcomes = await asyncio.gather(
         *(each.project("followship", FOLLOWS) for each in owners for _ in range(2))
     )
@@ -162,7 +161,7 @@ async def test_a_large_fan_out_is_finished_by_whoever_comes(
     """A process ends half way; the next one goes on at the cursor, which the status shows."""
     events, leases = (database.get_container_client(name) for name in ("events", "leases"))
     batch = [announcement(30, 1_000)]
-    first = Application.discover(trial_projections, environ)
+    first = Application.discover(stations, environ)
     attempt = asyncio.create_task(first.project("announcements", batch))
 
     async def begun() -> bool:
@@ -175,13 +174,13 @@ async def test_a_large_fan_out_is_finished_by_whoever_comes(
     positions: list[int] = []
 
     async def shown() -> bool:
-        (status, _) = await AdminOperations(first).module_statuses()
+        (status,) = await AdminOperations(first).module_statuses()
         positions[:] = [fan_out.position for fan_out in status.fan_outs]
         return bool(positions)
 
     await until(shown)
     await first.close()
-    second = Application.discover(trial_projections, environ)
+    second = Application.discover(stations, environ)
     outcome = await second.project("announcements", batch)
     await second.close()
 
@@ -215,7 +214,7 @@ async def test_faults_of_every_kind_lose_and_double_nothing(
     environ: dict[str, str], database: DatabaseProxy, cosmos: EmbeddedCosmos, replica_lag: float
 ) -> None:
     """Every request may go wrong, in every way that can be produced."""
-    process = Application.discover(projections, environ)
+    process = Application.discover(follows, environ)
     control = f"{cosmos.endpoint}_local/faults"
     async with aiohttp.ClientSession() as session:
         await session.post(control, json={"seed": 5, "rules": FAULTS})

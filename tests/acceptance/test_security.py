@@ -15,13 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
-import projections
 from core.application import Application
 from core.functions.openapi import build_openapi
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos
 from local.host import HostOptions, TriggerHost
+from tests.apps import follows
 from tests.support import followed, stream, until, user
 
 SECRET = "S3CR3T-M4RK"
@@ -29,7 +29,7 @@ SECRET = "S3CR3T-M4RK"
 
 @pytest.fixture
 async def application(environ: dict[str, str]) -> AsyncIterator[Application]:
-    found = Application.discover(projections, environ)
+    found = Application.discover(follows, environ)
     yield found
     await found.close()
 

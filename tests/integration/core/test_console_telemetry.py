@@ -17,13 +17,13 @@ PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
 
 SCRIPT = """
 import asyncio, json, os, sys
-import projections
+from tests.apps import follows
 from core.application import Application
 from core.cosmos.client import open_client
 from core.cosmos.provisioning import provision
 
 async def main():
-    application = Application.discover(projections, os.environ)
+    application = Application.discover(follows, os.environ)
     async with open_client(application.settings.require_connection()) as client:
         await provision(client, application.settings)
         body = json.dumps({"user_id": sys.argv[1], "to_follow": sys.argv[2]}).encode()

@@ -6,7 +6,7 @@ from typing_extensions import Self
 from core import Entity, Event, reduces
 from core.errors import DefinitionError
 from core.model.entities import fold, reducers
-from projections.followship import Followed, Followship, WasFollowed
+from tests.apps.follows.followship import Followed, Followship, WasFollowed
 from tests.support import user
 
 

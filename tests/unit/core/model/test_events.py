@@ -8,7 +8,7 @@ import pytest
 from core import Event
 from core.errors import DefinitionError, InvalidEventError
 from core.model.documents import Envelope, Origin, format_utc, parse_event, to_document
-from projections.followship import Followed, WasFollowed
+from tests.apps.follows.followship import Followed, WasFollowed
 from tests.support import TIME, followed, stream, user
 
 

@@ -6,9 +6,9 @@ from types import ModuleType
 
 import pytest
 
-import projections
 from core.errors import DefinitionError, ProjectionCycleError, UnknownResourceError
 from core.model.registry import Registry
+from tests.apps import follows
 
 EVENTS = """
 from collections.abc import Iterator
@@ -39,9 +39,9 @@ def _importable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
 
 
-def test_the_example_is_found_without_wiring() -> None:
+def test_an_application_is_found_without_wiring() -> None:
     """One file holds events, command, entity and projection."""
-    registry = Registry.discover(projections)
+    registry = Registry.discover(follows)
 
     assert list(registry.modules) == ["followship"]
     assert sorted(registry.events) == ["Followed", "WasFollowed"]
@@ -101,7 +101,7 @@ def test_names_declared_twice_are_refused(tmp_path: Path) -> None:
 
 def test_unknown_names_are_told_with_the_known_ones() -> None:
     """A caller sees what there is."""
-    registry = Registry.discover(projections)
+    registry = Registry.discover(follows)
 
     for look_up in (registry.module, registry.command, registry.entity):
         with pytest.raises(UnknownResourceError, match="known: follow"):

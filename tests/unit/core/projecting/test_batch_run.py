@@ -19,7 +19,7 @@ from core.projecting.derivation import derive
 from core.projecting.fan_out import FanOut
 from core.projecting.processor import BatchProcessor
 from core.throttling.deadline import Deadline
-from projections.followship import Followed, WasFollowed
+from tests.apps.follows.followship import Followed, WasFollowed
 from tests.support import FakeTime, MemoryContainer, followed, pipeline, refusal, user
 
 CHUNK_SIZE = 1_000

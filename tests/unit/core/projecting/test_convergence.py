@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core.errors import EngineError
 from core.model.registry import ProjectionModule
 from core.projecting.processor import BatchProcessor
-from projections.followship import followers
+from tests.apps.follows.followship import followers
 from tests.support import Document, FakeTime, MemoryContainer, followed, pipeline, refusal
 
 MODULE = ProjectionModule(name="followship", projections=(followers,))

@@ -15,7 +15,7 @@ from core.model.registry import ProjectionModule
 from core.projecting.derivation import derive
 from core.quotas import MAX_ITEM_BYTES
 from core.writing.writes import Write
-from projections.followship import followers
+from tests.apps.follows.followship import followers
 from tests.support import TIME, drawn, followed, stream
 
 EXAMPLE = ProjectionModule(name="followship", projections=(followers,))

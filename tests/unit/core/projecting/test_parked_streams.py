@@ -11,7 +11,7 @@ from core.model.registry import ProjectionModule
 from core.projecting.derivation import derive
 from core.projecting.parked_streams import ParkedStreams, feed_order
 from core.writing.writes import Write
-from projections.followship import Followed, WasFollowed
+from tests.apps.follows.followship import Followed, WasFollowed
 from tests.support import drawn, followed, stream, user
 
 

@@ -18,7 +18,7 @@ from azure.core.pipeline.transport import HttpRequest
 from core import projection
 from core.errors import DeadlineExceededError, ProjectionBlockedError
 from core.model.registry import ProjectionModule
-from projections.followship import Followed, WasFollowed, followers
+from tests.apps.follows.followship import Followed, WasFollowed, followers
 from tests.support import FakeTime, MemoryContainer, followed, pipeline, refusal, stream, user
 
 MODULE = ProjectionModule(name="followship", projections=(followers,))

@@ -11,7 +11,7 @@ from core import Command, Event
 from core.errors import DefinitionError, InvalidRequestError, Refused
 from core.model.commands import parse_command
 from core.streams.commands import build_documents
-from projections.followship import Follow
+from tests.apps.follows.followship import Follow
 from tests.support import Document, stream, user
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)

@@ -16,7 +16,7 @@ from core.model.registry import ProjectionModule
 from core.projecting.derivation import derive
 from core.settings import Settings
 from core.telemetry.exporters import SamplingSpanProcessor
-from projections.followship import followers
+from tests.apps.follows.followship import followers
 from tests.support import drawn, followed
 
 MODULE = ProjectionModule(name="followship", projections=(followers,))

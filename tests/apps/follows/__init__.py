@@ -1,0 +1,1 @@
+"""An application of one module: who follows whom."""

@@ -1,0 +1,56 @@
+"""A command, two events in streams of the same kind, a projection, and an entity."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from core import Command, Entity, Event, Refused, projection, reduces
+
+
+class Followed(Event, entity="followship"):
+    user_id: UUID
+    to_follow: UUID
+
+    @property
+    def entity_id(self) -> UUID:
+        return self.user_id
+
+
+class WasFollowed(Event, entity="followship"):
+    user_id: UUID
+    follower: UUID
+
+    @property
+    def entity_id(self) -> UUID:
+        return self.user_id
+
+
+class Follow(Command):
+    user_id: UUID
+    to_follow: UUID
+
+    def handle(self) -> Iterator[Followed]:
+        if self.user_id == self.to_follow:
+            raise Refused("Nobody can follow themselves.", field="to_follow")
+        yield Followed(user_id=self.user_id, to_follow=self.to_follow)
+
+
+class Followship(Entity):
+    following: tuple[UUID, ...] = ()
+    followers: tuple[UUID, ...] = ()
+
+    @reduces
+    def followed(self, event: Followed) -> "Followship":
+        if event.to_follow in self.following:
+            return self
+        return self.evolve(following=(*self.following, event.to_follow))
+
+    @reduces
+    def was_followed(self, event: WasFollowed) -> "Followship":
+        if event.follower in self.followers:
+            return self
+        return self.evolve(followers=(*self.followers, event.follower))
+
+
+@projection
+def followers(event: Followed) -> Iterator[WasFollowed]:
+    yield WasFollowed(user_id=event.to_follow, follower=event.user_id)

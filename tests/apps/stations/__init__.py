@@ -1,0 +1,1 @@
+"""An application of one module: a fan-out of any size."""
