@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from admin.environment import SETTINGS, SettingsOption, open_operations, run
+from admin.environment import SETTINGS, SettingsOption, open_application, run
 from core.dead_letters.dead_letter import count_dead_letters
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from core.dead_letters.dead_letter import DeadLetter
-    from core.operations.operations import AdminOperations
+    from core.operations.dead_letters import DeadLetterOperations
 
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
 ProjectionOption = Annotated[
@@ -79,8 +79,8 @@ def replay(
 ) -> None:
     """Project the events again with today's code; exit code 1 if one failed again."""
 
-    async def one(operations: AdminOperations, letter_id: str) -> str | None:
-        return (await operations.replay(letter_id)).kept
+    async def one(operations: DeadLetterOperations, letter_id: str) -> str | None:
+        return (await operations.replay(letter_id)).failure
 
     chosen = _chosen(letter, projection, everything=everything)
     kept = run(_each(settings, chosen, one, "Replaying", quiet=as_json))
@@ -106,7 +106,7 @@ def discard(  # noqa: PLR0917 - one parameter for each option
 ) -> None:
     """Give dead letters up; they are kept with the reason, and not listed any more."""
 
-    async def one(operations: AdminOperations, letter_id: str) -> str | None:
+    async def one(operations: DeadLetterOperations, letter_id: str) -> str | None:
         return (await operations.discard(letter_id, reason)).discarded
 
     chosen = _chosen(letter, projection, everything=everything)
@@ -140,23 +140,24 @@ class _Choice:
         self._letter = letter
         self._projection = projection
 
-    async def ids(self, operations: AdminOperations) -> list[str]:
+    async def ids(self, operations: DeadLetterOperations) -> list[str]:
         if self._letter is not None:
             return [self._letter]
-        return [each.id for each in await operations.dead_letters(self._projection)]
+        return [each.id for each in await operations.search(self._projection)]
 
 
 async def _each(
     settings: Path,
     choice: _Choice,
-    work: Callable[[AdminOperations, str], Awaitable[str | None]],
+    work: Callable[[DeadLetterOperations, str], Awaitable[str | None]],
     what: str,
     *,
     quiet: bool,
 ) -> dict[str, str | None]:
     """What came of each letter, with a bar while it happens."""
     results: dict[str, str | None] = {}
-    async with open_operations(settings) as operations:
+    async with open_application(settings) as application:
+        operations = application.dead_letters
         ids = await choice.ids(operations)
         with Progress(console=Console(stderr=True), disable=quiet) as progress:
             for letter_id in progress.track(ids, description=what):
@@ -165,10 +166,10 @@ async def _each(
 
 
 async def _find(settings: Path, name: str | None, *, discarded: bool) -> list[DeadLetter]:
-    async with open_operations(settings) as operations:
-        return await operations.dead_letters(name, discarded=discarded)
+    async with open_application(settings) as application:
+        return await application.dead_letters.search(name, discarded=discarded)
 
 
 async def _show(settings: Path, letter_id: str) -> DeadLetter:
-    async with open_operations(settings) as operations:
-        return await operations.dead_letter(letter_id)
+    async with open_application(settings) as application:
+        return await application.dead_letters.get(letter_id)

@@ -16,7 +16,6 @@ import projections
 from admin.running import FOLDER, is_running, settings_files
 from core.application import Application
 from core.errors import EngineError, SettingError
-from core.operations.operations import AdminOperations
 from core.settings import CONNECTION_SETTING
 
 if TYPE_CHECKING:
@@ -84,11 +83,11 @@ def values(settings: Path) -> Mapping[str, str]:
 
 
 @asynccontextmanager
-async def open_operations(settings: Path) -> AsyncIterator[AdminOperations]:
-    """The application's operations for as long as they are used."""
+async def open_application(settings: Path) -> AsyncIterator[Application]:
+    """Open the application for as long as it is used."""
     application = Application.discover(projections, environment(settings))
     try:
-        yield AdminOperations(application)
+        yield application
     finally:
         await application.close()
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from admin.environment import SETTINGS, SettingsOption, open_operations, run
+from admin.environment import SETTINGS, SettingsOption, open_application, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,10 +36,10 @@ def status(
 
 async def _status(path: Path, interval: float | None, *, as_json: bool) -> None:
     show = _Json() if as_json else _Tables(Console(), live=interval is not None)
-    async with open_operations(path) as operations:
+    async with open_application(path) as application:
         with show:
             while True:
-                show.update(await operations.module_statuses())
+                show.update(await application.status.module_statuses())
                 if interval is None:
                     return
                 await asyncio.sleep(interval)

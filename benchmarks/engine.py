@@ -62,12 +62,12 @@ def engine(
 
 
 async def _ours(module: ProjectionModule, follows: Sequence[Follow]) -> float:
-    pipeline = Stub().pipeline()
+    processor = Stub().processor()
     spent = derived = 0.0
     for first in range(0, len(follows), _BATCH):
         batch = [followed(nth, each) for nth, each in enumerate(follows[first:][:_BATCH], first)]
         begun = time.process_time()
-        outcome = await pipeline.project(module, batch, Deadline.after(_HOUR))
+        outcome = await processor.process(module, batch, Deadline.after(_HOUR))
         if first >= _WARM:
             spent += time.process_time() - begun
             derived += outcome.derived

@@ -87,13 +87,13 @@ def _run(case: Case) -> Grown:
 async def _project(case: Case) -> Grown:
     package = trial if case.fan_out else projections
     module = Registry.discover(package).module("announcements" if case.fan_out else "followship")
-    pipeline = Stub().pipeline()
+    processor = Stub().processor()
     derived, spent, before = 0, 0.0, _peak()
     for first in range(0, case.events, case.batch):
         numbers = range(first, min(first + case.batch, case.events))
         batch = [_event(case, nth) for nth in numbers]
         begun = time.process_time()
-        derived += (await pipeline.project(module, batch, Deadline.after(_HOUR))).derived
+        derived += (await processor.process(module, batch, Deadline.after(_HOUR))).derived
         spent += time.process_time() - begun
     if derived != case.events * max(case.fan_out, 1):
         raise RuntimeError(f"{case.name}: {derived:,} derived events.")

@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections import deque
+from contextlib import aclosing
 from dataclasses import dataclass
 from email.utils import formatdate
 from pathlib import Path
@@ -24,8 +25,8 @@ from core.throttling.deadline import Deadline
 from core.throttling.rate_limiters import RateLimiters
 from core.throttling.retrier import Retrier
 from core.throttling.stats import RequestStats
-from core.writing.delivery import Delivery
-from core.writing.writer import Bulk, Writer
+from core.writing.writer import BulkMode, Writer
+from core.writing.writes import Rejected
 from local.cosmos import WELL_KNOWN_KEY
 from local.cosmos.auth import signature
 
@@ -200,21 +201,14 @@ async def write(container: Any, writes: Sequence[Write], *, bulk: bool = True) -
         partitions=PartitionMap(container, Requests(limiters=limiters, retrier=retrier)),
         limiters=limiters,
         retrier=retrier,
-        bulk=Bulk(on=bulk),
+        bulk=BulkMode(enabled=bulk),
     )
     stats = RequestStats()
-    delivery = Delivery(
-        deadline=Deadline.after(_HOUR),
-        stats=stats,
-        on_durable=lambda _: None,
-        on_refused=lambda _, error: _fail(error),
-    )
-    await writer.write(writes, delivery)
+    async with aclosing(writer.write(writes, Deadline.after(_HOUR), stats)) as results:
+        async for result in results:
+            if isinstance(result, Rejected):
+                raise result.error
     return stats
-
-
-def _fail(error: Exception) -> None:
-    raise error
 
 
 def _signed(path: str, headers: dict[str, str]) -> dict[str, str]:

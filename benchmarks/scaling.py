@@ -18,6 +18,7 @@ from benchmarks.plots import Plot
 from benchmarks.workloads import spread
 from core.cosmos.client import open_client
 from core.cosmos.provisioning import provision
+from core.model.documents import Cause
 from core.settings import CONNECTION_SETTING, Settings
 from core.writing.writes import Write
 from local.cosmos import WELL_KNOWN_KEY
@@ -97,17 +98,7 @@ def _sources(count: int) -> Iterator[Write]:
     for nth, each in enumerate(spread(count)):
         document = followed(nth, each)
         body = json.dumps(document).encode()
-        yield Write(document["streamId"], document["id"], body, _Nobody())
-
-
-class _Nobody:
-    """Whom a refused write is blamed on; here it ends the run."""
-
-    name = "none"
-    failed = False
-
-    def fail(self, error: Exception) -> Any:  # noqa: ANN401 - never returns
-        raise error
+        yield Write(document["streamId"], document["id"], body, Cause(None, None, None, ""))
 
 
 async def _rate(stage: Stage, count: int) -> float:

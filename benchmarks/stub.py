@@ -15,7 +15,6 @@ from core.cosmos.key_ranges import effective_partition_key
 from core.cosmos.partitions import PartitionMap
 from core.cosmos.requests import Requests
 from core.dead_letters.store import DeadLetterStore
-from core.projecting.batch_run import BatchRunner
 from core.projecting.processor import BatchProcessor
 from core.throttling.rate_limiters import RateLimiters
 from core.throttling.retrier import Retrier
@@ -91,22 +90,20 @@ class Stub:
         """There is none."""
         raise CosmosResourceNotFoundError(status_code=404)  # type: ignore[no-untyped-call] # the SDK's
 
-    def pipeline(self) -> BatchProcessor:
-        """The whole engine for batches, over this."""
+    def processor(self) -> BatchProcessor:
+        """Return the whole engine for batches, over this."""
         container: Any = self
         limiters, retrier = RateLimiters(), Retrier()
         requests = Requests(limiters=limiters, retrier=retrier)
         documents = Container(proxy=container, requests=requests, limiter="documents")
         return BatchProcessor(
-            runner=BatchRunner(
-                writer=Writer(
-                    container=container,
-                    partitions=PartitionMap(container, requests),
-                    limiters=limiters,
-                    retrier=retrier,
-                ),
-                cursors=FanOutProgressStore(container=documents),
+            writer=Writer(
+                container=container,
+                partitions=PartitionMap(container, requests),
+                limiters=limiters,
+                retrier=retrier,
             ),
             dead_letters=DeadLetterStore(container=documents),
+            fan_out_progress=FanOutProgressStore(container=documents),
             max_hops=16,
         )

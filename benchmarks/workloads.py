@@ -9,13 +9,14 @@ from benchmarks.events import followed
 from core.model.registry import Registry
 from core.projecting.derivation import derive
 from core.projecting.fan_out import FanOut
-from core.writing.writes import Write
 from local.stage.follows import POLBLOGS, Follow, read_follows
 from local.trial import projections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
+
+    from core.writing.writes import Write
 
 
 def spread(count: int) -> list[Follow]:
@@ -48,13 +49,13 @@ def derived(follows: Iterable[Follow]) -> list[Write]:
     """What is to be written of them, in their order."""
     module = Registry.discover(projections).module("followship")
     documents = (followed(nth, follow) for nth, follow in enumerate(follows))
-    return list(_writes(derive(module, documents, max_hops=16)))
+    return list(_writes(derive(module, documents)))
 
 
-def _writes(found: Iterable[object]) -> Iterator[Write]:
-    for each in found:
-        while isinstance(each, FanOut) and not each.done:
-            yield from (write for write in each.draw() if isinstance(write, Write))
+def _writes(fan_outs: Iterable[object]) -> Iterator[Write]:
+    for fan_out in fan_outs:
+        while isinstance(fan_out, FanOut) and not fan_out.is_done:
+            yield from fan_out.next_writes()
 
 
 def _user(number: int) -> UUID:

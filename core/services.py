@@ -1,4 +1,4 @@
-"""The adapters that share one Cosmos client, opened together and closed together."""
+"""The objects of the engine over one client of Cosmos DB, opened and closed together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from core.cosmos.container import Container
 from core.cosmos.partitions import PartitionMap
 from core.cosmos.requests import Requests
 from core.dead_letters.store import DeadLetterStore
-from core.projecting.batch_run import BatchRunner
 from core.projecting.processor import BatchProcessor
 from core.streams.event_store import EventStore
 from core.throttling.rate_limiters import RateLimiters
@@ -19,12 +18,18 @@ from core.throttling.retrier import Retrier
 from core.tracking.change_feed import ChangeFeed
 from core.tracking.fan_out_progress import FanOutProgressStore
 from core.tracking.tracker import ProgressTracker
-from core.writing.writer import Bulk, Writer
+from core.writing.writer import BulkMode, Writer
 
 if TYPE_CHECKING:
     from azure.cosmos.aio import ContainerProxy, CosmosClient
 
     from core.settings import Settings
+
+HTTP_TIMEOUT_SECONDS = 60.0
+"""The seconds in which an HTTP function responds, also if the account is throttled."""
+
+HEALTH_TIMEOUT_SECONDS = 5.0
+"""The seconds in which a health check responds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,30 +38,30 @@ class Services:
 
     Attributes:
         client: The one client of the process.
-        events: The events container.
-        tracker: What each module has completely processed.
-        streams: Appends and reads.
-        runner: Makes derived events durable.
-        pipeline: Projects batches.
-        dead_letters: What could not be projected.
         requests: What sends the requests that a caller waits for.
+        events: The events container.
+        event_store: The store of events by stream.
+        processor: The processor of batches.
+        dead_letters: The store of dead letters.
+        fan_out_progress: The store for the progress of large fan-outs.
+        tracker: The progress of the modules.
     """
 
     client: CosmosClient
-    events: ContainerProxy
-    tracker: ProgressTracker
-    streams: EventStore
-    runner: BatchRunner
-    pipeline: BatchProcessor
-    dead_letters: DeadLetterStore
     requests: Requests
+    events: ContainerProxy
+    event_store: EventStore
+    processor: BatchProcessor
+    dead_letters: DeadLetterStore
+    fan_out_progress: FanOutProgressStore
+    tracker: ProgressTracker
 
     @classmethod
     def open(cls, settings: Settings) -> Services:
         """Open the client on the running loop; nothing is sent yet.
 
         Raises:
-            SettingError: The connection is missing or malformed.
+            SettingError: If the connection is missing or malformed.
         """
         client = Client(settings.require_connection())
         database = client.get_database_client(settings.database)
@@ -64,42 +69,40 @@ class Services:
         limiters, retrier = RateLimiters(settings.request_unit_limits), Retrier()
         requests = Requests(limiters=limiters, retrier=retrier)
         partitions = PartitionMap(events, requests)
+
+        def documents(name: str, limiter: str) -> Container:
+            proxy = database.get_container_client(name)
+            return Container(proxy=proxy, requests=requests, limiter=limiter)
+
+        leases = documents(settings.leases_container, "leases")
+        fan_out_progress = FanOutProgressStore(container=leases)
         dead_letters = DeadLetterStore(
-            container=Container(
-                proxy=database.get_container_client(settings.dead_letters_container),
-                requests=requests,
-                limiter="dead letters",
-            )
+            container=documents(settings.dead_letters_container, "dead letters")
         )
-        leases = Container(
-            proxy=database.get_container_client(settings.leases_container),
-            requests=requests,
-            limiter="leases",
-        )
-        runner = BatchRunner(
-            writer=Writer(
-                container=events,
-                partitions=partitions,
-                limiters=limiters,
-                retrier=retrier,
-                slots=asyncio.Semaphore(settings.write_concurrency),
-                bulk=Bulk(on=settings.bulk_writes_enabled),
-            ),
-            cursors=FanOutProgressStore(container=leases),
+        writer = Writer(
+            container=events,
+            partitions=partitions,
+            limiters=limiters,
+            retrier=retrier,
+            slots=asyncio.Semaphore(settings.write_concurrency),
+            bulk=BulkMode(enabled=settings.bulk_writes_enabled),
         )
         return cls(
             client=client,
+            requests=requests,
             events=events,
+            event_store=EventStore(container=events, partitions=partitions, requests=requests),
+            processor=BatchProcessor(
+                writer=writer,
+                dead_letters=dead_letters,
+                fan_out_progress=fan_out_progress,
+                max_hops=settings.max_hops,
+            ),
+            dead_letters=dead_letters,
+            fan_out_progress=fan_out_progress,
             tracker=ProgressTracker(
                 feed=ChangeFeed(container=events, requests=requests), leases=leases
             ),
-            streams=EventStore(container=events, partitions=partitions, requests=requests),
-            runner=runner,
-            pipeline=BatchProcessor(
-                runner=runner, dead_letters=dead_letters, max_hops=settings.max_hops
-            ),
-            dead_letters=dead_letters,
-            requests=requests,
         )
 
     async def close(self) -> None:

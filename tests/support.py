@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -19,19 +20,22 @@ from core.cosmos.partitions import PartitionMap
 from core.cosmos.requests import Requests
 from core.dead_letters.poison import PoisonEvent
 from core.dead_letters.store import DeadLetterStore
-from core.errors import PoisonError
-from core.projecting.batch_run import BatchRunner
-from core.projecting.fan_out import FanOut
+from core.model.documents import Cause
+from core.model.registry import ProjectionModule
+from core.projecting.batch_run import BatchRun
+from core.projecting.derivation import derive
+from core.projecting.parked_streams import ParkedStreams
 from core.projecting.processor import BatchProcessor
 from core.throttling.deadline import Deadline
 from core.throttling.rate_limiters import RateLimiter, RateLimiters
 from core.throttling.retrier import Retrier
+from core.throttling.stats import RequestStats
 from core.tracking.fan_out_progress import FanOutProgressStore
 from core.writing.writer import Writer
-from core.writing.writes import Write
+from core.writing.writes import Write, Written
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 
 Document = dict[str, Any]
 
@@ -83,16 +87,16 @@ def followed(follower: int, target: int, event_id: str | None = None, **changes:
     }
 
 
-def drawn(derived: Iterator[FanOut | PoisonEvent]) -> list[Write | PoisonEvent]:
-    """Everything that comes of a derivation."""
-    found: list[Write | PoisonEvent] = []
-    for each in derived:
-        if isinstance(each, PoisonEvent):
-            found.append(each)
-            continue
-        while not each.done:
-            found += each.draw()
-    return found
+def derived(
+    module: ProjectionModule,
+    *documents: Document,
+    parked_streams: ParkedStreams | None = None,
+) -> tuple[list[Write], list[PoisonEvent]]:
+    """Everything that a module derives from documents, and what it cannot project."""
+    run = BatchRun(module, derive(module, documents), max_hops=16, parked_streams=parked_streams)
+    while run.fill_pending():
+        pass
+    return list(run.pending.values()), run.poison_events
 
 
 def refusal(
@@ -246,22 +250,8 @@ class MemoryContainer:
         return {"Range": {"min": f"{number:02X}", "max": f"{number:02X}"}}
 
 
-class Blame:
-    """The source of a write that comes from no projection."""
-
-    failed = False
-    name = "p"
-
-    def fail(self, error: PoisonError) -> PoisonEvent:
-        """Blame event `x`."""
-        return PoisonEvent(
-            module="m",
-            projection="p",
-            stream_id="s",
-            event_id="x",
-            reason=str(error),
-            error_type="",
-        )
+CAUSE = Cause(projection="p", stream_id="s", event_id="x", feed_order="")
+"""The cause of writes that come from no projection."""
 
 
 class FakeTime:
@@ -326,19 +316,33 @@ def writer(container: Any, clock: FakeTime, **options: Any) -> Writer:
     )
 
 
-def runner(container: Any, leases: Any, clock: FakeTime) -> BatchRunner:
-    """A runner over containers in memory."""
-    return BatchRunner(
-        writer=writer(container, clock),
-        cursors=FanOutProgressStore(container=documents_in(leases, clock)),
-    )
+@dataclass
+class Outcome:
+    """The results of writes, and what they took."""
+
+    durable: list[str] = field(default_factory=list)
+    rejected: list[str] = field(default_factory=list)
+    stats: RequestStats = field(default_factory=RequestStats)
+
+    async def take(self, writer: Writer, writes: Iterable[Write], deadline: Deadline) -> None:
+        """Write, and take note of each result, as far as they come."""
+        async with aclosing(writer.write(writes, deadline, self.stats)) as results:
+            async for result in results:
+                if isinstance(result, Written):
+                    self.durable.extend(write.id for write in result.writes)
+                else:
+                    self.rejected.append(result.write.id)
 
 
-def pipeline(container: Any, letters: Any, clock: FakeTime, leases: Any = None) -> BatchProcessor:
-    """A pipeline over containers in memory, as one process has it."""
+def processor(
+    container: Any, dead_letters: Any, clock: FakeTime, leases: Any = None
+) -> BatchProcessor:
+    """A processor over containers in memory, as one process has it."""
+    progress = documents_in(leases or MemoryContainer(), clock)
     return BatchProcessor(
-        runner=runner(container, leases or MemoryContainer(), clock),
-        dead_letters=DeadLetterStore(container=documents_in(letters, clock)),
+        writer=writer(container, clock),
+        dead_letters=DeadLetterStore(container=documents_in(dead_letters, clock)),
+        fan_out_progress=FanOutProgressStore(container=progress),
         max_hops=16,
     )
 

@@ -22,7 +22,6 @@ from azure.cosmos.aio import DatabaseProxy
 
 import core
 from core.application import Application
-from core.operations.operations import AdminOperations
 from tests.apps import follows
 from tests.support import followed, user
 
@@ -30,9 +29,10 @@ CORE = f"{Path(core.__file__).parent}/"
 
 FORMS = frozenset(
     {
-        *("Envelope", "Event", "Follow", "Followed", "WasFollowed", "FanOut", "Emission"),
-        *("Emitted", "Write", "PoisonEvent", "DeadLetter", "FanOutProgress", "Origin", "Plan"),
-        *("_Group", "_Append", "OperationResult", "Run", "BatchResult", "ReplayResult"),
+        *("Envelope", "Event", "Follow", "Followed", "WasFollowed", "Origin", "Cause", "FanOut"),
+        *("BatchRun", "BatchResult", "Write", "Written", "Rejected", "_PendingRequest"),
+        *("OperationResult", "PoisonEvent", "DeadLetter", "FanOutProgress", "ReplayResult"),
+        "_Append",
     }
 )
 """Classes that are an event, or a command, in one of its forms."""
@@ -47,11 +47,11 @@ class Count(NamedTuple):
 
 
 LIMITS = {
-    "event": (Count(59, 14, 18), Count(114, 28, 31)),
-    "poison": (Count(37, 11, 11), Count(79, 21, 25)),
+    "event": (Count(50, 12, 14), Count(101, 26, 27)),
+    "poison": (Count(25, 10, 10), Count(59, 19, 21)),
     "command": (Count(14, 6, 4), Count(57, 19, 16)),
-    "entity": (Count(11, 7, 5), Count(41, 16, 13)),
-    "replay": (Count(69, 19, 24), Count(122, 32, 34)),
+    "entity": (Count(11, 7, 4), Count(41, 17, 13)),
+    "replay": (Count(62, 18, 21), Count(113, 31, 32)),
     "status": (Count(0, 0, 0), Count(37, 13, 17)),
 }
 """By path: where the data itself passes, and everything that is executed."""
@@ -174,10 +174,10 @@ class World:
         await self.application.project("followship", [self.poison])
 
     async def replay(self) -> None:
-        await AdminOperations(self.application).replay(self.letter)
+        await self.application.dead_letters.replay(self.letter)
 
     async def status(self) -> None:
-        await AdminOperations(self.application).module_statuses()
+        await self.application.status.module_statuses()
 
 
 @pytest.fixture
@@ -196,9 +196,9 @@ async def world(environ: dict[str, str], database: DatabaseProxy) -> AsyncIterat
     await application.project("followship", [followed(7, 8)])
     await application.execute("follow", body)
     await application.project("followship", [{**mended, "data": {}}])
-    (letter,) = await AdminOperations(application).dead_letters(None)
+    (letter,) = await application.dead_letters.search(None)
     await events.create_item(mended)
-    await AdminOperations(application).module_statuses()
+    await application.status.module_statuses()
     yield World(application, body, poison, letter.id)
     await application.close()
 

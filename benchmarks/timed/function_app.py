@@ -3,9 +3,10 @@
 import json
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
 from contextvars import ContextVar
-from dataclasses import fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,67 +16,67 @@ import projections
 from core.application import Application
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
-from core.projecting.processor import BatchResult
+from core.projecting.batch_run import BatchResult
+from core.projecting.processor import ResultWriter
 from core.services import Services
-from core.writing.delivery import Delivery
-from core.writing.writer import Writer
-from core.writing.writes import Write
+from core.settings import Settings
+from core.throttling.deadline import Deadline
+from core.throttling.stats import RequestStats
+from core.writing.writes import Write, WriteResult, Written
 
 _NOTES = Path(os.environ["TIMED_NOTES"])
 _handed = ContextVar("handed", default=0.0)
 
 
-class TimedWriter(Writer):
+@dataclass(frozen=True, kw_only=True)
+class TimedWriter:
     """Notes for each source event when its batch came, when writing began, when it was done."""
 
-    async def write(self, writes: Iterable[Write], delivery: Delivery) -> None:
-        """As `Writer`."""
+    writer: ResultWriter
+
+    async def write(
+        self, writes: Iterable[Write], deadline: Deadline, stats: RequestStats
+    ) -> AsyncGenerator[WriteResult, None]:
+        """Yield the results of the writer."""
         begun = time.time()
         lines: list[str] = []
-
-        def note(durable: Sequence[Write]) -> None:
-            now = time.time()
-            times = {"handed": _handed.get(), "derived": begun, "written": now}
-            lines.extend(json.dumps({"event": _source(each), **times}) for each in durable)
-            delivery.on_durable(durable)
-
-        await super().write(writes, replace(delivery, on_durable=note))
-        _append(lines)
+        try:
+            async with aclosing(self.writer.write(writes, deadline, stats)) as results:
+                async for result in results:
+                    if isinstance(result, Written):
+                        lines += [_note(write, begun) for write in result.writes]
+                    yield result
+        finally:
+            _append(lines)
 
 
 class TimedApplication(Application):
     """Notes when a batch is handed over."""
 
-    @property
-    def services(self) -> Services:
-        """With a writer that takes notes."""
-        if self._services is None:
-            self._services = _timed(super().services)
-        return self._services
-
     async def project(self, module: str, documents: Sequence[Any]) -> BatchResult:
-        """As `Application`."""
+        """Project a batch as `Application` does."""
         _handed.set(time.time())
         return await super().project(module, documents)
 
 
-def _timed(services: Services) -> Services:
-    writer = services.runner.writer
-    timed = TimedWriter(**{each.name: getattr(writer, each.name) for each in fields(writer)})
-    runner = replace(services.runner, writer=timed)
-    return replace(services, runner=runner, pipeline=replace(services.pipeline, runner=runner))
+def open_timed(settings: Settings) -> Services:
+    """Return services with a writer that takes notes."""
+    services = Services.open(settings)
+    timed = TimedWriter(writer=services.processor.writer)
+    return replace(services, processor=replace(services.processor, writer=timed))
 
 
 def _append(lines: list[str]) -> None:
     with _NOTES.open("a", encoding="utf-8") as notes:
-        notes.writelines(f"{each}\n" for each in lines)
+        notes.writelines(lines)
 
 
-def _source(write: Write) -> str:
-    return str(json.loads(write.body)["meta"]["causationId"])
+def _note(write: Write, begun: float) -> str:
+    times = {"handed": _handed.get(), "derived": begun, "written": time.time()}
+    return f"{json.dumps({'event': write.cause.event_id, **times})}\n"
 
 
-application = TimedApplication.discover(projections, os.environ)
+application = TimedApplication.discover(projections, os.environ, open_services=open_timed)
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 register_triggers(app, application, os.environ)

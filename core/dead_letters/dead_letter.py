@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.alias_generators import to_camel
 
-from core.ids import dead_letter_id
 from core.model.documents import format_utc
 
 if TYPE_CHECKING:
@@ -61,25 +60,20 @@ class DeadLetter:
 
     @classmethod
     def from_poison_event(cls, poison: PoisonEvent, now: datetime) -> DeadLetter:
-        """The letter of an event that failed for the first time."""
+        """Return the dead letter of an event that failed for the first time."""
         return cls(
-            id=dead_letter_id(
-                module=poison.module,
-                projection=poison.projection,
-                source_stream=poison.stream_id,
-                source_id=poison.event_id,
-            ),
+            id=poison.id,
             module=poison.module,
-            projection=poison.projection,
-            stream_id=poison.stream_id,
-            event_id=poison.event_id,
+            projection=poison.cause.projection,
+            stream_id=poison.cause.stream_id,
+            event_id=poison.cause.event_id,
             error_type=poison.error_type,
             reason=poison.reason[:MAX_REASON_LENGTH],
             traceback=poison.traceback,
             attempts=1,
             first=format_utc(now),
             last=format_utc(now),
-            order=poison.order,
+            order=poison.cause.feed_order,
             blocking=poison.blocks,
         )
 

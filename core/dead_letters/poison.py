@@ -1,26 +1,64 @@
-"""PoisonEvent events: those that no attempt can project."""
+"""Poison events: those that no attempt can project."""
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
+
+from core.ids import dead_letter_id
+
+if TYPE_CHECKING:
+    from core.errors import PoisonError
+    from core.model.documents import Cause
+
+_MAX_TRACEBACK_LENGTH = 8_000
+"""The characters that are kept of a traceback: its end, where the error is."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PoisonEvent:
-    """An event that no attempt can project, and why.
+    """An event that a projection cannot process, and why.
 
-    `projection` is None where the document could not be read at all. `stream_id` and `event_id`
-    are whatever the document holds there. `order` is its place in its stream; `blocks` says that
-    the line must wait for it.
+    Attributes:
+        module: The name of the projection module.
+        cause: The event and its projection; no projection if the event cannot be read.
+        error_type: The name of the error.
+        reason: The message of the error.
+        traceback: The traceback of the author's error, empty if there is none. It may quote the
+            payload, so it is stored in the dead letter only.
+        blocks: Whether the lease must not advance.
     """
 
     module: str
-    projection: str | None
-    stream_id: Any
-    event_id: Any
-    reason: str
+    cause: Cause
     error_type: str
-    traceback: str = ""
-    order: str = ""
-    blocks: bool = False
+    reason: str
+    traceback: str
+    blocks: bool
+
+    @classmethod
+    def from_error(
+        cls, module: str, cause: Cause, error: PoisonError, *, blocks: bool
+    ) -> PoisonEvent:
+        """Return the poison event for an error."""
+        original = error.__cause__
+        text = "".join(traceback.format_exception(original)) if original else ""
+        return cls(
+            module=module,
+            cause=cause,
+            error_type=type(error).__name__,
+            reason=str(error),
+            traceback=text[-_MAX_TRACEBACK_LENGTH:],
+            blocks=blocks,
+        )
+
+    @property
+    def id(self) -> str:
+        """The id of its dead letter."""
+        return dead_letter_id(
+            module=self.module,
+            projection=self.cause.projection,
+            source_stream=self.cause.stream_id,
+            source_id=self.cause.event_id,
+        )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.json_schema import models_json_schema
 
-from core.operations.operations import MAX_DISCARD_REASON_LENGTH
+from core.operations.dead_letters import MAX_DISCARD_REASON_LENGTH
 
 if TYPE_CHECKING:
     from core.model.registry import Registry

@@ -15,7 +15,7 @@ from core.errors import EngineError, FieldError, InvalidRequestError
 from core.functions.openapi import build_openapi
 from core.functions.problems import MEDIA_TYPE, to_problem
 from core.model.commands import parse_body
-from core.operations.operations import AdminOperations, DiscardRequest
+from core.operations.dead_letters import DiscardRequest
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -57,7 +57,6 @@ class Routes:
 
     def __init__(self, application: Application) -> None:
         self._application = application
-        self._operations = AdminOperations(application)
 
     async def command(self, req: func.HttpRequest) -> func.HttpResponse:
         """POST /api/commands/{command}: 202 with the ids of the events appended."""
@@ -83,25 +82,25 @@ class Routes:
         """
         del req
         await self._application.check_health()
-        blocked = await self._operations.blocking_dead_letters()
+        blocked = await self._application.dead_letters.blocking()
         return _json({"status": "blocked" if blocked else "ok", "blocked": blocked})
 
     async def projections(self, req: func.HttpRequest) -> func.HttpResponse:
         """GET /api/projections: how far each projection module is."""
         del req
-        statuses = await self._operations.module_statuses()
+        statuses = await self._application.status.module_statuses()
         return _json({"projections": [each.as_json() for each in statuses]})
 
     async def event(self, req: func.HttpRequest) -> func.HttpResponse:
         """GET /api/projections/{name}/events/{stream}/{id}: whether it is projected."""
-        found = await self._operations.event_status(
+        found = await self._application.status.event_status(
             req.route_params["name"], req.route_params["stream"], req.route_params["id"]
         )
         return _json(found)
 
     async def dead_letters(self, req: func.HttpRequest) -> func.HttpResponse:
         """GET /api/deadletters?projection=: what waits, and how much of what kind."""
-        found = await self._operations.dead_letters(req.params.get("projection"))
+        found = await self._application.dead_letters.search(req.params.get("projection"))
         return _json(
             {
                 "counts": [each.as_json() for each in count_dead_letters(found)],
@@ -111,27 +110,29 @@ class Routes:
 
     async def dead_letter(self, req: func.HttpRequest) -> func.HttpResponse:
         """GET /api/deadletters/{id}: one dead letter."""
-        found = await self._operations.dead_letter(req.route_params["id"])
+        found = await self._application.dead_letters.get(req.route_params["id"])
         return _json(found.to_document())
 
     async def replay(self, req: func.HttpRequest) -> func.HttpResponse:
         """POST /api/deadletters/{id}/replay: project its event again."""
-        replayed = await self._operations.replay(req.route_params["id"])
+        replayed = await self._application.dead_letters.replay(req.route_params["id"])
         return _json(replayed.as_json())
 
     async def replay_all(self, req: func.HttpRequest) -> func.HttpResponse:
         """POST /api/deadletters/replay?projection=: replay many; * for all."""
-        return _json((await self._operations.replay_all(_selection(req))).as_json())
+        return _json((await self._application.dead_letters.replay_all(_selection(req))).as_json())
 
     async def discard_all(self, req: func.HttpRequest) -> func.HttpResponse:
         """POST /api/deadletters/discard?projection=: give many up; * for all."""
         reason = parse_body(DiscardRequest, req.get_body(), "a discard").reason
-        return _json((await self._operations.discard_all(_selection(req), reason)).as_json())
+        return _json(
+            (await self._application.dead_letters.discard_all(_selection(req), reason)).as_json()
+        )
 
     async def discard(self, req: func.HttpRequest) -> func.HttpResponse:
         """POST /api/deadletters/{id}/discard: give it up, for a reason that is kept."""
         reason = parse_body(DiscardRequest, req.get_body(), "a discard").reason
-        letter = await self._operations.discard(req.route_params["id"], reason)
+        letter = await self._application.dead_letters.discard(req.route_params["id"], reason)
         return _json(letter.to_document())
 
     async def openapi(self, req: func.HttpRequest) -> func.HttpResponse:

@@ -90,6 +90,31 @@ class Envelope(BaseModel):
             ) from None
 
 
+class Cause(NamedTuple):
+    """What a derived document follows from.
+
+    Attributes:
+        projection: The name of the projection; None if the source event cannot be read.
+        stream_id: The stream of the source event; any JSON value if it is not an event.
+        event_id: The id of the source event; any JSON value if it is not an event.
+        feed_order: The place of the source event in its stream, as text that sorts.
+    """
+
+    projection: str | None
+    stream_id: Any
+    event_id: Any
+    feed_order: str
+
+
+def feed_order(document: Mapping[str, Any]) -> str:
+    """Return the place of a document in its stream, as text that sorts.
+
+    It is the transaction; events of one transaction are ordered by their times, which grow.
+    """
+    lsn, time = document.get("_lsn"), document.get("time")
+    return f"{lsn if isinstance(lsn, int) else 0:016d} {time if isinstance(time, str) else ''}"
+
+
 class Origin(NamedTuple):
     """What a new event owes to its cause: everything in `meta`."""
 
@@ -147,16 +172,28 @@ def to_document(event: Event, *, event_id: str, time: str, origin: Origin) -> Do
 
 
 class DerivedEventEncoder:
-    """Makes the JSON text of events that are derived from one event, and so share time and origin.
+    """Encodes events that are derived from one source event, and so share time and origin.
 
-    What it gives is what `document` gives, at a tenth of the cost. The time is that of an
-    envelope, and a type is an identifier of Python: neither needs escapes.
+    The result equals `to_document` at a tenth of its cost. The time is that of an envelope, and a
+    type is an identifier of Python: neither needs escapes.
+
+    Args:
+        source: The document of the source event.
+        projection: The name of the projection.
     """
 
     __slots__ = ("_meta", "_time")
 
-    def __init__(self, time: str, origin: Origin) -> None:
-        self._time = time
+    def __init__(self, source: Envelope, projection: str) -> None:
+        self._time = source.time
+        meta = source.meta
+        origin = Origin(
+            correlation_id=meta.correlation_id or source.id,
+            causation_id=source.id,
+            projection=projection,
+            hops=meta.hops + 1,
+            traceparent=meta.traceparent,
+        )
         self._meta = to_json(_meta(origin)).decode()
 
     def encode(self, event: Event, data: str, *, event_id: str, stream: str) -> bytes:

@@ -51,6 +51,10 @@ class ProjectionModule:
         """Whether a projection is one of its own."""
         return any(each.name == projection for each in self.projections)
 
+    def blocks(self, projection: str | None) -> bool:
+        """Return whether the lease must not advance if a projection fails on an event."""
+        return any(own.name == projection and own.on_failure == "block" for own in self.projections)
+
     @property
     def can_block(self) -> bool:
         """Whether one of its projections may stop the line."""

@@ -1,138 +1,153 @@
-"""Replaying dead letters: the projection runs again, with today's code."""
+"""Replays dead letters: the projection runs again, with the code of now."""
 
 from __future__ import annotations
 
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from core.dead_letters.dead_letter import DeadLetter
-from core.projecting.batch_run import BatchRunner, Run
+from core.projecting.batch_run import BatchRun
 from core.projecting.derivation import derive
 from core.throttling.stats import RequestStats
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from core.dead_letters.dead_letter import DeadLetter
     from core.dead_letters.poison import PoisonEvent
     from core.dead_letters.store import DeadLetterStore
     from core.model.registry import ProjectionModule
+    from core.projecting.processor import BatchProcessor
     from core.streams.event_store import EventStore
     from core.throttling.deadline import Deadline
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReplayResult:
-    """What became of a letter: gone with so many events derived, or kept for a reason."""
+    """The result of a replay.
 
-    letter: DeadLetter
+    Attributes:
+        dead_letter: The dead letter; it is removed if the replay succeeded.
+        derived: The number of derived events that are durable.
+        failure: Why the dead letter is kept, None if it is not.
+    """
+
+    dead_letter: DeadLetter
     derived: int = 0
-    kept: str | None = None
+    failure: str | None = None
 
     def as_json(self) -> dict[str, Any]:
-        """By name."""
+        """Return what is shown of it."""
         return {
-            "id": self.letter.id,
-            "replayed": self.kept is None,
+            "id": self.dead_letter.id,
+            "replayed": self.failure is None,
             "derived": self.derived,
-            "reason": self.kept,
+            "reason": self.failure,
         }
+
+
+class _Failure(NamedTuple):
+    """Why a replay failed."""
+
+    error_type: str
+    reason: str
+    traceback: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Replayer:
-    """Runs projections again over the events of dead letters.
+    """Runs projections again on the events of dead letters.
 
     Attributes:
-        modules: Projection modules by name.
-        streams: Where the events are.
-        runner: Makes derived events durable.
-        dead_letters: Where the letters are.
-        max_hops: Limit on projections between an event and its command.
+        modules: The projection modules by name.
+        event_store: The store of the events.
+        processor: What makes derived events durable.
+        dead_letters: The store of the dead letters.
     """
 
     modules: Mapping[str, ProjectionModule]
-    streams: EventStore
-    runner: BatchRunner
+    event_store: EventStore
+    processor: BatchProcessor
     dead_letters: DeadLetterStore
-    max_hops: int
 
-    async def replay(self, letter: DeadLetter, deadline: Deadline) -> ReplayResult:
-        """Project the letter's event; the letter goes when all that it implies is durable.
+    async def replay(self, dead_letter: DeadLetter, deadline: Deadline) -> ReplayResult:
+        """Project the event of a dead letter, and remove the dead letter on success.
 
         Derived ids are those of the first attempt, so replaying twice, or while the trigger
-        projects the same event, leads to the same documents. A letter that fails again is kept,
-        with the new reason; one behind another letter of its sequence is left as it is.
+        projects the same event, leads to the same documents. A dead letter that fails again is kept
+        with its new reason. One that must wait for an earlier event of its stream is not changed.
 
         Raises:
-            DeadlineExceededError: Time ran out; the letter is as it was.
-            CosmosError: Retrying cannot help.
+            DeadlineExceededError: If the deadline is reached. The dead letter is not changed.
+            CosmosError: If Cosmos DB returns an error that is not retryable.
         """
-        ahead = await self._ahead(letter, deadline)
-        if ahead is not None:
-            return ReplayResult(letter=letter, kept=f"Dead letter {ahead.id} is ahead of it.")
-        event = await self._event(letter, deadline)
+        preceding = await self._preceding(dead_letter, deadline)
+        if preceding is not None:
+            failure = f"Dead letter {preceding.id} is ahead of it."
+            return ReplayResult(dead_letter=dead_letter, failure=failure)
+        event = await self._event(dead_letter, deadline)
+        module = self._module(dead_letter)
         if event is None:
-            return await self._keep(
-                letter, "SourceVanished", "The event is not there.", "", deadline
-            )
-        module = self._module(letter)
+            failed = _Failure("SourceVanished", "The event is not there.")
+            return await self._keep(dead_letter, failed, deadline)
         if module is None:
-            reason = f"There is no projection {letter.name} any more."
-            return await self._keep(letter, "ProjectionVanished", reason, "", deadline)
-        run = Run(derive(module, [event], max_hops=self.max_hops))
-        failed = await self._carry_on(run, letter, deadline)
-        if failed is not None:
-            return await self._keep(
-                letter, failed.error_type, failed.reason, failed.traceback, deadline
-            )
-        await self.dead_letters.remove(letter, deadline)
-        return ReplayResult(letter=letter, derived=run.durable)
+            reason = f"There is no projection {dead_letter.name} any more."
+            return await self._keep(dead_letter, _Failure("ProjectionVanished", reason), deadline)
+        run = BatchRun(module, derive(module, [event]), max_hops=self.processor.max_hops)
+        own = await self._complete(run, dead_letter, deadline)
+        if own is not None:
+            failed = _Failure(own.error_type, own.reason, own.traceback)
+            return await self._keep(dead_letter, failed, deadline)
+        await self.dead_letters.remove(dead_letter, deadline)
+        return ReplayResult(dead_letter=dead_letter, derived=run.written)
 
-    async def _carry_on(
-        self, run: Run, letter: DeadLetter, deadline: Deadline
+    async def _complete(
+        self, run: BatchRun, dead_letter: DeadLetter, deadline: Deadline
     ) -> PoisonEvent | None:
-        """The letter's own failure, if it fails again; others that fail get letters of theirs."""
-        own: list[PoisonEvent] = []
+        """Return the dead letter's own failure, if it fails again, and park all others.
 
-        async def settle(poison: list[PoisonEvent]) -> None:
-            now = datetime.now(timezone.utc)
-            own.extend(
-                each for each in poison if DeadLetter.from_poison_event(each, now).id == letter.id
-            )
-            others = [replace(each, order=letter.order) for each in poison if each not in own]
-            await self.dead_letters.park(others, deadline)
-
-        await self.runner.carry_on(run, deadline, RequestStats(), settle)
-        await self.runner.finish(run, deadline)
-        return own[0] if own else None
+        Another projection may fail on an event that no projection could read before. Its dead
+        letter keeps the place of this one.
+        """
+        async with aclosing(self.processor.complete(run, deadline, RequestStats())) as chunks:
+            poison_events = [one async for chunk in chunks for one in chunk]
+        others = [
+            replace(one, cause=one.cause._replace(feed_order=dead_letter.order))
+            for one in poison_events
+            if one.id != dead_letter.id
+        ]
+        await self.dead_letters.park(others, deadline)
+        return next((one for one in poison_events if one.id == dead_letter.id), None)
 
     async def _keep(
-        self, letter: DeadLetter, error_type: str, reason: str, traceback: str, deadline: Deadline
+        self, dead_letter: DeadLetter, failure: _Failure, deadline: Deadline
     ) -> ReplayResult:
-        now = datetime.now(timezone.utc)
-        failed = letter.failed_again(error_type, reason, traceback, now)
+        failed = dead_letter.failed_again(*failure, now=datetime.now(timezone.utc))
         await self.dead_letters.replace(failed, deadline)
-        return ReplayResult(letter=failed, kept=reason)
+        return ReplayResult(dead_letter=failed, failure=failure.reason)
 
-    async def _ahead(self, letter: DeadLetter, deadline: Deadline) -> DeadLetter | None:
-        """A letter that must go first, where its projection keeps the order of a stream."""
-        module = self._module(letter)
+    async def _preceding(self, dead_letter: DeadLetter, deadline: Deadline) -> DeadLetter | None:
+        """Return a dead letter that must go first, if its projection parks streams."""
+        module = self._module(dead_letter)
         if module is None or not module.parks_streams:
             return None
-        waiting = await self.dead_letters.search(letter.module, deadline)
-        ahead = (each for each in waiting if letter.is_preceded_by(each))
-        return next(
-            (each for each in ahead if module.restricted_to(each.projection).parks_streams), None
-        )
+        for other in await self.dead_letters.search(dead_letter.module, deadline):
+            if (
+                dead_letter.is_preceded_by(other)
+                and module.restricted_to(other.projection).parks_streams
+            ):
+                return other
+        return None
 
-    async def _event(self, letter: DeadLetter, deadline: Deadline) -> Mapping[str, Any] | None:
-        if not isinstance(letter.stream_id, str) or not isinstance(letter.event_id, str):
+    async def _event(self, dead_letter: DeadLetter, deadline: Deadline) -> Mapping[str, Any] | None:
+        stream_id, event_id = dead_letter.stream_id, dead_letter.event_id
+        if not isinstance(stream_id, str) or not isinstance(event_id, str):
             return None
-        return await self.streams.get(letter.stream_id, letter.event_id, deadline)
+        return await self.event_store.get(stream_id, event_id, deadline)
 
-    def _module(self, letter: DeadLetter) -> ProjectionModule | None:
-        """The letter's projection alone, or its whole module where the event was unreadable."""
-        module = self.modules.get(letter.module)
-        chosen = module.restricted_to(letter.projection) if module else None
+    def _module(self, dead_letter: DeadLetter) -> ProjectionModule | None:
+        """Return the module with the dead letter's projection, or whole if it has none."""
+        module = self.modules.get(dead_letter.module)
+        chosen = module.restricted_to(dead_letter.projection) if module else None
         return chosen if chosen and chosen.projections else None

@@ -1,290 +1,236 @@
-"""A batch under way: what is derived and not yet durable, and what is still to be derived."""
+"""The state of the work on one batch; no I/O."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.dead_letters.poison import PoisonEvent
-from core.errors import DeadlineExceededError, InvalidOutputError, TransientError
-from core.projecting.emissions import MOST_BYTES
-from core.projecting.fan_out import CHUNK_SIZE, FanOut
-from core.throttling.deadline import GRACE_SECONDS
-from core.tracking.fan_out_progress import FanOutProgress
-from core.writing.delivery import Delivery
-from core.writing.writes import Write
+from core.errors import HeldUpError, HopLimitError, InvalidOutputError, PoisonError
+from core.projecting.fan_out import CHUNK_SIZE, MAX_CHUNK_BYTES, FanOut
+from core.writing.writes import Write, Written
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
-    from core.errors import CosmosError
-    from core.throttling.deadline import Deadline
+    from core.model.documents import Cause
+    from core.model.registry import ProjectionModule
+    from core.projecting.parked_streams import ParkedStreams
     from core.throttling.stats import RequestStats
-    from core.tracking.fan_out_progress import FanOutProgressStore
-    from core.writing.writer import Writer
+    from core.tracking.fan_out_progress import FanOutProgress
+    from core.writing.writes import WriteResult
 
-    OnPoison = Callable[[list[PoisonEvent]], Awaitable[None]]
-
-logger = logging.getLogger(__name__)
-
-_PORTION = 25
-"""Source events between two moments in which others have their turn."""
-
-_MOST_RUNS, _MOST_PENDING, _MOST_BYTES = 64, 100_000, 64 * 1024 * 1024
-"""BatchRunCache runs that are kept, and derived events that all of them together may hold."""
-
-
-class Run:
-    """The work on a batch; an attempt goes on where the one before it stopped.
-
-    Args:
-        derived: What `derive` gives for the batch.
-        durable: Derived events of it that are known to be durable already.
-
-    Attributes:
-        pending: Drawn, and not yet known to be durable or parked.
-        durable: How many derived events are known to be durable.
-        sent: Of these, sent by the latest attempt.
-        blocked: Events that the line waits for.
-        large: Fan-outs that were met of which more came than is drawn at once.
-        opening: The last of them, until it is known whether somebody left a cursor for it.
-        cursor: That cursor, until it is caught up with.
-    """
-
-    def __init__(self, derived: Iterator[FanOut | PoisonEvent], durable: int = 0) -> None:
-        self._derived = derived
-        self._current: FanOut | None = None
-        self._settled: set[tuple[str, str]] = set()
-        self._size = 0
-        self.pending: list[Write | PoisonEvent] = []
-        self.durable = durable
-        self.sent = 0
-        self.blocked: list[PoisonEvent] = []
-        self.large: list[FanOut] = []
-        self.opening: FanOut | None = None
-        self.cursor: FanOutProgress | None = None
-
-    @property
-    def writes(self) -> list[Write]:
-        """What is pending of derived events."""
-        return [each for each in self.pending if isinstance(each, Write)]
-
-    @property
-    def poison(self) -> list[PoisonEvent]:
-        """What is pending of events that cannot be projected."""
-        return [each for each in self.pending if isinstance(each, PoisonEvent)]
-
-    @property
-    def unsettled(self) -> bool:
-        """Whether there is work before anything more is to be drawn."""
-        return bool(self.pending) or self.opening is not None
-
-    def advance(self) -> bool:
-        """Draw a little more of what is to be settled next; False where that is enough, or all."""
-        for _ in range(_PORTION):
-            if self.opening or len(self.pending) >= CHUNK_SIZE or self._size >= MOST_BYTES:
-                return False
-            if self._current is not None and not self._current.done:
-                self._hold(self._current.draw())
-            elif not self._begin_next():
-                return False
-        return True
-
-    def settle(self) -> None:
-        """All that was pending is durable or parked."""
-        self.pending, self._size = [], 0
-
-    def note_durable(self, writes: Sequence[Write]) -> None:
-        """They were acknowledged."""
-        self._settled.update(each[:2] for each in writes)
-        self.durable += len(writes)
-        self.sent += len(writes)
-
-    def note_refused(self, write: Write, error: CosmosError) -> None:
-        """Cosmos DB will never take a write, and its source event is to blame."""
-        self._settled.add(write[:2])
-        if not write.source.failed:
-            reason = f"Cosmos DB refused a derived event with status {error.status}."
-            self.pending.append(write.source.fail(InvalidOutputError(reason)))
-
-    def drop_settled(self) -> None:
-        """What is durable or refused is pending no more; nor is what was drawn twice."""
-        self.pending = [
-            each
-            for each in self.pending
-            if isinstance(each, PoisonEvent) or each[:2] not in self._settled
-        ]
-        self._settled.clear()
-        self._size = _size(self.pending)
-
-    def go_back(self, cursor: FanOutProgress) -> None:
-        """The fan-out that was met last is not new: somebody left this cursor for it."""
-        if self.opening is not None and self.cursor is None:
-            del self.pending[-self.opening.drawn :]
-            self._size = _size(self.pending)
-            self.opening.restart()
-            self.cursor = cursor
-
-    def _begin_next(self) -> bool:
-        found = next(self._derived, None)
-        if isinstance(found, PoisonEvent):
-            self._hold([found])
-        elif found is not None:
-            self._current = found
-            self._hold(found.draw())
-            if not found.done:
-                self.large.append(found)
-                self.opening = found
-        return found is not None
-
-    def _hold(self, drawn: list[Write | PoisonEvent]) -> None:
-        self.pending += drawn
-        self._size += _size(drawn)
-
-
-def _size(drawn: Iterable[Write | PoisonEvent]) -> int:
-    """Bytes of documents."""
-    return sum(len(each.body) for each in drawn if isinstance(each, Write))
-
-
-class BatchRunCache:
-    """Runs that failed, so that the retry in this process goes on with them.
-
-    What was acknowledged is then not sent again; a document that is written again, even
-    unchanged, appears again in the change feed.
-    """
-
-    def __init__(self) -> None:
-        self._runs: OrderedDict[object, Run] = OrderedDict()
-
-    def take(self, batch: object) -> Run | None:
-        """The run of this batch, if there is one; it is forgotten here."""
-        return self._runs.pop(batch, None)
-
-    def keep(self, batch: object, run: Run) -> None:
-        """Remember for the retry; the oldest are forgotten first."""
-        self._runs[batch] = run
-        while len(self._runs) > 1 and self._are_too_much:
-            self._runs.popitem(last=False)
-
-    @property
-    def _are_too_much(self) -> bool:
-        pending = sum(len(run.pending) for run in self._runs.values())
-        size = sum(_size(run.pending) for run in self._runs.values())
-        return len(self._runs) > _MOST_RUNS or pending > _MOST_PENDING or size > _MOST_BYTES
+_EVENTS_PER_TURN = 25
+"""The source events between two turns of other tasks."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class BatchRunner:
-    """Carries runs out.
+class BatchResult:
+    """The result of a batch.
 
     Attributes:
-        writer: Makes derived events durable.
-        cursors: How far large fan-outs are.
+        events: The number of documents in the batch.
+        derived: The number of derived events that are durable.
+        already_written: The number of these that an earlier attempt had written.
+        parked: The number of dead letters that were stored.
+        stats: The meter of the requests.
     """
 
-    writer: Writer
-    cursors: FanOutProgressStore
+    events: int
+    derived: int
+    already_written: int
+    parked: int
+    stats: RequestStats
 
-    async def carry_on(
-        self, run: Run, deadline: Deadline, stats: RequestStats, on_poison: OnPoison
+    def __str__(self) -> str:
+        """Return it as text for a log line."""
+        stats = self.stats
+        return (
+            f"events={self.events} derived={self.derived} spared={self.already_written} "
+            f"parked={self.parked} requests={stats.requests} throttled={stats.throttled_requests} "
+            f"waited={stats.wait_seconds:.2f} charge={stats.request_charge:.1f}"
+        )
+
+
+class BatchRun:
+    """The work on one batch: an attempt continues where the one before it stopped.
+
+    Args:
+        module: The projection module.
+        derived: What `derive` yields for the batch.
+        max_hops: The limit on projections between an event and its command.
+        parked_streams: The streams with a parked event, if the module parks streams.
+        blocked_run: The run that this one continues with its blocked events alone.
+
+    Attributes:
+        pending: The derived events that are not known to be durable, by stream and id.
+        poison_events: The events that cannot be projected and have no dead letter yet.
+        parked: The number of events that the latest attempt parked.
+        blocked: The events that block the lease.
+        written: The number of derived events that are durable.
+        newly_written: The number of these that the latest attempt wrote.
+        large_fan_outs: The fan-outs with more than one chunk.
+        new_fan_out: The latest large fan-out, until its stored progress has been looked up.
+        progress: That progress, until the fan-out has caught up with it.
+    """
+
+    def __init__(
+        self,
+        module: ProjectionModule,
+        derived: Iterator[FanOut | PoisonEvent],
+        *,
+        max_hops: int,
+        parked_streams: ParkedStreams | None = None,
+        blocked_run: BatchRun | None = None,
     ) -> None:
-        """Return when all that follows from the batch is durable, or was given to `on_poison`.
+        self.pending: dict[tuple[str, str], Write] = {}
+        self.poison_events: list[PoisonEvent] = []
+        self.parked = 0
+        self.blocked: list[PoisonEvent] = []
+        self.written: int = blocked_run.written if blocked_run else 0
+        self.newly_written = 0
+        self.large_fan_outs: list[FanOut] = blocked_run.large_fan_outs if blocked_run else []
+        self.new_fan_out: FanOut | None = None
+        self.progress: FanOutProgress | None = None
+        self._module = module
+        self._derived = derived
+        self._max_hops = max_hops
+        self._parked_streams = parked_streams
+        self._current: FanOut | None = None
+        self._first_chunk: list[Write] = []
+        self._failed: set[Cause] = set()
+        self._bytes = 0
 
-        Raises:
-            DeadlineExceededError: Time ran out; the run can be carried on.
-            CosmosError: Retrying cannot help; as above.
-        """
-        run.sent = 0
-        while await _filled(run, deadline):
-            await self._catch_up(run, deadline)
-            await self._settle(run, deadline, stats, on_poison)
+    @property
+    def has_pending_work(self) -> bool:
+        """Whether there is work before more is to be derived."""
+        return bool(self.pending or self.poison_events or self.new_fan_out)
 
-    async def finish(self, run: Run, deadline: Deadline) -> None:
-        """Forget the cursors: nobody will have to go on with the batch.
+    @property
+    def held(self) -> tuple[int, int]:
+        """The number of writes that it holds, and their bytes."""
+        first = sum(len(write.body) for write in self._first_chunk)
+        return len(self.pending) + len(self._first_chunk), self._bytes + first
 
-        Raises:
-            DeadlineExceededError, CosmosError: As above.
-        """
-        for fan_out in run.large:
-            await self.cursors.remove(_cursor(fan_out), deadline)
+    def begin_attempt(self) -> None:
+        """Start counting what one attempt does."""
+        self.newly_written = self.parked = 0
 
-    async def _settle(
-        self, run: Run, deadline: Deadline, stats: RequestStats, on_poison: OnPoison
-    ) -> None:
-        try:
-            await self.writer.write(
-                run.writes,
-                Delivery(
-                    deadline=deadline,
-                    stats=stats,
-                    on_durable=run.note_durable,
-                    on_refused=run.note_refused,
-                ),
-            )
-        finally:
-            run.drop_settled()
-        if run.writes:
-            raise TransientError(f"{len(run.writes)} derived events were not acknowledged.")
-        await on_poison(run.poison)
-        run.settle()
-        for fan_out in run.large[-1:]:
-            if not fan_out.failed:
-                await self.cursors.save(_cursor(fan_out), deadline.at_least(GRACE_SECONDS))
+    def fill_pending(self) -> bool:
+        """Derive a few more events, and return whether to continue before they are written."""
+        for _ in range(_EVENTS_PER_TURN):
+            if (
+                self.new_fan_out is not None
+                or len(self.pending) + len(self.poison_events) >= CHUNK_SIZE
+                or self._bytes >= MAX_CHUNK_BYTES
+            ):
+                return False
+            if self._current is not None and not self._current.is_done:
+                self._hold(self._next_writes(self._current))
+            elif not self._open_next():
+                return False
+        return True
 
-    async def _catch_up(self, run: Run, deadline: Deadline) -> None:
-        """Go to where an earlier process came with a large fan-out.
+    def apply(self, result: WriteResult) -> None:
+        """Take the writes of a result off those that are pending."""
+        if isinstance(result, Written):
+            self._release(result.writes)
+            self.written += len(result.writes)
+            self.newly_written += len(result.writes)
+        else:
+            self._release([result.write])
+            reason = f"Cosmos DB rejected a derived event with status {result.error.status}."
+            self._fail(result.write.cause, InvalidOutputError(reason))
 
-        The projection itself has to be run up to there, without the cost of writing; that takes
-        more than one attempt if it must.
-        """
-        if run.opening is None:
-            return
-        cursor = run.cursor or await self.cursors.find(_cursor(run.opening), deadline)
-        if cursor is not None:
-            run.go_back(cursor)
-            await _skip(run.opening, cursor.position, deadline)
-            if run.opening.fingerprint == cursor.fingerprint:
-                run.durable += cursor.position
+    def start_new_fan_out(self) -> None:
+        """Write the new fan-out from its first chunk on: it has no stored progress."""
+        self._hold(self._first_chunk)
+        self._first_chunk, self.new_fan_out = [], None
+
+    def resume_new_fan_out(self, fan_out: FanOut, progress: FanOutProgress) -> None:
+        """Start the new fan-out again, to be skipped up to its stored progress."""
+        if self.progress is None:
+            self._first_chunk, self.progress = [], progress
+            fan_out.restart()
+
+    def finish_resuming(self, fan_out: FanOut, progress: FanOutProgress) -> bool:
+        """Continue the new fan-out; return False if it emits other events and starts again."""
+        self.new_fan_out = self.progress = None
+        if fan_out.fingerprint == progress.fingerprint:
+            self.written += progress.position
+            return True
+        fan_out.restart()
+        return False
+
+    def result(self, events: int, stats: RequestStats) -> BatchResult:
+        """Return the result of a batch of the given number of documents."""
+        return BatchResult(
+            events=events,
+            derived=self.written,
+            already_written=self.written - self.newly_written,
+            parked=self.parked,
+            stats=stats,
+        )
+
+    def _open_next(self) -> bool:
+        """Start the next fan-out, or take the next poison event; return False at the end."""
+        opened = next(self._derived, None)
+        if isinstance(opened, PoisonEvent):
+            self._add(opened)
+        elif opened is not None:
+            self._current = opened
+            if (obstacle := self._obstacle(opened)) is not None:
+                self._fail(opened.cause, obstacle)
+                return True
+            writes = self._next_writes(opened)
+            if opened.is_done:
+                self._hold(writes)
             else:
-                logger.warning(
-                    "fanout.restarted projection=%s event=%s: it emits other events than before",
-                    *(cursor.projection, cursor.event_id),
-                )
-                run.opening.restart()
-        run.opening = run.cursor = None
+                self.large_fan_outs.append(opened)
+                self.new_fan_out, self._first_chunk = opened, writes
+        return opened is not None
 
+    def _obstacle(self, fan_out: FanOut) -> PoisonError | None:
+        """Return why the projection must not even run."""
+        parked = self._parked_streams
+        if parked is not None and parked.must_park(fan_out.projection, fan_out.cause):
+            return HeldUpError("An earlier event of its stream is parked.")
+        if fan_out.hops >= self._max_hops:
+            return HopLimitError(
+                f"{fan_out.hops} projections lie behind this event; the limit is {self._max_hops}."
+            )
+        return None
 
-def _cursor(fan_out: FanOut) -> FanOutProgress:
-    """Return the progress of a fan-out of which everything drawn so far is durable."""
-    return FanOutProgress(
-        projection=fan_out.projection.name,
-        stream_id=fan_out.stream_id,
-        event_id=fan_out.event_id,
-        position=fan_out.drawn,
-        fingerprint=fan_out.fingerprint,
-    )
+    def _next_writes(self, fan_out: FanOut) -> list[Write]:
+        try:
+            return fan_out.next_writes()
+        except PoisonError as error:
+            self._fail(fan_out.cause, error)
+            return []
 
+    def _hold(self, writes: list[Write]) -> None:
+        for write in writes:
+            if (key := write[:2]) not in self.pending:
+                self.pending[key] = write
+                self._bytes += len(write.body)
 
-async def _filled(run: Run, deadline: Deadline) -> bool:
-    """Draw what is to be settled next; whether there is anything."""
-    if not run.unsettled:
-        while run.advance():
-            await _let_others("projecting", deadline)
-    return run.unsettled
+    def _release(self, writes: Sequence[Write]) -> None:
+        for write in writes:
+            held = self.pending.pop(write[:2], None)
+            self._bytes -= len(held.body) if held else 0
 
+    def _fail(self, cause: Cause, error: PoisonError) -> None:
+        """Make a poison event of a source event whose derived events cannot all be stored."""
+        for fan_out in (self._current, *self.large_fan_outs[-1:]):
+            if fan_out is not None and fan_out.cause == cause:
+                fan_out.fail()
+        if cause in self._failed:
+            return
+        self._failed.add(cause)
+        blocks = self._module.blocks(cause.projection)
+        self._add(PoisonEvent.from_error(self._module.name, cause, error, blocks=blocks))
 
-async def _skip(fan_out: FanOut, position: int, deadline: Deadline) -> None:
-    while fan_out.drawn < position and not fan_out.done:
-        await _let_others("going on with a large fan-out", deadline)
-        fan_out.skip(min(CHUNK_SIZE, position - fan_out.drawn))
-
-
-async def _let_others(doing: str, deadline: Deadline) -> None:
-    """Have their turn, in the midst of what only takes the processor."""
-    if not deadline.remaining():
-        raise DeadlineExceededError(f"The invocation's time is up while {doing}.")
-    await asyncio.sleep(0)
+    def _add(self, poison_event: PoisonEvent) -> None:
+        if self._parked_streams is not None:
+            self._parked_streams.park(poison_event.cause)
+        self.poison_events.append(poison_event)

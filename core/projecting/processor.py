@@ -1,47 +1,51 @@
-"""What happens to a batch of the change feed: derive, plan, write; return when all is durable."""
+"""Processes batches of the change feed until everything that they imply is durable."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from core.errors import CosmosError, DeadlineExceededError, ProjectionBlockedError
-from core.projecting.batch_run import BatchRunCache, BatchRunner, Run
+from core.errors import (
+    CosmosError,
+    DeadlineExceededError,
+    ProjectionBlockedError,
+    TransientError,
+)
+from core.projecting.batch_run import BatchRun
 from core.projecting.derivation import derive
+from core.projecting.fan_out import CHUNK_SIZE
 from core.projecting.parked_streams import ParkedStreams
+from core.projecting.run_cache import BatchRunCache
+from core.throttling.deadline import GRACE_SECONDS
 from core.throttling.stats import RequestStats
+from core.tracking.fan_out_progress import FanOutProgress
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 
     from core.dead_letters.poison import PoisonEvent
     from core.dead_letters.store import DeadLetterStore
     from core.model.registry import ProjectionModule
+    from core.projecting.batch_run import BatchResult
+    from core.projecting.fan_out import FanOut
     from core.throttling.deadline import Deadline
+    from core.tracking.fan_out_progress import FanOutProgressStore
+    from core.writing.writes import Write, WriteResult
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(kw_only=True)
-class BatchResult:
-    """What one batch came to.
+class ResultWriter(Protocol):
+    """What writes documents and yields the result of each."""
 
-    Attributes:
-        events: Documents in the batch.
-        derived: Derived events that are durable now.
-        spared: Of these, written by an earlier attempt and not sent again.
-        parked: Dead letters that are durable now.
-        stats: What the writing took.
-    """
-
-    events: int
-    derived: int = 0
-    spared: int = 0
-    parked: int = 0
-    stats: RequestStats = field(default_factory=RequestStats)
+    def write(
+        self, writes: Iterable[Write], deadline: Deadline, stats: RequestStats
+    ) -> AsyncGenerator[WriteResult, None]:
+        """Write all documents, and yield the result of each as soon as it is known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,120 +53,197 @@ class BatchProcessor:
     """Runs projection modules over batches.
 
     Attributes:
-        runner: Makes what they derive durable.
-        dead_letters: Takes what cannot be projected.
-        max_hops: Limit on projections between an event and its command.
-        unfinished: Batches that failed, for their retry.
+        writer: What makes derived events durable.
+        dead_letters: The store for events that cannot be projected.
+        fan_out_progress: The store for the progress of large fan-outs.
+        max_hops: The limit on projections between an event and its command.
+        failed_runs: The runs of batches that failed, for their retries.
     """
 
-    runner: BatchRunner
+    writer: ResultWriter
     dead_letters: DeadLetterStore
+    fan_out_progress: FanOutProgressStore
     max_hops: int
-    unfinished: BatchRunCache = field(default_factory=BatchRunCache)
+    failed_runs: BatchRunCache = field(default_factory=BatchRunCache)
 
-    async def project(
+    async def process(
         self, module: ProjectionModule, documents: Sequence[Mapping[str, Any]], deadline: Deadline
     ) -> BatchResult:
         """Return when everything that the batch implies for the module is durable.
 
-        Doing it again, here or elsewhere, wholly or after a failure, leads to the same documents.
+        Processing it again, here or elsewhere, completely or after a failure, leads to the same
+        documents.
 
         Raises:
-            ProjectionBlockedError: An event fails in a projection that blocks its lease.
-            DeadlineExceededError: Time ran out; the same batch must be projected again.
-            CosmosError: Retrying cannot help before something is corrected.
+            ProjectionBlockedError: If a projection with `on_failure="block"` fails on an event;
+                everything else is durable.
+            DeadlineExceededError: If the deadline is reached; process the batch again.
+            CosmosError: If Cosmos DB returns an error that is not retryable.
         """
-        key = (module.name, tuple((str(d.get("streamId")), str(d.get("id"))) for d in documents))
-        run = self.unfinished.take(key) or await self._begin(module, documents, deadline)
-        outcome = BatchResult(events=len(documents), stats=RequestStats(module=module.name))
+        events = [(document.get("streamId"), document.get("id")) for document in documents]
+        key = (
+            module.name,
+            tuple((str(stream_id), str(event_id)) for stream_id, event_id in events),
+        )
+        run = self.failed_runs.pop(key) or await self._start(module, documents, deadline)
+        stats = RequestStats(module=module.name)
         try:
-            await self._carry_on(run, outcome, deadline)
-            await self._check_line(module, documents, run, deadline)
-            await self.runner.finish(run, deadline)
-        except ProjectionBlockedError:
-            self.unfinished.keep(key, run)
-            self.unfinished.keep(key, await self._once_more(module, documents, run, deadline))
-            raise
+            async with aclosing(self.complete(run, deadline, stats)) as chunks:
+                async for poison_events in chunks:
+                    await self._record(run, poison_events, deadline)
+            if module.can_block and not run.blocked:
+                await self.dead_letters.unblock(module.name, events, deadline)
         except (CosmosError, DeadlineExceededError, asyncio.CancelledError):
-            self.unfinished.keep(key, run)
+            self.failed_runs.put(key, run)
             raise
-        outcome.derived, outcome.spared = run.durable, run.durable - run.sent
-        return outcome
+        if run.blocked:
+            self.failed_runs.put(key, run)  # kept also if the next line fails
+            self.failed_runs.put(key, await self._only_blocked(run, module, documents, deadline))
+            raise _blocked_error(run.blocked[0])
+        return run.result(len(documents), stats)
 
-    async def _begin(
+    async def complete(
+        self, run: BatchRun, deadline: Deadline, stats: RequestStats
+    ) -> AsyncGenerator[list[PoisonEvent], None]:
+        """Make everything that follows from a batch durable; yield what cannot be projected.
+
+        The generator must be closed. Poison events that are yielded must be durable before the next
+        ones are requested.
+
+        Raises:
+            DeadlineExceededError: If the deadline is reached; the run can be continued.
+            CosmosError: If Cosmos DB returns an error that is not retryable; as above.
+        """
+        run.begin_attempt()
+        while await self._fill(run, deadline):
+            if run.new_fan_out is not None:
+                await self._resume(run, run.new_fan_out, deadline)
+            if run.pending:
+                await self._write(run, deadline, stats)
+            if run.poison_events:
+                yield run.poison_events
+                run.poison_events = []
+            if run.large_fan_outs and not run.large_fan_outs[-1].has_failed:
+                progress = _progress_of(run.large_fan_outs[-1])
+                await self.fan_out_progress.save(progress, deadline.at_least(GRACE_SECONDS))
+        for fan_out in () if run.blocked else run.large_fan_outs:
+            await self.fan_out_progress.remove(_progress_of(fan_out), deadline)
+
+    async def _start(
         self, module: ProjectionModule, documents: Sequence[Mapping[str, Any]], deadline: Deadline
-    ) -> Run:
-        sequences = await self._sequences(module, deadline)
-        return Run(derive(module, documents, max_hops=self.max_hops, sequences=sequences))
+    ) -> BatchRun:
+        parked = await self._parked_streams(module, deadline) if module.parks_streams else None
+        derived = derive(module, documents)
+        return BatchRun(module, derived, max_hops=self.max_hops, parked_streams=parked)
 
-    async def _once_more(
+    async def _only_blocked(
         self,
+        run: BatchRun,
         module: ProjectionModule,
         documents: Sequence[Mapping[str, Any]],
-        run: Run,
         deadline: Deadline,
-    ) -> Run:
-        """Only what blocks the line is tried again; nothing else of the batch is written again."""
-        by_id = {(str(each.get("streamId")), str(each.get("id"))): each for each in documents}
-        sequences = await self._sequences(module, deadline)
-        again = [
+    ) -> BatchRun:
+        """Return a run of the events that block the lease, so that no others are written again."""
+        by_id = {(str(one.get("streamId")), str(one.get("id"))): one for one in documents}
+        derived = [
             derive(
-                module.restricted_to(each.projection),
-                [by_id[str(each.stream_id), str(each.event_id)]],
-                max_hops=self.max_hops,
-                sequences=sequences,
+                module.restricted_to(cause.projection),
+                [by_id[str(cause.stream_id), str(cause.event_id)]],
             )
-            for each in run.blocked
+            for cause in (poison_event.cause for poison_event in run.blocked)
         ]
-        once_more = Run(chain.from_iterable(again), run.durable)
-        once_more.large = run.large
-        return once_more
+        parked = await self._parked_streams(module, deadline) if module.parks_streams else None
+        return BatchRun(
+            module,
+            chain.from_iterable(derived),
+            max_hops=self.max_hops,
+            parked_streams=parked,
+            blocked_run=run,
+        )
 
-    async def _sequences(self, module: ProjectionModule, deadline: Deadline) -> ParkedStreams:
-        """The streams that wait behind a dead letter; only asked for where it matters."""
-        if not module.parks_streams:
-            return ParkedStreams()
+    async def _parked_streams(self, module: ProjectionModule, deadline: Deadline) -> ParkedStreams:
         return ParkedStreams(await self.dead_letters.parked_positions(module.name, deadline))
 
-    async def _carry_on(self, run: Run, outcome: BatchResult, deadline: Deadline) -> None:
-        async def settle(poison: list[PoisonEvent]) -> None:
-            parked = [each for each in poison if not await self._blocks(each, deadline)]
-            await self.dead_letters.park(parked, deadline)
-            for each in parked:
-                _log_parked(each)
-            run.blocked += [each for each in poison if each not in parked]
-            outcome.parked += len(parked)
+    async def _fill(self, run: BatchRun, deadline: Deadline) -> bool:
+        """Derive the next chunk, and return whether there is work."""
+        if not run.has_pending_work:
+            while run.fill_pending():
+                await _let_others_run("projecting", deadline)
+        return run.has_pending_work
 
-        await self.runner.carry_on(run, deadline, outcome.stats, settle)
+    async def _write(self, run: BatchRun, deadline: Deadline, stats: RequestStats) -> None:
+        writes = run.pending.values()
+        async with aclosing(self.writer.write(writes, deadline, stats)) as results:
+            async for result in results:
+                run.apply(result)  # without awaiting, or a cancellation would lose results
+        if run.pending:
+            raise TransientError(f"{len(run.pending)} derived events were not acknowledged.")
 
-    async def _blocks(self, poison: PoisonEvent, deadline: Deadline) -> bool:
-        return poison.blocks and await self.dead_letters.record_block(poison, deadline)
+    async def _resume(self, run: BatchRun, fan_out: FanOut, deadline: Deadline) -> None:
+        """Continue a large fan-out where another process stopped.
 
-    async def _check_line(
-        self,
-        module: ProjectionModule,
-        documents: Sequence[Mapping[str, Any]],
-        run: Run,
-        deadline: Deadline,
-    ) -> None:
-        """Stop the line where an event blocks it; otherwise forget those that did before."""
-        for each in run.blocked[:1]:
-            raise ProjectionBlockedError(
-                f"Projection {each.projection or each.module} cannot project event "
-                f"{each.event_id} ({each.error_type}), and its line waits. Mend it, or discard "
-                "its dead letter."
-            )
-        if not module.can_block:
+        The projection has to be run up to there, without the cost of writing; that takes more than
+        one attempt if necessary.
+        """
+        started = _progress_of(fan_out)
+        progress = run.progress or await self.fan_out_progress.find(started, deadline)
+        if progress is None:
+            run.start_new_fan_out()
             return
-        done = [(each.get("streamId"), each.get("id")) for each in documents]
-        await self.dead_letters.unblock(module.name, done, deadline)
+        run.resume_new_fan_out(fan_out, progress)
+        while fan_out.derived_count < progress.position and not fan_out.is_done:
+            await _let_others_run("resuming a large fan-out", deadline)
+            fan_out.skip(min(CHUNK_SIZE, progress.position - fan_out.derived_count))
+        if not run.finish_resuming(fan_out, progress):
+            logger.warning(
+                "fanout.restarted projection=%s event=%s: it emits other events than before",
+                *(progress.projection, progress.event_id),
+            )
+
+    async def _record(
+        self, run: BatchRun, poison_events: Sequence[PoisonEvent], deadline: Deadline
+    ) -> None:
+        """Park each event, or record that it blocks the lease."""
+        parked, blocked = [], []
+        for poison_event in poison_events:
+            if poison_event.blocks and await self.dead_letters.record_block(poison_event, deadline):
+                blocked.append(poison_event)
+            else:
+                parked.append(poison_event)
+        await self.dead_letters.park(parked, deadline)
+        run.blocked += blocked
+        run.parked += len(parked)
+        for poison_event in parked:
+            logger.error(
+                "event.parked projection=%s stream=%s event=%s error=%s",
+                poison_event.cause.projection or poison_event.module,
+                poison_event.cause.stream_id,
+                poison_event.cause.event_id,
+                poison_event.error_type,
+            )
 
 
-def _log_parked(poison: PoisonEvent) -> None:
-    logger.error(
-        "event.parked projection=%s stream=%s event=%s error=%s",
-        poison.projection or poison.module,
-        poison.stream_id,
-        poison.event_id,
-        poison.error_type,
+def _progress_of(fan_out: FanOut) -> FanOutProgress:
+    """Return the progress of a fan-out of which everything derived so far is durable."""
+    return FanOutProgress(
+        projection=fan_out.projection.name,
+        stream_id=fan_out.cause.stream_id,
+        event_id=fan_out.cause.event_id,
+        position=fan_out.derived_count,
+        fingerprint=fan_out.fingerprint,
     )
+
+
+def _blocked_error(poison_event: PoisonEvent) -> ProjectionBlockedError:
+    cause = poison_event.cause
+    return ProjectionBlockedError(
+        f"Projection {cause.projection or poison_event.module} failed on event {cause.event_id} "
+        f"({poison_event.error_type}); its lease is blocked. Deploy a fix or discard the dead "
+        "letter."
+    )
+
+
+async def _let_others_run(action: str, deadline: Deadline) -> None:
+    """Give other tasks a turn, in the midst of what only takes processor time."""
+    deadline.check(action)
+    await asyncio.sleep(0)

@@ -229,7 +229,7 @@ class RateLimiters:
             self._by_partition[partition] = RateLimiter(self._clock)
         return self._by_partition[partition]
 
-    def for_projections(self, projections: Iterable[str]) -> tuple[RateLimiter, ...]:
+    def for_projections(self, projections: Iterable[str | None]) -> tuple[RateLimiter, ...]:
         """Return the rate limiters of those projections that have one."""
         if not self._by_projection:
             return ()

@@ -1,4 +1,4 @@
-"""Writes of many streams on their way to one physical partition, in requests of the bulk form."""
+"""Writes many streams of one physical partition in bulk requests."""
 
 from __future__ import annotations
 
@@ -13,25 +13,21 @@ from core.cosmos.errors import operation_error
 from core.errors import CosmosError, RejectedByCosmosError, ThrottledError, TransientError
 from core.writing.plan import count_fitting
 from core.writing.results import raise_most_severe
+from core.writing.writes import Rejected, Write, Written, is_to_blame
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-
-    from azure.cosmos.aio import ContainerProxy
+    from collections.abc import Collection, Sequence
 
     from core.cosmos.partitions import Partition
-    from core.throttling.rate_limiters import RateLimiter, RateLimiters
-    from core.throttling.retrier import Retrier
-    from core.writing.delivery import Delivery
-    from core.writing.writes import Write
+    from core.throttling.rate_limiters import RateLimiter
+    from core.writing.call import WriteCall
+    from core.writing.plan import Stream
 
-    Stream = deque[Write]
+_MAX_CONCURRENT_REQUESTS = 4
+"""The number of requests that one call has in flight to one partition."""
 
-_AT_ONCE = 4
-"""Requests of one call on their way to one partition."""
-
-_WORTH = 50
-"""Writes for which a request is begun beside others: half of what one holds."""
+_MIN_WRITES = 50
+"""The number of writes for which a request is started beside others: half of what one holds."""
 
 _FAILED_DEPENDENCY = 424
 _WRITTEN = (200, 201)
@@ -39,176 +35,163 @@ _FIRST_ERROR = 400
 
 
 @dataclass(eq=False)
-class _Group:
-    """Streams whose next writes go together; failing once they have to be tried again."""
+class _PendingRequest:
+    """Streams whose next writes are sent together; some of them were tried before."""
 
-    waiting: list[Stream]
-    failing: bool = False
+    streams: list[Stream]
+    is_retry: bool = False
 
 
 class PartitionBulkWriter:
-    """The loose writes of one call for one physical partition.
+    """Writes streams of one physical partition.
 
-    A stream has one write on its way at most, so that its order is kept whatever fails.
+    A stream has one write in flight at most, so that its order is kept whatever fails.
 
     Args:
-        container: The events container.
-        partition: Whose id is known.
-        limiters: The rate limiters of the process.
-        retrier: Tries again.
-        slots: The limit on requests in flight.
-        delivery: The call.
+        call: What the requests of the call share.
+        partition: The physical partition, with its id.
+        limiters: The rate limiters of the projections whose writes they are.
+        streams: The writes by stream.
 
     Attributes:
-        moved: Streams that do not lie in the partition any more.
+        moved_streams: Streams that are no longer in the partition.
     """
 
     def __init__(
         self,
-        *,
-        container: ContainerProxy,
+        call: WriteCall,
         partition: Partition,
-        limiters: RateLimiters,
-        retrier: Retrier,
-        slots: asyncio.Semaphore,
-        delivery: Delivery,
+        limiters: tuple[RateLimiter, ...],
+        streams: list[Stream],
     ) -> None:
-        self._container = container
+        self.moved_streams: list[Stream] = []
+        self._call = call
         self._partition = partition
         self._limiters = limiters
-        self._retrier = retrier
-        self._slots = slots
-        self._delivery = delivery
-        self._ready: deque[Stream] = deque()
+        self._ready: deque[Stream] = deque(streams)
         self._changed = asyncio.Event()
-        self.moved: list[Stream] = []
 
-    async def write(
-        self, streams: Iterable[Stream], ceilings: tuple[RateLimiter, ...] = ()
-    ) -> None:
-        """Return when every stream is written, or known to have moved.
-
-        Args:
-            streams: What they hold is sent one after the other.
-            ceilings: What all of it has to go through.
+    async def write(self) -> None:
+        """Return when every write is acknowledged or rejected, or its stream has moved.
 
         Raises:
-            DeadlineExceededError: Time ran out.
-            CosmosError: Retrying cannot help; RejectedByCosmosError where the service does not
-                know the bulk form.
+            DeadlineExceededError: If the deadline is reached.
+            CosmosError: If Cosmos DB returns an error that is not retryable; RejectedByCosmosError
+                if it does not support bulk requests.
         """
-        self._ready.extend(streams)
-        under_way: dict[asyncio.Task[None], _Group] = {}
-        failed: list[BaseException] = []
+        in_flight: dict[asyncio.Task[None], _PendingRequest] = {}
+        errors: list[BaseException] = []
         try:
-            while under_way or (self._ready and not failed):
+            while in_flight or (self._ready and not errors):
                 self._changed.clear()
-                while not failed and self._worth_one_more(under_way.values()):
-                    group = self._next()
-                    under_way[self._begin(group, ceilings)] = group
+                while not errors and self._can_start(in_flight.values()):
+                    request = self._next_request()
+                    in_flight[self._start(request)] = request
                 await self._changed.wait()
-                for each in [each for each in under_way if each.done()]:
-                    del under_way[each]
-                    failed += [error] if (error := each.exception()) else []
+                for task in [task for task in in_flight if task.done()]:
+                    del in_flight[task]
+                    errors += [error] if (error := task.exception()) else []
         finally:
-            for each in under_way:
-                each.cancel()
-            await asyncio.gather(*under_way, return_exceptions=True)
-        raise_most_severe(failed)
+            for task in in_flight:
+                task.cancel()
+            await asyncio.gather(*in_flight, return_exceptions=True)
+        raise_most_severe(errors)
 
-    def _worth_one_more(self, under_way: Collection[_Group]) -> bool:
-        """Whether to begin a request beside these.
+    def _can_start(self, in_flight: Collection[_PendingRequest]) -> bool:
+        """Return whether to start a request beside those in flight.
 
-        Few writes wait until there are more, but not for what has failed and is tried again.
+        A few writes wait for company, but not for that of requests that are being retried.
         """
-        least = 1 if all(each.failing for each in under_way) else _WORTH
-        return len(under_way) < _AT_ONCE and len(self._ready) >= least
+        minimum = 1 if all(request.is_retry for request in in_flight) else _MIN_WRITES
+        return len(in_flight) < _MAX_CONCURRENT_REQUESTS and len(self._ready) >= minimum
 
-    def _next(self) -> _Group:
-        count = count_fitting(each[0] for each in self._ready)
-        return _Group([self._ready.popleft() for _ in range(count)])
+    def _next_request(self) -> _PendingRequest:
+        count = count_fitting(stream[0] for stream in self._ready)
+        return _PendingRequest([self._ready.popleft() for _ in range(count)])
 
-    def _begin(self, group: _Group, ceilings: tuple[RateLimiter, ...]) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._send(group, ceilings), name=f"lane {self._partition.id}")
+    def _start(self, request: _PendingRequest) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._send(request), name=f"bulk {self._partition.id}")
         task.add_done_callback(lambda _: self._changed.set())
         return task
 
-    async def _send(self, group: _Group, ceilings: tuple[RateLimiter, ...]) -> None:
+    async def _send(self, request: _PendingRequest) -> None:
         """Write the first of each stream."""
-        deadline, stats = self._delivery.deadline, self._delivery.stats
-        while group.waiting:
-            await self._retrier.run(partial(self._attempt, group, ceilings), deadline, stats)
+        call = self._call
+        while request.streams:
+            await call.retrier.run(partial(self._attempt, request), call.deadline, call.stats)
 
-    async def _attempt(self, group: _Group, ceilings: tuple[RateLimiter, ...]) -> None:
-        """Send what may be sent; what has to be tried again, or was not sent, is waiting still."""
-        deadline, stats = self._delivery.deadline, self._delivery.stats
+    async def _attempt(self, request: _PendingRequest) -> None:
+        """Send as much as the rate allows; keep what was not sent, and what failed."""
+        call = self._call
         try:
-            async with self._limiters.background_attempt(
-                self._partition.start, len(group.waiting), deadline, stats, ceilings
+            async with call.limiters.background_attempt(
+                self._partition.start,
+                len(request.streams),
+                call.deadline,
+                call.stats,
+                self._limiters,
             ) as attempt:
-                count = attempt.max_operations
-                sent, kept = group.waiting[:count], group.waiting[count:]
-                async with deadline.hold(self._slots):
+                sent = request.streams[: attempt.max_operations]
+                async with call.deadline.hold(call.slots):
                     results = await send_bulk(
-                        self._container,
+                        call.container,
                         self._partition.id or "",
                         [stream[0] for stream in sent],
                         attempt.record_charge,
                     )
-                again, errors = self._settle(sent, results)
-                group.waiting = again + kept
+                failed, errors = self._apply(sent, results)
+                request.streams[: len(sent)] = failed
                 if errors:
-                    raise max(errors, key=_weight)
+                    raise max(errors, key=_severity)
         except CosmosError:
-            group.failing = True
+            request.is_retry = True
             self._changed.set()
             raise
 
-    def _settle(
-        self, sent: list[Stream], results: Sequence[OperationResult]
+    def _apply(
+        self, sent: Sequence[Stream], results: Sequence[OperationResult]
     ) -> tuple[list[Stream], list[CosmosError]]:
-        """Take note of the results; what to try again, and why."""
-        durable: list[Write] = []
-        refused: list[tuple[Stream, RejectedByCosmosError]] = []
-        again: list[Stream] = []
+        """Return the streams whose writes failed, and the errors that nobody is to blame for."""
+        written: list[Write] = []
+        rejected: list[Rejected] = []
+        failed: list[Stream] = []
         errors: list[CosmosError] = []
         for stream, result in zip(sent, results, strict=True):
-            if result.status == GONE:
-                self.moved.append(stream)
-            elif result.status in _WRITTEN:
-                durable.append(self._pop(stream))
-            elif isinstance(error := self._error(result), RejectedByCosmosError):
-                refused.append((stream, error))
-            else:
-                again.append(stream)
+            if result.status in _WRITTEN:
+                written.append(self._pop(stream))
+            elif result.status == GONE:
+                self.moved_streams.append(stream)
+            elif not isinstance(error := self._error(result), RejectedByCosmosError):
+                failed.append(stream)
                 errors.append(error)
+            elif is_to_blame(error):
+                rejected.append(Rejected(self._pop(stream), error))
+            else:
+                errors.append(error)
+        self._call.results.put_nowait(Written(written))
+        for result_of_one in rejected:
+            self._call.results.put_nowait(result_of_one)
         self._changed.set()
-        self._delivery.on_durable(durable)
-        for stream, error in refused:
-            if self._delivery.blames(stream[0], error):
-                self._pop(stream)
-            else:
-                errors.append(error)
-        return again, errors
+        return failed, errors
 
     def _pop(self, stream: Stream) -> Write:
-        """The stream's first write, which is dealt with; the next one may be sent."""
+        """Return the first write of a stream, which has its result; the next one may be sent."""
         write = stream.popleft()
         if stream:
             self._ready.append(stream)
         return write
 
     def _error(self, result: OperationResult) -> CosmosError:
-        doing = f"writing events into physical partition {self._partition.id}"
+        action = f"writing events into physical partition {self._partition.id}"
         if result.status < _FIRST_ERROR:
-            return TransientError(f"While {doing}: status {result.status} is unknown.")
+            return TransientError(f"Cosmos DB returned the status {result.status} while {action}.")
         if result.status == _FAILED_DEPENDENCY:
-            return TransientError(f"While {doing}: one of them was not tried, for another failed.")
-        return operation_error(doing, result.status, result.sub_status, result.retry_after)
+            return TransientError(f"An operation was left out, as another failed, while {action}.")
+        return operation_error(action, result.status, result.sub_status, result.retry_after)
 
 
-def _weight(error: CosmosError) -> tuple[int, float]:
-    """What cannot be retried first, then the longest wait."""
+def _severity(error: CosmosError) -> tuple[int, float]:
+    """Sort errors that are not retryable last, and before them by the retry-after delay."""
     if isinstance(error, ThrottledError):
         return 1, error.retry_after or 0.0
     return (0, 0.0) if isinstance(error, TransientError) else (2, 0.0)

@@ -1,9 +1,8 @@
-"""How writes are packed: those of one stream together, or the next ones of many streams."""
+"""The plan for writes: streams in transactional batches, or many streams in bulk requests."""
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -14,57 +13,47 @@ if TYPE_CHECKING:
 
     from core.writing.writes import Write
 
+    Stream = deque[Write]
+
 OPERATION_BYTES = 64
-"""What a batch adds around each document besides its partition key, rounded up."""
+"""What a request adds to each document besides its partition key, rounded up."""
 
 MIN_TRANSACTIONAL_WRITES = 8
-"""Streams with fewer writes than this go into requests that hold writes of many streams."""
+"""The number of writes from which on a stream uses transactional batches."""
 
-_ROUNDS = 400
-"""So do those with less than one in so many of all writes: while the next write of each stream is
-sent, there are others for as many requests as it takes."""
+_MIN_SHARE = 400
+"""Streams with less than 1/400 of all writes use bulk requests, too: enough other streams remain to
+fill each request while the next write of each stream is in flight."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """The writes of each stream in their order; streams in the order of their appearance.
+def plan_writes(writes: Iterable[Write], *, bulk: bool) -> tuple[list[Stream], list[Stream]]:
+    """Return the streams for transactional batches and those for bulk requests.
 
-    Attributes:
-        batched: Of streams that have many: transactional batches, one after the other.
-        loose: Of the others: one after the other, but together with those of other streams.
+    Each stream keeps the order of its writes, and duplicate writes are dropped. Without `bulk` all
+    streams use transactional batches.
     """
-
-    batched: list[deque[Write]]
-    loose: list[deque[Write]]
-
-
-def plan(writes: Iterable[Write], *, bulk: bool) -> Plan:
-    """Pack the writes; inside a stream their order is kept, streams are independent.
-
-    A write that comes twice is planned once. Without `bulk` nothing is loose.
-    """
-    streams: defaultdict[str, deque[Write]] = defaultdict(deque)
+    streams: defaultdict[str, Stream] = defaultdict(deque)
     seen: set[tuple[str, str]] = set()
     for write in writes:
         if (key := write[:2]) not in seen:
             seen.add(key)
             streams[write.stream_id].append(write)
-    least = max(MIN_TRANSACTIONAL_WRITES, len(seen) // _ROUNDS) if bulk else 0
-    return Plan(
-        batched=[each for each in streams.values() if len(each) >= least],
-        loose=[each for each in streams.values() if len(each) < least],
+    minimum = max(MIN_TRANSACTIONAL_WRITES, len(seen) // _MIN_SHARE) if bulk else 0
+    return (
+        [stream for stream in streams.values() if len(stream) >= minimum],
+        [stream for stream in streams.values() if len(stream) < minimum],
     )
 
 
-def count_fitting(writes: Iterable[Write], most: int = MAX_OPERATIONS) -> int:
-    """How many of the writes fit into one request, in their order; at least one.
+def count_fitting(writes: Iterable[Write], max_operations: int = MAX_OPERATIONS) -> int:
+    """Return how many of the writes fit into one request, in their order; at least one.
 
     Args:
-        writes: One or more.
-        most: AdminOperations; a request takes up to 100 and stays under 2 MB.
+        writes: One or more writes.
+        max_operations: The number of operations that is not exceeded, nor is that of the service.
     """
     size = count = 0
-    for write in islice(writes, min(most, MAX_OPERATIONS)):
+    for write in islice(writes, min(max_operations, MAX_OPERATIONS)):
         size += len(write.body) + len(write.stream_id) + OPERATION_BYTES
         if count and size > MAX_REQUEST_BYTES:
             break

@@ -1,4 +1,4 @@
-"""The results of work that runs concurrently."""
+"""The results of writes that are made concurrently."""
 
 from __future__ import annotations
 
@@ -8,12 +8,42 @@ from typing import TYPE_CHECKING
 from core.errors import CosmosError, DeadlineExceededError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Iterable
+    from collections.abc import AsyncGenerator, Awaitable, Iterable, Sequence
+
+    from core.writing.writes import WriteResult
+
+    ResultQueue = asyncio.Queue[WriteResult | None]
 
 
-async def gather_all(*work: Awaitable[None]) -> None:
-    """Complete all of the work, whatever fails, and then raise the most severe error."""
-    raise_most_severe(await asyncio.gather(*work, return_exceptions=True))
+async def results_of(
+    queue: ResultQueue, work: Sequence[Awaitable[None]]
+) -> AsyncGenerator[WriteResult, None]:
+    """Do all of the work, and yield the results that it puts into the queue.
+
+    However the work ends, by an error, at the deadline or by a cancellation, each of its results is
+    yielded first. The consumer must not await between them, or a cancellation would reach it there
+    and the remaining results would be lost.
+
+    Raises:
+        BaseException: The most severe error of the work, after all of it has ended.
+    """
+    everything = asyncio.gather(*work, return_exceptions=True)
+    everything.add_done_callback(lambda _: queue.put_nowait(None))
+    cancelled: asyncio.CancelledError | None = None
+    try:
+        while (result := await queue.get()) is not None:
+            yield result
+    except asyncio.CancelledError as error:
+        cancelled = error
+    finally:
+        everything.cancel()
+        await asyncio.wait([everything])
+    while not queue.empty():
+        if (result := queue.get_nowait()) is not None:
+            yield result
+    if cancelled is not None:
+        raise cancelled
+    raise_most_severe(everything.result())
 
 
 def raise_most_severe(results: Iterable[BaseException | None]) -> None:

@@ -1,45 +1,43 @@
-"""Makes derived events durable: many streams at once, each in order, at the pace Cosmos takes."""
+"""Writes documents to the events container: many streams concurrently, each in its order."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING
 
-from core.cosmos.batches import GONE, send_transactional
-from core.errors import RejectedByCosmosError, TransientError
+from core.errors import RejectedByCosmosError
 from core.writing.bulk_writer import PartitionBulkWriter
-from core.writing.plan import count_fitting, plan
-from core.writing.results import gather_all
+from core.writing.call import WriteCall
+from core.writing.plan import plan_writes
+from core.writing.results import raise_most_severe, results_of
+from core.writing.stream_writer import StreamWriter
 
 if TYPE_CHECKING:
-    from collections import deque
-    from collections.abc import Iterable
+    from collections.abc import AsyncGenerator, Iterable
 
     from azure.cosmos.aio import ContainerProxy
 
     from core.cosmos.partitions import Partition, PartitionMap
     from core.throttling.deadline import Deadline
-    from core.throttling.rate_limiters import RateLimiter, RateLimiters, RequestAttempt
+    from core.throttling.rate_limiters import RateLimiter, RateLimiters
     from core.throttling.retrier import Retrier
-    from core.writing.delivery import Delivery
-    from core.writing.writes import Write
-
-    Stream = deque[Write]
+    from core.throttling.stats import RequestStats
+    from core.writing.plan import Stream
+    from core.writing.writes import Write, WriteResult
 
 logger = logging.getLogger(__name__)
 
-_PAUSE = 0.05
-"""Seconds before streams are looked for again whose partition is gone."""
+_PAUSE_SECONDS = 0.05
+"""The wait before streams are located again whose partition is gone."""
 
 
 @dataclass(kw_only=True)
-class Bulk:
-    """Whether requests of the bulk form are sent; off for good once they are refused."""
+class BulkMode:
+    """Whether bulk requests are sent; disabled for good once the service rejects them."""
 
-    on: bool = True
+    enabled: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,12 +46,12 @@ class Writer:
 
     Attributes:
         container: The events container.
-        partitions: Where streams lie.
+        partitions: The physical partitions of streams.
         limiters: The rate limiters of the process.
-        retrier: Tries again.
-        slots: The limit on requests in flight, shared by all invocations of the process; one that
-            waits for its partition holds none.
-        bulk: Whether the writes of many streams go together.
+        retrier: The retries.
+        slots: The limit on requests in flight, shared by all invocations of the process. A request
+            that waits for its rate limiter holds none.
+        bulk: Whether bulk requests are sent.
     """
 
     container: ContainerProxy
@@ -61,122 +59,72 @@ class Writer:
     limiters: RateLimiters
     retrier: Retrier
     slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(32))
-    bulk: Bulk = field(default_factory=Bulk)
+    bulk: BulkMode = field(default_factory=BulkMode)
 
-    async def write(self, writes: Iterable[Write], delivery: Delivery) -> None:
-        """Return when every write is durable, or was refused for good; each stream in its order.
+    def write(
+        self, writes: Iterable[Write], deadline: Deadline, stats: RequestStats
+    ) -> AsyncGenerator[WriteResult, None]:
+        """Write all documents, and yield the result of each as soon as it is known.
 
-        What was acknowledged is told at once, also when something else fails later.
+        The generator must be closed. Writes without a result must be written again.
+
+        Args:
+            writes: The documents; the order of those of one stream is kept.
+            deadline: The time by which the writing must end.
+            stats: The meter of its requests.
 
         Raises:
-            DeadlineExceededError: Time ran out; what was not acknowledged must be written again.
-            CosmosError: Retrying cannot help.
+            DeadlineExceededError: If the deadline is reached, after all results.
+            CosmosError: If Cosmos DB returns an error that is not retryable, after all results.
         """
-        planned = plan(writes, bulk=self.bulk.on)
-        await gather_all(
-            *(self._in_order(stream, delivery) for stream in planned.batched),
-            self._together(planned.loose, delivery),
+        call = WriteCall(
+            container=self.container,
+            partitions=self.partitions,
+            limiters=self.limiters,
+            retrier=self.retrier,
+            slots=self.slots,
+            deadline=deadline,
+            stats=stats,
         )
+        transactional, bulk = plan_writes(writes, bulk=self.bulk.enabled)
+        work = [StreamWriter(call, stream).write() for stream in transactional]
+        if bulk:
+            work.append(self._write_bulk(bulk, call))
+        return results_of(call.results, work)
 
-    async def _together(self, streams: list[Stream], delivery: Delivery) -> None:
-        """Loose streams, those of each physical partition together."""
-        while streams and self.bulk.on:
-            lanes = await self._lanes(streams, delivery)
+    async def _write_bulk(self, streams: list[Stream], call: WriteCall) -> None:
+        """Write streams together with others of their partition, or each by itself without bulk."""
+        while streams and self.bulk.enabled:
+            writers = await self._bulk_writers(streams, call)
+            work = (writer.write() for writer in writers)
             try:
-                await gather_all(*(lane.write(found, ceilings) for lane, found, ceilings in lanes))
+                raise_most_severe(await asyncio.gather(*work, return_exceptions=True))
             except RejectedByCosmosError as error:
-                self._do_without(str(error))
+                self._disable_bulk(str(error))
             streams = [stream for stream in streams if stream]
-            if any(lane.moved for lane, *_ in lanes):
-                await self.retrier.sleep(_PAUSE)
-                await self.partitions.refresh(delivery.deadline)
-        rest = plan((write for stream in streams for write in stream), bulk=False)
-        await gather_all(*(self._in_order(stream, delivery) for stream in rest.batched))
+            if any(writer.moved_streams for writer in writers):
+                await self.retrier.sleep(_PAUSE_SECONDS)
+                await self.partitions.refresh(call.deadline)
+        if streams:
+            work = (StreamWriter(call, stream).write() for stream in streams)
+            raise_most_severe(await asyncio.gather(*work, return_exceptions=True))
 
-    async def _lanes(
-        self, streams: list[Stream], delivery: Delivery
-    ) -> list[tuple[PartitionBulkWriter, list[Stream], tuple[RateLimiter, ...]]]:
-        found: dict[tuple[Partition, tuple[RateLimiter, ...]], list[Stream]] = {}
+    async def _bulk_writers(
+        self, streams: list[Stream], call: WriteCall
+    ) -> list[PartitionBulkWriter]:
+        groups: dict[tuple[Partition, tuple[RateLimiter, ...]], list[Stream]] = {}
         for stream in streams:
-            name = stream[0].stream_id
-            partition = await self.partitions.locate(name, delivery.deadline)
-            found.setdefault(
-                (partition, self.limiters.for_projections(each.source.name for each in stream)), []
-            ).append(stream)
-        if any(partition.id is None for partition, _ in found):
-            self._do_without("The service does not tell the ids of its partitions.")
+            partition = await self.partitions.locate(stream[0].stream_id, call.deadline)
+            limiters = self.limiters.for_projections(write.cause.projection for write in stream)
+            groups.setdefault((partition, limiters), []).append(stream)
+        if any(partition.id is None for partition, _ in groups):
+            self._disable_bulk("The service does not return the ids of its partitions.")
             return []
         return [
-            (
-                PartitionBulkWriter(
-                    container=self.container,
-                    partition=partition,
-                    limiters=self.limiters,
-                    retrier=self.retrier,
-                    slots=self.slots,
-                    delivery=delivery,
-                ),
-                each,
-                ceilings,
-            )
-            for (partition, ceilings), each in found.items()
+            PartitionBulkWriter(call, partition, limiters, group)
+            for (partition, limiters), group in groups.items()
         ]
 
-    def _do_without(self, why: str) -> None:
-        """Correctness does not depend on it."""
-        self.bulk.on = False
-        logger.warning("bulk.refused, writing stream by stream from now on: %s", why)
-
-    async def _in_order(self, stream: Stream, delivery: Delivery) -> None:
-        """Transactional batches of one stream; of a refused one its writes one by one."""
-        singly = 0
-        ceilings = self.limiters.for_projections(each.source.name for each in stream)
-        while stream:
-            sent: list[Write] = []
-            try:
-                pending = 1 if singly else len(stream)
-                await self._send_next(stream, sent, delivery, pending, ceilings)
-            except RejectedByCosmosError as error:
-                if len(sent) == 1:
-                    if not delivery.blames(sent[0], error):
-                        raise
-                    stream.popleft()
-                else:
-                    singly = len(sent) + 1
-            else:
-                for _ in sent:
-                    stream.popleft()
-                delivery.on_durable(sent)
-            singly = max(singly - 1, 0)
-
-    async def _send_next(
-        self,
-        stream: Stream,
-        sent: list[Write],
-        delivery: Delivery,
-        pending: int,
-        ceilings: tuple[RateLimiter, ...],
-    ) -> None:
-        """Return when the first writes of a stream are durable; `sent` has them then."""
-        deadline, stats = delivery.deadline, delivery.stats
-        partition = await self.partitions.locate(stream[0].stream_id, deadline)
-
-        async def attempt() -> None:
-            async with self.limiters.background_attempt(
-                partition.start, pending, deadline, stats, ceilings
-            ) as admitted:
-                sent[:] = islice(stream, count_fitting(stream, admitted.max_operations))
-                await self._send(sent, deadline, admitted)
-
-        await self.retrier.run(attempt, deadline, stats)
-
-    async def _send(self, sent: list[Write], deadline: Deadline, attempt: RequestAttempt) -> None:
-        try:
-            async with deadline.hold(self.slots):
-                await send_transactional(
-                    self.container, sent[0].stream_id, sent, attempt.record_charge
-                )
-        except TransientError as error:
-            if error.status == GONE:
-                await self.partitions.refresh(deadline)
-            raise
+    def _disable_bulk(self, reason: str) -> None:
+        self.bulk.enabled = False
+        logger.warning("bulk.refused, writing stream by stream from now on: %s", reason)

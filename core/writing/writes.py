@@ -1,31 +1,45 @@
-"""The documents to write."""
+"""Writes of derived events, and their results."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from core.dead_letters.poison import PoisonEvent
-    from core.errors import PoisonError
+    from collections.abc import Sequence
 
+    from core.errors import RejectedByCosmosError
+    from core.model.documents import Cause
 
-class Source(Protocol):
-    """What a write follows from."""
-
-    failed: bool
-
-    @property
-    def name(self) -> str:
-        """Of the projection."""
-
-    def fail(self, error: PoisonError) -> PoisonEvent:
-        """What becomes of the source event when not all that follows from it can be stored."""
+_BLAMING_STATUSES = (400, 403, 413)
+"""The statuses that a document itself causes: it is malformed, its stream is full, or it is too
+large. A 403 for any other reason is not a rejection."""
 
 
 class Write(NamedTuple):
-    """A document to be made durable in its stream; `body` is its JSON, as it is sent."""
+    """A document to be stored in its stream; `body` is its JSON as it is sent."""
 
     stream_id: str
     id: str
     body: bytes
-    source: Source
+    cause: Cause
+
+
+class Written(NamedTuple):
+    """Writes that were acknowledged by one response."""
+
+    writes: Sequence[Write]
+
+
+class Rejected(NamedTuple):
+    """A write that Cosmos DB will never accept, for which it alone is to blame."""
+
+    write: Write
+    error: RejectedByCosmosError
+
+
+WriteResult = Written | Rejected
+
+
+def is_to_blame(error: RejectedByCosmosError) -> bool:
+    """Return whether a write that was sent individually caused its rejection."""
+    return error.status in _BLAMING_STATUSES

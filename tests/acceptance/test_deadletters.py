@@ -22,7 +22,7 @@ from core.dead_letters.dead_letter import DeadLetter
 from core.errors import InvalidRequestError, ProjectionBlockedError, UnknownResourceError
 from core.functions.routes import register_routes
 from core.model.registry import ProjectionModule, Registry
-from core.operations.operations import AdminOperations
+from core.operations.dead_letters import DeadLetterOperations
 from core.throttling.deadline import Deadline
 from local.cosmos import EmbeddedCosmos
 from tests.apps import follows
@@ -107,8 +107,8 @@ async def opened(environ: dict[str, str]) -> AsyncIterator[Callable[..., Applica
 
 
 @pytest.fixture
-def operations(application: Application) -> AdminOperations:
-    return AdminOperations(application)
+def operations(application: Application) -> DeadLetterOperations:
+    return application.dead_letters
 
 
 async def park(
@@ -131,14 +131,14 @@ def function(application: Application, name: str) -> Any:
     return found[name]
 
 
-async def only(operations: AdminOperations) -> DeadLetter:
-    (letter,) = await operations.dead_letters(None)
+async def only(operations: DeadLetterOperations) -> DeadLetter:
+    (letter,) = await operations.search(None)
     return letter
 
 
 @without_session_token
 async def test_after_the_fix_a_replayed_letter_is_gone(
-    application: Application, operations: AdminOperations, database: DatabaseProxy
+    application: Application, operations: DeadLetterOperations, database: DatabaseProxy
 ) -> None:
     """And what its event implies is there; what was there before is not doubled."""
     await park(application, database, asked(1))
@@ -148,14 +148,14 @@ async def test_after_the_fix_a_replayed_letter_is_gone(
     Oracle.broken = False
     replayed = await operations.replay(letter.id)
 
-    assert (replayed.kept, replayed.derived) == (None, 1)
+    assert (replayed.failure, replayed.derived) == (None, 1)
     assert await derived(database) == [1, 101]
-    assert await operations.dead_letters(None) == []
+    assert await operations.search(None) == []
 
 
 @without_session_token
 async def test_a_letter_that_fails_again_is_kept(
-    application: Application, operations: AdminOperations, database: DatabaseProxy
+    application: Application, operations: DeadLetterOperations, database: DatabaseProxy
 ) -> None:
     """With one more attempt."""
     await park(application, database, asked(1))
@@ -163,14 +163,14 @@ async def test_a_letter_that_fails_again_is_kept(
     replayed = await operations.replay((await only(operations)).id)
 
     kept = await only(operations)
-    assert replayed.kept == kept.reason == "Projection oracle.answers raised ValueError."
+    assert replayed.failure == kept.reason == "Projection oracle.answers raised ValueError."
     assert (kept.attempts, kept.first < kept.last) == (2, True)
     assert await derived(database) == [101]
 
 
 @without_session_token
 async def test_replaying_twice_and_beside_the_trigger_is_harmless(
-    application: Application, operations: AdminOperations, database: DatabaseProxy
+    application: Application, operations: DeadLetterOperations, database: DatabaseProxy
 ) -> None:
     """Ids are those of the first attempt."""
     event = asked(1)
@@ -188,7 +188,7 @@ async def test_replaying_twice_and_beside_the_trigger_is_harmless(
 
 @without_session_token
 async def test_an_event_that_vanished_keeps_its_letter(
-    application: Application, operations: AdminOperations, database: DatabaseProxy
+    application: Application, operations: DeadLetterOperations, database: DatabaseProxy
 ) -> None:
     """With that reason."""
     await park(application, database, asked(1))
@@ -196,13 +196,13 @@ async def test_an_event_that_vanished_keeps_its_letter(
 
     replayed = await operations.replay((await only(operations)).id)
 
-    assert replayed.kept == "The event is not there."
+    assert replayed.failure == "The event is not there."
     assert (await only(operations)).error_type == "SourceVanished"
 
 
 @without_session_token
 async def test_an_unreadable_event_is_replayed_for_the_whole_module(
-    application: Application, operations: AdminOperations, database: DatabaseProxy
+    application: Application, operations: DeadLetterOperations, database: DatabaseProxy
 ) -> None:
     """A projection of it that fails then gets a letter of its own."""
     broken = asked(1, data={"number": "none"})
@@ -213,14 +213,14 @@ async def test_an_unreadable_event_is_replayed_for_the_whole_module(
 
     replayed = await operations.replay(letter.id)
 
-    assert (letter.projection, replayed.kept) == (None, None)
+    assert (letter.projection, replayed.failure) == (None, None)
     assert (await only(operations)).projection == "oracle.answers"
     assert await derived(database) == [101]
 
 
 @without_session_token
 async def test_a_discarded_letter_is_kept_with_its_reason(
-    application: Application, operations: AdminOperations, database: DatabaseProxy
+    application: Application, operations: DeadLetterOperations, database: DatabaseProxy
 ) -> None:
     """And its event is not parked again."""
     event = asked(1)
@@ -229,13 +229,13 @@ async def test_a_discarded_letter_is_kept_with_its_reason(
     await operations.discard((await only(operations)).id, "a test event")
     await application.project("oracle", [event])
 
-    assert await operations.dead_letters(None) == []
-    (kept,) = await operations.dead_letters("oracle.answers", discarded=True)
+    assert await operations.search(None) == []
+    (kept,) = await operations.search("oracle.answers", discarded=True)
     assert kept.discarded == "a test event"
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 1001])
-async def test_a_discard_needs_a_reason(operations: AdminOperations, reason: str) -> None:
+async def test_a_discard_needs_a_reason(operations: DeadLetterOperations, reason: str) -> None:
     """Of some length."""
     with pytest.raises(InvalidRequestError) as caught:
         await operations.discard("any", reason)
@@ -253,53 +253,53 @@ STRICT = ProjectionModule(name="strict", projections=(strict, echo))
 
 async def block(application: Application, *documents: dict[str, Any]) -> None:
     """Project as the host does, and find the line blocked."""
-    with pytest.raises(ProjectionBlockedError, match=r"strict\.answers cannot project event q1"):
-        await application.services.pipeline.project(STRICT, documents, Deadline.after(20))
+    with pytest.raises(ProjectionBlockedError, match=r"strict\.answers failed on event q1"):
+        await application.services.processor.process(STRICT, documents, Deadline.after(20))
 
 
 @without_session_token
 async def test_a_line_waits_for_its_event_and_goes_on_once_it_is_mended(
-    application: Application, operations: AdminOperations, database: DatabaseProxy
+    application: Application, operations: DeadLetterOperations, database: DatabaseProxy
 ) -> None:
     """Everything else of the batch is done; the blockage is told, counted, and then gone."""
     events = [asked(1), asked(2)]
     for _ in range(3):
         await block(application, *events)
 
-    (letter,) = [each for each in await operations.dead_letters(None) if each.event_id == "q1"]
+    (letter,) = [each for each in await operations.search(None) if each.event_id == "q1"]
     assert (letter.attempts, letter.blocking) == (3, True)
-    assert await operations.blocking_dead_letters() == [
+    assert await operations.blocking() == [
         {"projection": "strict.answers", "event": name, "error": "ProjectionFailedError"}
         for name in ("q1", "q2")
     ]
     assert await derived(database) == [101, 102]
 
     Oracle.broken = False
-    await application.services.pipeline.project(STRICT, events, Deadline.after(20))
+    await application.services.processor.process(STRICT, events, Deadline.after(20))
 
-    assert await operations.blocking_dead_letters() == []
-    assert await operations.dead_letters(None) == []
+    assert await operations.blocking() == []
+    assert await operations.search(None) == []
     assert await derived(database) == [1, 2, 101, 102]
 
 
 @without_session_token
 async def test_a_line_goes_on_past_an_event_that_was_discarded(
-    application: Application, operations: AdminOperations, database: DatabaseProxy
+    application: Application, operations: DeadLetterOperations, database: DatabaseProxy
 ) -> None:
     """Somebody has decided so, and said why."""
     await block(application, asked(1))
     await operations.discard((await only(operations)).id, "made by mistake")
 
-    outcome = await application.services.pipeline.project(STRICT, [asked(1)], Deadline.after(20))
+    outcome = await application.services.processor.process(STRICT, [asked(1)], Deadline.after(20))
 
     assert outcome.parked == 1
-    assert await operations.blocking_dead_letters() == []
+    assert await operations.blocking() == []
     assert await derived(database) == [101]
 
 
 @without_session_token
 async def test_many_letters_are_replayed_or_discarded_at_once(
-    application: Application, operations: AdminOperations, database: DatabaseProxy
+    application: Application, operations: DeadLetterOperations, database: DatabaseProxy
 ) -> None:
     """By projection or all; what fails again is named."""
     await park(application, database, asked(1), asked(2), {"id": "x", "streamId": "s"})
@@ -315,7 +315,7 @@ async def test_many_letters_are_replayed_or_discarded_at_once(
     assert (rest.done, len(rest.kept)) == (0, 1)
     assert next(iter(rest.kept.values())).startswith("The document is no event")
     assert (discarded.done, discarded.kept) == (1, {})
-    assert await operations.dead_letters(None) == []
+    assert await operations.search(None) == []
     assert await derived(database) == [1, 2, 101, 102]
 
 
@@ -362,7 +362,7 @@ async def test_a_sequence_is_parked_and_replayed_in_its_order(
 ) -> None:
     """Over several batches; what is behind cannot go first, and afterwards all goes on."""
     application, Oracle.broken = opened(ORDERED), True
-    operations = AdminOperations(application)
+    operations = application.dead_letters
     events = [asked(number, _lsn=number) for number in range(5)]
     for each in events:
         stored = {name: value for name, value in each.items() if name != "_lsn"}
@@ -370,14 +370,14 @@ async def test_a_sequence_is_parked_and_replayed_in_its_order(
 
     await application.project("ordered", events[:3])
     await application.project("ordered", events[3:4])
-    letters = await operations.dead_letters(None)
+    letters = await operations.search(None)
     behind = await operations.replay(letters[1].id)
     Oracle.broken = False
-    replayed = [(await operations.replay(each.id)).kept for each in letters]
+    replayed = [(await operations.replay(each.id)).failure for each in letters]
     await application.project("ordered", events[4:])
 
     assert [each.event_id for each in letters] == ["q1", "q2", "q3"]
-    assert behind.kept == f"Dead letter {letters[0].id} is ahead of it."
+    assert behind.failure == f"Dead letter {letters[0].id} is ahead of it."
     assert replayed == [None, None, None]
     assert await derived(database) == [0, 1, 2, 3, 4]
 
@@ -396,18 +396,16 @@ async def test_an_unreadable_event_keeps_its_place_in_the_sequence(
     """Mended, it is not replayed before what was parked before it; letters keep their order."""
     module = ProjectionModule(name="ordered", projections=(ordered, loose))
     application, Oracle.broken = opened(module), True
-    operations, events = AdminOperations(application), database.get_container_client("events")
+    operations, events = application.dead_letters, database.get_container_client("events")
     batch = [asked(0, _lsn=1), asked(1, _lsn=2), asked(2, _lsn=3, data={}), asked(3, _lsn=4)]
     await application.project("ordered", batch)
     for number in range(4):
         await events.create_item(asked(number))
 
-    letters = {
-        (each.event_id, each.projection): each for each in await operations.dead_letters(None)
-    }
+    letters = {(each.event_id, each.projection): each for each in await operations.search(None)}
     too_early = await operations.replay(letters["q2", None].id)
     await operations.replay(letters["q1", "ordered.answers"].id)
-    order = [each.order for each in await operations.dead_letters("ordered.answers")]
+    order = [each.order for each in await operations.search("ordered.answers")]
     Oracle.broken = False
     swept = await operations.replay_all(None)
 
@@ -415,7 +413,7 @@ async def test_an_unreadable_event_keeps_its_place_in_the_sequence(
         *(("q0", "ordered.echo"), ("q1", "ordered.answers")),
         *(("q2", None), ("q3", "ordered.answers")),
     }
-    assert too_early.kept == f"Dead letter {letters['q1', 'ordered.answers'].id} is ahead of it."
+    assert too_early.failure == f"Dead letter {letters['q1', 'ordered.answers'].id} is ahead of it."
     assert order == sorted(order)
     assert (swept.done, swept.kept) == (4, {})
     assert await derived(database) == [0, 1, 2, 3, 100, 101, 102, 103]
@@ -423,13 +421,13 @@ async def test_an_unreadable_event_keeps_its_place_in_the_sequence(
 
 @without_session_token
 async def test_letters_are_listed_by_projection(
-    application: Application, operations: AdminOperations, database: DatabaseProxy
+    application: Application, operations: DeadLetterOperations, database: DatabaseProxy
 ) -> None:
     """Or by module, the oldest first."""
     await park(application, database, asked(1), asked(2), asked(3, data={}))
 
     async def fetch_all(name: str | None) -> list[str]:
-        return [each.event_id for each in await operations.dead_letters(name)]
+        return [each.event_id for each in await operations.search(name)]
 
     assert await fetch_all("oracle.answers") == ["q1", "q2"]
     assert await fetch_all("oracle") == await fetch_all(None) == ["q1", "q2", "q3"]

@@ -12,23 +12,27 @@ from core.dead_letters.dead_letter import (
     count_dead_letters,
 )
 from core.dead_letters.poison import PoisonEvent
+from core.model.documents import Cause
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 LATER = datetime(2026, 1, 2, tzinfo=timezone.utc)
 
 
 def letter(projection: str | None = "m.f", now: datetime = NOW, **changes: Any) -> DeadLetter:
+    cause = Cause(
+        projection=projection,
+        stream_id=changes.pop("stream_id", "s-1"),
+        event_id=changes.pop("event_id", "e"),
+        feed_order=changes.pop("order", ""),
+    )
     fields: dict[str, Any] = {
         "module": "m",
-        "stream_id": "s-1",
-        "event_id": "e",
         "reason": "why",
         "error_type": "ProjectionFailedError",
         "traceback": "here",
+        "blocks": False,
     }
-    return DeadLetter.from_poison_event(
-        PoisonEvent(projection=projection, **{**fields, **changes}), now
-    )
+    return DeadLetter.from_poison_event(PoisonEvent(cause=cause, **{**fields, **changes}), now)
 
 
 def test_a_letter_reads_back_as_it_was_stored() -> None:

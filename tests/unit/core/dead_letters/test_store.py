@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from core.dead_letters.poison import PoisonEvent
 from core.dead_letters.store import DeadLetterStore
+from core.model.documents import Cause
 from tests.support import FakeTime, MemoryContainer, documents_in
 
 
@@ -11,11 +12,11 @@ async def test_parking_again_keeps_the_first_dead_letter() -> None:
     letters = DeadLetterStore(container=documents_in(container, clock))
     poison = PoisonEvent(
         module="m",
-        projection="m.f",
-        stream_id="s",
-        event_id="e",
-        reason="first",
+        cause=Cause(projection="m.f", stream_id="s", event_id="e", feed_order=""),
         error_type="InvalidEventError",
+        reason="first",
+        traceback="",
+        blocks=False,
     )
 
     await letters.park([poison], clock.deadline())

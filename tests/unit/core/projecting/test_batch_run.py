@@ -4,9 +4,8 @@ import asyncio
 import dataclasses
 import gc
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,13 +13,15 @@ import pytest
 from core import projection
 from core.errors import ConfigurationError, DeadlineExceededError, TransientError
 from core.model.registry import ProjectionModule
-from core.projecting.batch_run import BatchRunCache, Run
+from core.projecting.batch_run import BatchRun
 from core.projecting.derivation import derive
 from core.projecting.fan_out import FanOut
 from core.projecting.processor import BatchProcessor
+from core.projecting.run_cache import BatchRunCache
 from core.throttling.deadline import Deadline
+from core.writing.writes import Write, WriteResult
 from tests.apps.follows.followship import Followed, WasFollowed
-from tests.support import FakeTime, MemoryContainer, followed, pipeline, refusal, user
+from tests.support import CAUSE, FakeTime, MemoryContainer, followed, processor, refusal, user
 
 CHUNK_SIZE = 1_000
 COUNT = 3 * CHUNK_SIZE + CHUNK_SIZE // 2
@@ -76,7 +77,7 @@ class World:
 
     def process(self) -> BatchProcessor:
         """A new process that remembers nothing."""
-        return pipeline(self.events, self.letters, self.clock, self.leases)
+        return processor(self.events, self.letters, self.clock, self.leases)
 
     @property
     def cursors(self) -> list[dict[str, Any]]:
@@ -88,8 +89,8 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The code as it is at first; and small chunks, so that the tests are quick."""
     global code  # noqa: PLW0603 - what is deployed
     code = Code()
-    monkeypatch.setattr("core.projecting.fan_out.CHUNK_SIZE", CHUNK_SIZE)
-    monkeypatch.setattr("core.projecting.batch_run.CHUNK_SIZE", CHUNK_SIZE)
+    for module in ("fan_out", "batch_run", "processor"):
+        monkeypatch.setattr(f"core.projecting.{module}.CHUNK_SIZE", CHUNK_SIZE)
 
 
 async def test_a_large_fan_out_is_streamed() -> None:
@@ -102,7 +103,7 @@ async def test_a_large_fan_out_is_streamed() -> None:
 
     world.events.before = before
 
-    outcome = await world.process().project(FAN, BATCH, world.clock.deadline())
+    outcome = await world.process().process(FAN, BATCH, world.clock.deadline())
 
     assert outcome.derived == len(world.events.documents) == COUNT
     assert ahead <= 2 * CHUNK_SIZE
@@ -113,11 +114,11 @@ async def test_it_goes_on_where_it_stopped() -> None:
     world = World(refused=(25,))
     process = world.process()
     with DENIED:
-        await process.project(FAN, BATCH, world.clock.deadline())
+        await process.process(FAN, BATCH, world.clock.deadline())
 
-    outcome = await process.project(FAN, BATCH, world.clock.deadline())
+    outcome = await process.process(FAN, BATCH, world.clock.deadline())
 
-    assert (outcome.derived, outcome.spared) == (COUNT, 2_400)
+    assert (outcome.derived, outcome.already_written) == (COUNT, 2_400)
     assert len(world.events.documents) == COUNT
     assert world.sent == COUNT // 100 + 1
     assert code.pulled == COUNT
@@ -127,12 +128,12 @@ async def test_another_process_goes_on_at_the_cursor() -> None:
     """What was written before is derived again, for that it is a function, but not written."""
     world = World(refused=(25,))
     with DENIED:
-        await world.process().project(FAN, BATCH, world.clock.deadline())
+        await world.process().process(FAN, BATCH, world.clock.deadline())
     assert [each["position"] for each in world.cursors] == [2_000]
 
-    outcome = await world.process().project(FAN, BATCH, world.clock.deadline())
+    outcome = await world.process().process(FAN, BATCH, world.clock.deadline())
 
-    assert (outcome.derived, outcome.spared) == (COUNT, 2_000)
+    assert (outcome.derived, outcome.already_written) == (COUNT, 2_000)
     assert len(world.events.documents) == COUNT
     assert world.sent == 25 + (COUNT - 2_000) // 100
     assert world.cursors == []
@@ -144,11 +145,11 @@ async def test_ids_are_the_same_with_and_without_a_cursor(streams: int, refused:
     code.streams = streams
     interrupted, straight = World(refused=(refused,)), World()
     with DENIED:
-        await interrupted.process().project(FAN, BATCH, interrupted.clock.deadline())
+        await interrupted.process().process(FAN, BATCH, interrupted.clock.deadline())
     assert interrupted.cursors
 
-    await interrupted.process().project(FAN, BATCH, interrupted.clock.deadline())
-    await straight.process().project(FAN, BATCH, straight.clock.deadline())
+    await interrupted.process().process(FAN, BATCH, interrupted.clock.deadline())
+    await straight.process().process(FAN, BATCH, straight.clock.deadline())
 
     assert interrupted.events.documents == straight.events.documents
 
@@ -168,17 +169,17 @@ async def test_changed_code_begins_anew(
     """The fingerprint of what was emitted so far is another one."""
     world = World(refused=(25,))
     with DENIED:
-        await world.process().project(FAN, BATCH, world.clock.deadline())
+        await world.process().process(FAN, BATCH, world.clock.deadline())
     for name, value in change.items():
         setattr(code, name, value)
     afresh = World()
-    await afresh.process().project(FAN, BATCH, afresh.clock.deadline())
+    await afresh.process().process(FAN, BATCH, afresh.clock.deadline())
     sent = world.sent
 
-    outcome = await world.process().project(FAN, BATCH, world.clock.deadline())
+    outcome = await world.process().process(FAN, BATCH, world.clock.deadline())
 
     assert "fanout.restarted" in caplog.text
-    assert outcome.spared == 0
+    assert outcome.already_written == 0
     assert world.sent - sent == afresh.sent
     assert afresh.events.documents.items() <= world.events.documents.items()
     assert world.letters.documents.keys() == afresh.letters.documents.keys()
@@ -200,15 +201,15 @@ async def test_catching_up_may_take_more_than_one_attempt() -> None:
     """A budget that is too small for it is no dead end."""
     world = World(refused=(35,))
     with DENIED:
-        await world.process().project(FAN, BATCH, world.clock.deadline())
+        await world.process().process(FAN, BATCH, world.clock.deadline())
     process, sent = world.process(), world.sent
     with pytest.raises(DeadlineExceededError):
-        await process.project(FAN, BATCH, Deadline.after(3, Ticking()))
+        await process.process(FAN, BATCH, Deadline.after(3, Ticking()))
     assert world.sent == sent
 
-    outcome = await process.project(FAN, BATCH, world.clock.deadline())
+    outcome = await process.process(FAN, BATCH, world.clock.deadline())
 
-    assert (outcome.derived, outcome.spared) == (COUNT, 3_000)
+    assert (outcome.derived, outcome.already_written) == (COUNT, 3_000)
     assert len(world.events.documents) == COUNT
 
 
@@ -222,12 +223,12 @@ async def test_the_budget_ends_an_attempt_in_the_midst_of_success() -> None:
 
     world.events.before = before
     with pytest.raises(DeadlineExceededError):
-        await process.project(FAN, BATCH, clock.deadline(12))
+        await process.process(FAN, BATCH, clock.deadline(12))
     assert len(world.events.documents) == 1_200
 
-    outcome = await process.project(FAN, BATCH, clock.deadline(600))
+    outcome = await process.process(FAN, BATCH, clock.deadline(600))
 
-    assert (outcome.derived, outcome.spared) == (COUNT, 1_200)
+    assert (outcome.derived, outcome.already_written) == (COUNT, 1_200)
     assert len(world.events.batches) == COUNT // 100
 
 
@@ -240,7 +241,7 @@ async def test_what_a_chunk_has_come_to_is_noted_when_the_budget_ends_with_it() 
 
     world.events.before = before
     with pytest.raises(DeadlineExceededError):
-        await world.process().project(FAN, BATCH, world.clock.deadline(10))
+        await world.process().process(FAN, BATCH, world.clock.deadline(10))
 
     assert len(world.events.documents) == CHUNK_SIZE
     assert [each["position"] for each in world.cursors] == [CHUNK_SIZE]
@@ -259,9 +260,9 @@ async def test_small_events_around_a_large_one_are_written_too() -> None:
     world = World(refused=(15, 30, 58))
     for _ in world.refused:
         with DENIED:
-            await world.process().project(module, batch, world.clock.deadline())
+            await world.process().process(module, batch, world.clock.deadline())
 
-    outcome = await world.process().project(module, batch, world.clock.deadline())
+    outcome = await world.process().process(module, batch, world.clock.deadline())
 
     assert outcome.derived == len(world.events.documents) == 2 * COUNT + 3
     assert world.cursors == []
@@ -278,12 +279,12 @@ async def test_what_cosmos_never_takes_is_parked() -> None:
     world = World()
     world.events.before = before
 
-    outcome = await world.process().project(FAN, BATCH, world.clock.deadline())
+    outcome = await world.process().process(FAN, BATCH, world.clock.deadline())
 
     assert (outcome.derived, outcome.parked) == (2, 1)
     (letter,) = world.letters.documents.values()
     assert letter["eventId"] == "1-2"
-    assert letter["reason"] == "Cosmos DB refused a derived event with status 400."
+    assert letter["reason"] == "Cosmos DB rejected a derived event with status 400."
 
 
 async def test_a_container_with_another_partition_key_parks_nothing() -> None:
@@ -296,7 +297,7 @@ async def test_a_container_with_another_partition_key_parks_nothing() -> None:
     world.events.before = before
 
     with DENIED:
-        await world.process().project(FAN, BATCH, world.clock.deadline())
+        await world.process().process(FAN, BATCH, world.clock.deadline())
 
     assert world.letters.documents == {}
 
@@ -307,12 +308,12 @@ def test_memory_stays_flat(streams: int) -> None:
 
     def peak(count: int) -> int:
         code.count, code.streams = count, streams
-        (found,) = derive(FAN, BATCH, max_hops=16)
+        (found,) = derive(FAN, BATCH)
         assert isinstance(found, FanOut)
         gc.collect()
         tracemalloc.start()
-        while not found.done:
-            found.draw()
+        while not found.is_done:
+            found.next_writes()
         _, highest = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return highest
@@ -322,8 +323,8 @@ def test_memory_stays_flat(streams: int) -> None:
 
 async def test_of_large_events_fewer_are_drawn_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bytes are bounded as well as their number; cursors and fingerprints hold all the same."""
-    for module in ("core.projecting.emissions", "core.projecting.batch_run"):
-        monkeypatch.setattr(f"{module}.MOST_BYTES", 10_000)
+    for module in ("core.projecting.fan_out", "core.projecting.batch_run"):
+        monkeypatch.setattr(f"{module}.MAX_CHUNK_BYTES", 10_000)
     world, ahead = World(refused=(25,)), 0
     code.count = 5 * CHUNK_SIZE // 2
 
@@ -334,13 +335,13 @@ async def test_of_large_events_fewer_are_drawn_at_once(monkeypatch: pytest.Monke
 
     world.events.before = before
     with DENIED:
-        await world.process().project(FAN, BATCH, world.clock.deadline())
+        await world.process().process(FAN, BATCH, world.clock.deadline())
     assert ahead < CHUNK_SIZE // 2
     (cursor,) = world.cursors
 
-    outcome = await world.process().project(FAN, BATCH, world.clock.deadline())
+    outcome = await world.process().process(FAN, BATCH, world.clock.deadline())
 
-    assert outcome.spared == cursor["position"] > 0
+    assert outcome.already_written == cursor["position"] > 0
     assert outcome.derived == len(world.events.documents) == code.count
 
 
@@ -363,11 +364,11 @@ async def test_the_budget_ends_what_only_takes_the_processor() -> None:
     batch = [followed(1, number) for number in range(2, 202)]
     process, beside = world.process(), asyncio.create_task(other())
     with pytest.raises(DeadlineExceededError, match="while projecting"):
-        await process.project(module, batch, world.clock.deadline(60))
+        await process.process(module, batch, world.clock.deadline(60))
     beside.cancel()
     begun = world.clock.now
 
-    outcome = await process.project(module, batch, world.clock.deadline(600))
+    outcome = await process.process(module, batch, world.clock.deadline(600))
 
     assert turns >= 2
     assert begun < 1_000 + 100
@@ -378,30 +379,29 @@ async def test_the_budget_ends_what_only_takes_the_processor() -> None:
 async def test_what_nobody_acknowledged_is_not_done() -> None:
     """Even where the writer returns."""
     world = World()
-    process = world.process()
 
-    async def forget(*_: object) -> None:
-        return
+    class Forgetful:
+        async def write(self, *_: object) -> AsyncGenerator[WriteResult, None]:
+            nothing: list[WriteResult] = []
+            for result in nothing:
+                yield result
 
-    lossy = SimpleNamespace(write=forget)
-    runner = dataclasses.replace(process.runner, writer=lossy)  # type: ignore[arg-type] # stands in
+    process = dataclasses.replace(world.process(), writer=Forgetful())
     with pytest.raises(TransientError, match="1000 derived events"):
-        await dataclasses.replace(process, runner=runner).project(
-            FAN, BATCH, world.clock.deadline()
-        )
+        await process.process(FAN, BATCH, world.clock.deadline())
 
 
-def test_of_unfinished_runs_the_oldest_are_forgotten() -> None:
+def test_of_failed_runs_the_oldest_are_dropped() -> None:
     """There may be only so many, and they may hold only so much."""
     many, large = BatchRunCache(), BatchRunCache()
+    write = Write("s", "i", b"{}", CAUSE)
     for number in range(65):
-        many.keep(number, Run(iter(())))
+        many.put(number, BatchRun(FAN, iter(()), max_hops=16))
     for number in range(3):
-        run = Run(derive(FAN, BATCH, max_hops=16))
-        run.advance()
-        run.pending *= 45
-        large.keep(number, run)
+        run = BatchRun(FAN, iter(()), max_hops=16)
+        run.pending = {("s", str(nth)): write for nth in range(45_000)}
+        large.put(number, run)
 
-    assert many.take(0) is None
-    assert many.take(1) is not None
-    assert [large.take(number) is None for number in range(3)] == [True, False, False]
+    assert many.pop(0) is None
+    assert many.pop(1) is not None
+    assert [large.pop(number) is None for number in range(3)] == [True, False, False]

@@ -13,7 +13,7 @@ from core.errors import EngineError
 from core.model.registry import ProjectionModule
 from core.projecting.processor import BatchProcessor
 from tests.apps.follows.followship import followers
-from tests.support import Document, FakeTime, MemoryContainer, followed, pipeline, refusal
+from tests.support import Document, FakeTime, MemoryContainer, followed, processor, refusal
 
 MODULE = ProjectionModule(name="followship", projections=(followers,))
 
@@ -76,12 +76,12 @@ async def project_all(
 ) -> None:
     """Deliver as the host does: the same batch until it succeeds, stale ones beside it."""
     clock = FakeTime()
-    engine = pipeline(container, MemoryContainer(), clock)
+    engine = processor(container, MemoryContainer(), clock)
     stale: list[asyncio.Task[bool]] = []
     for nth, batch in enumerate(delivered):
         for at, beside in redelivered:
             if at == nth and beside:
-                other = pipeline(container, MemoryContainer(), clock)
+                other = processor(container, MemoryContainer(), clock)
                 stale.append(asyncio.create_task(_try(other, batch, clock)))
         while not await _try(engine, batch, clock):
             pass
@@ -92,7 +92,7 @@ async def project_all(
 
 async def _try(engine: BatchProcessor, batch: list[Document], clock: FakeTime) -> bool:
     with suppress(EngineError, CutOffError):
-        await engine.project(MODULE, batch, clock.deadline(0.3))
+        await engine.process(MODULE, batch, clock.deadline(0.3))
         return True
     return False
 

@@ -6,13 +6,11 @@ from typing import Any
 import pytest
 
 from core import projection
-from core.dead_letters.poison import PoisonEvent
+from core.model.documents import feed_order
 from core.model.registry import ProjectionModule
-from core.projecting.derivation import derive
-from core.projecting.parked_streams import ParkedStreams, feed_order
-from core.writing.writes import Write
+from core.projecting.parked_streams import ParkedStreams
 from tests.apps.follows.followship import Followed, WasFollowed
-from tests.support import drawn, followed, stream, user
+from tests.support import derived, followed, stream, user
 
 
 @projection(name="ordered.followers", on_failure="park_sequence")
@@ -36,11 +34,11 @@ def at(follower: int, target: int, lsn: int, **changes: Any) -> dict[str, Any]:
 
 
 def parked(
-    *documents: dict[str, Any], sequences: ParkedStreams | None = None
+    *documents: dict[str, Any], parked_streams: ParkedStreams | None = None
 ) -> list[tuple[Any, str]]:
     """Event and error of what one pass parks for the ordered projection or the module."""
-    found = drawn(derive(MODULE, documents, max_hops=16, sequences=sequences))
-    return [(each.event_id, each.error_type) for each in found if isinstance(each, PoisonEvent)]
+    _, poison = derived(MODULE, *documents, parked_streams=parked_streams or ParkedStreams())
+    return [(each.cause.event_id, each.error_type) for each in poison]
 
 
 @pytest.mark.parametrize(
@@ -69,9 +67,9 @@ def test_what_comes_behind_a_parked_event_is_parked() -> None:
 
 def test_other_projections_of_the_event_go_on() -> None:
     """They have nothing to wait for."""
-    results = drawn(derive(MODULE, [at(1, 13, 1), at(1, 3, 2)], max_hops=16))
+    writes, _ = derived(MODULE, at(1, 13, 1), at(1, 3, 2), parked_streams=ParkedStreams())
 
-    assert [each.stream_id for each in results if isinstance(each, Write)] == [stream(1)] * 2
+    assert [write.stream_id for write in writes] == [stream(1)] * 2
 
 
 def test_an_event_that_cannot_be_read_holds_up_its_stream() -> None:
@@ -84,8 +82,8 @@ def test_an_event_that_cannot_be_read_holds_up_its_stream() -> None:
 def test_what_was_parked_before_holds_up_later_events_only() -> None:
     """A batch that is delivered again does not park what was ahead of it."""
     head = at(1, 13, 7)
-    sequences = ParkedStreams([("ordered.followers", stream(1), feed_order(head))])
+    before = ParkedStreams([("ordered.followers", stream(1), feed_order(head))])
 
-    found = parked(at(1, 2, 6), head, at(1, 3, 8), sequences=sequences)
+    found = parked(at(1, 2, 6), head, at(1, 3, 8), parked_streams=before)
 
     assert found == [("1-13", "ProjectionFailedError"), ("1-3", "HeldUpError")]

@@ -19,7 +19,7 @@ from core import projection
 from core.errors import DeadlineExceededError, ProjectionBlockedError
 from core.model.registry import ProjectionModule
 from tests.apps.follows.followship import Followed, WasFollowed, followers
-from tests.support import FakeTime, MemoryContainer, followed, pipeline, refusal, stream, user
+from tests.support import FakeTime, MemoryContainer, followed, processor, refusal, stream, user
 
 MODULE = ProjectionModule(name="followship", projections=(followers,))
 BATCH = [followed(1, 2), followed(1, 3), followed(4, 2)]
@@ -28,11 +28,11 @@ BATCH = [followed(1, 2), followed(1, 3), followed(4, 2)]
 async def test_a_batch_delivered_twice_leaves_the_same_documents() -> None:
     """Not one document more."""
     container, clock = MemoryContainer(), FakeTime()
-    engine = pipeline(container, MemoryContainer(), clock)
+    engine = processor(container, MemoryContainer(), clock)
 
-    first = await engine.project(MODULE, BATCH, clock.deadline())
+    first = await engine.process(MODULE, BATCH, clock.deadline())
     once = dict(container.documents)
-    second = await engine.project(MODULE, BATCH, clock.deadline())
+    second = await engine.process(MODULE, BATCH, clock.deadline())
 
     assert first.derived == second.derived == 3
     assert container.documents == once
@@ -48,14 +48,14 @@ async def test_what_was_acknowledged_is_not_sent_again_on_a_retry() -> None:
             raise refusal(503)
 
     container, clock = MemoryContainer(before=before), FakeTime()
-    engine = pipeline(container, MemoryContainer(), clock)
+    engine = processor(container, MemoryContainer(), clock)
     with pytest.raises(DeadlineExceededError):
-        await engine.project(MODULE, BATCH, clock.deadline(20.0))
+        await engine.process(MODULE, BATCH, clock.deadline(20.0))
 
     broken = False
-    outcome = await engine.project(MODULE, BATCH, clock.deadline())
+    outcome = await engine.process(MODULE, BATCH, clock.deadline())
 
-    assert (outcome.derived, outcome.spared) == (3, 2)
+    assert (outcome.derived, outcome.already_written) == (3, 2)
     assert [name for name, _ in container.batches] == [stream(2), stream(2), stream(3)]
 
 
@@ -89,8 +89,8 @@ async def test_after_a_cancellation_only_interrupted_requests_are_sent_again(str
     turns, interrupted, is_cancelled = 0, 0, True
     while is_cancelled:
         container, clock = SlowContainer(), FakeTime()
-        engine = pipeline(container, MemoryContainer(), clock)
-        attempt = asyncio.create_task(engine.project(MODULE, batch, clock.deadline()))
+        engine = processor(container, MemoryContainer(), clock)
+        attempt = asyncio.create_task(engine.process(MODULE, batch, clock.deadline()))
         for _ in range(turns):
             await asyncio.sleep(0)
         is_cancelled = attempt.cancel()
@@ -98,8 +98,8 @@ async def test_after_a_cancellation_only_interrupted_requests_are_sent_again(str
             await attempt
         acknowledged = set(container.sent) - container.interrupted
         if is_cancelled:
-            outcome = await engine.project(MODULE, batch, clock.deadline())
-            assert (outcome.derived, outcome.spared) == (250, len(acknowledged))
+            outcome = await engine.process(MODULE, batch, clock.deadline())
+            assert (outcome.derived, outcome.already_written) == (250, len(acknowledged))
         turns, interrupted = turns + 1, interrupted + len(container.interrupted)
 
         assert len(container.documents) == 250
@@ -115,7 +115,7 @@ async def test_poison_is_parked_and_the_rest_is_written() -> None:
     container, letters, clock = MemoryContainer(), MemoryContainer(), FakeTime()
     poison = followed(5, 6, data={"user_id": "no"})
 
-    outcome = await pipeline(container, letters, clock).project(
+    outcome = await processor(container, letters, clock).process(
         MODULE, [BATCH[0], poison, BATCH[1]], clock.deadline()
     )
 
@@ -127,7 +127,7 @@ async def test_poison_is_parked_and_the_rest_is_written() -> None:
 async def test_a_batch_is_not_done_before_its_poison_is_parked() -> None:
     """Otherwise the event would be lost with the checkpoint; the retry parks it."""
     container, letters, clock = MemoryContainer(), MemoryContainer(), FakeTime()
-    engine = pipeline(container, letters, clock)
+    engine = processor(container, letters, clock)
     batch = [{"id": "x"}, followed(1, 2)]
     create = letters.create_item
 
@@ -136,12 +136,12 @@ async def test_a_batch_is_not_done_before_its_poison_is_parked() -> None:
 
     letters.create_item = fail  # type: ignore[method-assign,assignment] # the case
     with pytest.raises(DeadlineExceededError):
-        await engine.project(MODULE, batch, clock.deadline(1.0))
+        await engine.process(MODULE, batch, clock.deadline(1.0))
     letters.create_item = create  # type: ignore[method-assign] # as above
 
-    outcome = await engine.project(MODULE, batch, clock.deadline())
+    outcome = await engine.process(MODULE, batch, clock.deadline())
 
-    assert (outcome.derived, outcome.spared, outcome.parked) == (1, 1, 1)
+    assert (outcome.derived, outcome.already_written, outcome.parked) == (1, 1, 1)
     assert len(letters.documents) == len(container.batches) == 1
 
 
@@ -163,7 +163,7 @@ async def test_letters_are_read_again_where_they_cannot_be_read() -> None:
 
     clock, module = FakeTime(), ProjectionModule(name="ordered", projections=(ordered,))
 
-    outcome = await pipeline(MemoryContainer(), Letters(), clock).project(
+    outcome = await processor(MemoryContainer(), Letters(), clock).process(
         module, [followed(1, 2, _lsn=7), followed(4, 2, _lsn=8)], clock.deadline()
     )
 
@@ -179,7 +179,7 @@ async def test_logs_carry_no_payload(caplog: pytest.LogCaptureFixture) -> None:
     clock = FakeTime()
     poison = followed(5, 6, data={"user_id": "S3CRET", "to_follow": "S3CRET"})
 
-    await pipeline(MemoryContainer(), MemoryContainer(), clock).project(
+    await processor(MemoryContainer(), MemoryContainer(), clock).process(
         MODULE, [poison], clock.deadline()
     )
 
@@ -200,13 +200,15 @@ async def test_while_a_line_waits_nothing_is_written_again() -> None:
     letters, clock = AsyncMock(), FakeTime()
     letters.record_block.return_value = True
     container = MemoryContainer()
-    engine = replace(pipeline(container, None, clock), dead_letters=letters)
+    engine = replace(processor(container, None, clock), dead_letters=letters)
     module = ProjectionModule(name="strict", projections=(followers, strict))
     batch = [followed(1, 2), followed(1, 13), followed(1, 3)]
 
     for _ in range(3):
         with pytest.raises(ProjectionBlockedError):
-            await engine.project(module, batch, clock.deadline())
+            await engine.process(module, batch, clock.deadline())
 
     assert len(container.documents) == len(container.batches) == 5
-    assert [call.args[0].event_id for call in letters.record_block.await_args_list] == ["1-13"] * 3
+    assert [call.args[0].cause.event_id for call in letters.record_block.await_args_list] == [
+        "1-13"
+    ] * 3

@@ -16,11 +16,9 @@ from azure.core.pipeline.transport import HttpRequest
 from azure.cosmos.exceptions import CosmosBatchOperationError
 
 from core.errors import ConfigurationError, DeadlineExceededError
-from core.throttling.stats import RequestStats
-from core.writing.delivery import Delivery
-from core.writing.writer import Bulk
+from core.writing.writer import BulkMode
 from core.writing.writes import Write
-from tests.support import Blame, FakeTime, MemoryContainer, refusal, stream, writer
+from tests.support import CAUSE, FakeTime, MemoryContainer, Outcome, refusal, stream, writer
 
 Answer = Callable[[list[dict[str, Any]]], Any]
 
@@ -31,6 +29,7 @@ class Service(MemoryContainer):
 
     planned: list[Answer] = field(default_factory=list)
     sent: list[tuple[str, list[str]]] = field(default_factory=list)
+    slept: list[float] = field(default_factory=list)
 
     async def execute_item_batch(self, *arguments: Any, **options: Any) -> Any:
         request = HttpRequest("POST", "", headers={"x-ms-documentdb-partitionkey": "[]"})
@@ -71,33 +70,18 @@ def failing(error: Exception) -> Answer:
 
 def write(user: int, name: str) -> Write:
     body = json.dumps({"id": name, "streamId": stream(user)}).encode()
-    return Write(stream_id=stream(user), id=name, body=body, source=Blame())
-
-
-@dataclass
-class Outcome:
-    """What became of the writes."""
-
-    durable: list[str]
-    refused: list[str]
-    effort: RequestStats
-    clock: FakeTime
+    return Write(stream_id=stream(user), id=name, body=body, cause=CAUSE)
 
 
 async def run(
     service: Service, *writes: Write, seconds: float = 60.0, on: bool = True, slots: int = 32
 ) -> Outcome:
-    clock = FakeTime()
-    found = Outcome([], [], RequestStats(), clock)
-    writing = writer(service, clock, bulk=Bulk(on=on), slots=asyncio.Semaphore(slots))
-    delivery = Delivery(
-        deadline=clock.deadline(seconds),
-        stats=found.effort,
-        on_durable=lambda writes: found.durable.extend(each.id for each in writes),
-        on_refused=lambda write, _: found.refused.append(write.id),
-    )
-    await writing.write(writes, delivery)
-    return found
+    clock, outcome = FakeTime(), Outcome()
+    bulk, limit = BulkMode(enabled=on), asyncio.Semaphore(slots)
+    deadline = clock.deadline(seconds)
+    await outcome.take(writer(service, clock, bulk=bulk, slots=limit), writes, deadline)
+    service.slept = clock.slept
+    return outcome
 
 
 ONES = [write(user, f"w{user}") for user in range(1, 6)]
@@ -111,7 +95,7 @@ async def test_writes_of_many_streams_go_in_one_request_for_each_partition() -> 
 
     assert sorted(service.sent) == [("0", ["a", "c"]), ("1", ["b"])]
     assert sorted(found.durable) == ["a", "b", "c"]
-    assert found.effort.request_charge == 20.0
+    assert found.stats.request_charge == 20.0
 
 
 async def test_any_number_of_streams_goes_in_few_requests() -> None:
@@ -199,7 +183,7 @@ async def test_what_failed_is_sent_again_alone(answer: Answer, waited: float) ->
 
     assert [ids for _, ids in service.sent] == [["w1", "w2", "w3", "w4", "w5"], ["w2"]]
     assert found.durable == ["w1", "w3", "w4", "w5", "w2"]
-    assert waited <= sum(found.clock.slept) <= waited + 0.1
+    assert waited <= sum(service.slept) <= waited + 0.1
 
 
 @pytest.mark.parametrize(
@@ -256,7 +240,7 @@ async def test_what_is_refused_for_good_is_blamed_alone() -> None:
 
     found = await run(service, *ONES, write(2, "next"))
 
-    assert found.refused == ["w2", "w3"]
+    assert found.rejected == ["w2", "w3"]
     assert sorted(found.durable) == ["next", "w1", "w4", "w5"]
 
 
@@ -278,7 +262,7 @@ async def test_every_write_is_durable_or_blamed_whatever_some_are_answered(
 
     found = await run(service, *ONES)
 
-    assert found.refused == refused
+    assert found.rejected == refused
     assert sorted([*found.durable, *refused]) == ["w1", "w2", "w3", "w4", "w5"]
 
 
@@ -359,7 +343,7 @@ async def test_a_write_is_blamed_for_what_it_is_itself(status: int) -> None:
 
     found = await run(service, *ONES)
 
-    assert found.refused == ["w2"]
+    assert found.rejected == ["w2"]
     assert sorted(found.durable) == ["w1", "w3", "w4", "w5"]
 
 

@@ -14,36 +14,41 @@ from azure.cosmos.aio import ContainerProxy
 from core.cosmos.partitions import Partition, PartitionMap
 from core.errors import ConfigurationError, DeadlineExceededError, RejectedByCosmosError
 from core.throttling.rate_limiters import RateLimiters
-from core.throttling.stats import RequestStats
-from core.writing.delivery import Delivery
-from core.writing.writer import Bulk
+from core.writing.writer import BulkMode
 from core.writing.writes import Write
-from tests.support import Blame, FakeTime, MemoryContainer, batch_refusal, refusal, stream, writer
+from tests.support import (
+    CAUSE,
+    FakeTime,
+    MemoryContainer,
+    Outcome,
+    batch_refusal,
+    refusal,
+    stream,
+    writer,
+)
 
 
 def write(user: int, number: int) -> Write:
     name = stream(user)
     body = json.dumps({"id": str(number), "streamId": name}).encode()
-    return Write(stream_id=name, id=str(number), body=body, source=Blame())
+    return Write(stream_id=name, id=str(number), body=body, cause=CAUSE)
 
 
-async def run(container: Any, writes: list[Write], clock: FakeTime, **options: Any) -> RequestStats:
-    """Write and return what it took; `durable` and `refused` collect what became of them."""
-    effort = RequestStats()
-    durable: list[str] = options.pop("durable", [])
-    refused: list[Write] = options.pop("refused", [])
-    deadline = clock.deadline(options.pop("seconds", 60.0))
-    slots = asyncio.Semaphore(options.pop("slots", 32))
-    await writer(container, clock, bulk=Bulk(on=False), slots=slots).write(
-        writes,
-        Delivery(
-            deadline=deadline,
-            stats=effort,
-            on_durable=lambda found: durable.extend(each.id for each in found),
-            on_refused=lambda write, _: refused.append(write),
-        ),
-    )
-    return effort
+async def run(
+    container: Any,
+    writes: list[Write],
+    clock: FakeTime,
+    *,
+    seconds: float = 60.0,
+    slots: int = 32,
+    outcome: Outcome | None = None,
+) -> Outcome:
+    """Write stream by stream; for the other form see test_bulk_writer."""
+    outcome = outcome or Outcome()
+    bulk, limit = BulkMode(enabled=False), asyncio.Semaphore(slots)
+    stream_by_stream = writer(container, clock, bulk=bulk, slots=limit)
+    await outcome.take(stream_by_stream, writes, clock.deadline(seconds))
+    return outcome
 
 
 DONE = [{"statusCode": 201}]
@@ -96,12 +101,12 @@ async def test_what_passes_by_itself_is_tried_again(failure: Exception, waited: 
     clock = FakeTime()
     container = sdk_container(failure, DONE)
 
-    effort = await run(container, [write(1, 1)], clock)
+    outcome = await run(container, [write(1, 1)], clock)
 
     first, second = container.execute_item_batch.await_args_list
     assert first.args == second.args
     assert waited <= sum(clock.slept) <= waited + 0.1
-    assert effort.requests == 2
+    assert outcome.stats.requests == 2
 
 
 async def test_order_inside_a_stream_is_kept() -> None:
@@ -170,17 +175,12 @@ async def test_two_modules_take_turns_at_a_partition(streams: int, each: int) ->
     shared = writer(container, clock, limiters=limiters)
     limiter = limiters.for_partition("")
     limiter.on_throttled(limiter.reserve(1), 1.0)
-    module = Delivery(
-        deadline=clock.deadline(600.0),
-        stats=RequestStats(),
-        on_durable=lambda _: None,
-        on_refused=lambda *_: None,
-    )
 
     def writes(first: int) -> list[Write]:
         return [write(first + user, number) for number in range(each) for user in range(streams)]
 
-    await asyncio.gather(*(shared.write(writes(first), module) for first in (1, 1_001)))
+    deadline = clock.deadline(600.0)
+    await asyncio.gather(*(Outcome().take(shared, writes(first), deadline) for first in (1, 1_001)))
 
     assert len(container.documents) == 2 * streams * each
     first, shared_turns = order.index(False), order[order.index(False) :][: len(order) // 2]
@@ -200,7 +200,7 @@ async def test_a_slot_is_not_waited_for_beyond_the_budget() -> None:
 
 async def test_one_failing_stream_does_not_stop_the_others() -> None:
     """What was acknowledged is told, so that it is not sent again."""
-    durable: list[str] = []
+    outcome = Outcome()
 
     async def before(name: str) -> None:
         if name == stream(1):
@@ -209,9 +209,9 @@ async def test_one_failing_stream_does_not_stop_the_others() -> None:
     container = MemoryContainer(before=before)
 
     with pytest.raises(DeadlineExceededError):
-        await run(container, [write(1, 1), write(2, 2)], FakeTime(), durable=durable, seconds=1.0)
+        await run(container, [write(1, 1), write(2, 2)], FakeTime(), outcome=outcome, seconds=1.0)
 
-    assert durable == ["2"]
+    assert outcome.durable == ["2"]
 
 
 async def test_configuration_is_told_before_a_spent_budget() -> None:
@@ -241,9 +241,9 @@ async def test_a_split_is_noticed() -> None:
 
 async def test_request_charges_are_summed_up() -> None:
     """As the service tells them."""
-    effort = await run(MemoryContainer(), [write(1, 1), write(2, 1)], FakeTime())
+    outcome = await run(MemoryContainer(), [write(1, 1), write(2, 1)], FakeTime())
 
-    assert effort.request_charge == 20.0
+    assert outcome.stats.request_charge == 20.0
 
 
 async def test_partitions_are_told_by_the_start_of_their_range() -> None:
@@ -273,28 +273,26 @@ async def test_with_one_partition_no_place_is_computed() -> None:
 
 async def test_of_a_refused_batch_only_what_is_to_blame_is_left_out() -> None:
     """The others are written one by one, in their order."""
-    refused: list[Write] = []
-    durable: list[str] = []
     container = sdk_container(
         batch_refusal(400, at=1, of=3), DONE, batch_refusal(413, at=0, of=1), DONE
     )
     writes = [write(1, 1), write(1, 2), write(1, 3)]
 
-    await run(container, writes, FakeTime(), refused=refused, durable=durable)
+    outcome = await run(container, writes, FakeTime())
 
-    assert [each.id for each in refused] == ["2"]
-    assert durable == ["1", "3"]
+    assert outcome.rejected == ["2"]
+    assert outcome.durable == ["1", "3"]
 
 
 @pytest.mark.parametrize("status", [405, 415])
 async def test_other_refusals_are_nobodys_fault(status: int) -> None:
     """They stop the batch; no event is blamed."""
-    refused: list[Write] = []
+    outcome = Outcome()
 
     with pytest.raises(RejectedByCosmosError):
-        await run(sdk_container(refusal(status)), [write(1, 1)], FakeTime(), refused=refused)
+        await run(sdk_container(refusal(status)), [write(1, 1)], FakeTime(), outcome=outcome)
 
-    assert refused == []
+    assert outcome.rejected == []
 
 
 async def test_where_a_stream_lies_is_asked_again_when_the_answer_fails() -> None:
@@ -326,9 +324,8 @@ async def test_where_a_stream_lies_is_asked_again_when_the_answer_fails() -> Non
 @pytest.mark.parametrize("answer", [[], DONE * 2])
 async def test_an_answer_to_something_else_counts_as_none(answer: list[Any]) -> None:
     """One result for each document; otherwise the batch is sent again."""
-    durable: list[str] = []
     container = sdk_container(answer, DONE)
 
-    effort = await run(container, [write(1, 1)], FakeTime(), durable=durable)
+    outcome = await run(container, [write(1, 1)], FakeTime())
 
-    assert (durable, effort.requests) == (["1"], 2)
+    assert (outcome.durable, outcome.stats.requests) == (["1"], 2)
