@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _COMPARISONS = frozenset({"=", "!=", "<>", "<", "<=", ">", ">="})
+_UNSUPPORTED_OPERATORS = frozenset("?|&^~")
 _CONSTANTS = {"TRUE": True, "FALSE": False, "NULL": None}
 
 
@@ -190,6 +191,8 @@ class ExpressionParser:
         return self._next().source
 
     def _fail(self, expected: str = "") -> NoReturn:
+        if self._now.kind == "symbol" and self._now.value in _UNSUPPORTED_OPERATORS:
+            raise UnsupportedQueryError(f"The operator {self._now.value}")
         raise QuerySyntaxError(
             f"Syntax error near {self._now.value!r} at position {self._now.position}{expected}."
         )

@@ -98,6 +98,8 @@ class _Parser(ExpressionParser):
         return tuple(order)
 
     def _ordered(self) -> Ordered:
+        if self._now.value.upper() == "RANK" != self._alias.upper():
+            raise UnsupportedQueryError("ORDER BY RANK")
         path = self._or()
         if not isinstance(path, Path) or not path.steps:
             raise QueryError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -234,7 +235,25 @@ def test_a_condition_bounds_a_path(condition: str, expected: list[tuple[str, Any
     assert found == [Comparison(("id",), *bound) for bound in expected]
 
 
-def test_unsupported_parts_are_told_apart() -> None:
+@pytest.mark.parametrize(
+    ("query", "part"),
+    [
+        ("SELECT c.x FROM c GROUP BY c.x", "GROUP BY"),
+        ("SELECT c.x ?? 1 FROM c", "The operator ?"),
+        ("SELECT (c.x ? 1 : 2) FROM c", "The operator ?"),
+        ("SELECT c.x || 'y' FROM c", "The operator |"),
+        ("SELECT ~c.x FROM c", "The operator ~"),
+        ("SELECT * FROM c ORDER BY RANK FullTextScore(c.x, 'y')", "ORDER BY RANK"),
+    ],
+)
+def test_unsupported_parts_are_told_apart(query: str, part: str) -> None:
     """From what is wrong in the service as well."""
-    with pytest.raises(UnsupportedQueryError, match="GROUP BY is not supported"):
-        parse("SELECT c.x FROM c GROUP BY c.x")
+    with pytest.raises(UnsupportedQueryError, match=re.escape(f"{part} is not supported")):
+        parse(query)
+
+
+def test_a_document_may_be_called_rank() -> None:
+    """The word is a keyword only where no path begins with it."""
+    query = parse("SELECT * FROM rank ORDER BY rank.x")
+
+    assert query.tree.order
