@@ -239,6 +239,22 @@ async def test_equal_results_come_once_whatever_is_written(raw: Raw) -> None:
     assert sorted(found) == list(range(20))
 
 
+async def test_the_dotnet_sdk_resumes_an_order_by_a_condition(raw: Raw) -> None:
+    """It puts one into the rewritten query: what is higher, and all types that come later."""
+    for number, value in enumerate([None, True, 1, 2.5, "a", [1], {"a": 1}]):
+        await put(raw, str(number), x=value)
+    rewritten = (
+        'SELECT c._rid, [{"item": c.x}] AS orderByItems, c.id AS payload FROM c WHERE '
+        "((( c.x >= 2 OR IS_STRING(c.x) OR IS_ARRAY(c.x) OR IS_OBJECT(c.x) )) "
+        "AND IS_DEFINED(c.id)) ORDER BY c.x"
+    )
+
+    rows = await results(raw, rewritten, {**A, "x-ms-max-item-count": "2"})
+
+    assert [row["payload"] for row in rows] == ["3", "4", "5", "6"]
+    assert rows[1]["orderByItems"] == [{"item": "a"}]
+
+
 @pytest.mark.parametrize(
     ("token", "query"),
     [

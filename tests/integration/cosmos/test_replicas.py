@@ -95,6 +95,37 @@ async def test_a_token_is_honoured(raw: Raw) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("clauses", "old", "latest"),
+    [
+        ("ORDER BY c.id DESC", ["kept", "deleted"], ["new", "kept", "deleted"]),
+        ("WHERE c.id > 'k' ORDER BY c.id", ["kept"], ["kept", "new"]),
+        ("WHERE STARTSWITH(c.id, 'd')", ["deleted"], ["deleted"]),
+        ("ORDER BY c._ts DESC", ["deleted", "kept"], ["new", "deleted", "kept"]),
+        ("ORDER BY c.n DESC", ["deleted", "kept"], ["deleted", "kept", "new"]),
+    ],
+)
+async def test_a_replica_has_its_ranges_and_orders(
+    raw: Raw, clauses: str, old: list[str], latest: list[str]
+) -> None:
+    """Also page by page."""
+    await settled(raw)
+
+    async def pages(token: str) -> list[Any]:
+        text = f"SELECT VALUE c.id FROM c {clauses}"  # noqa: S608 - of constants
+        headers = {**QUERY, **A, "x-ms-session-token": token, "x-ms-max-item-count": "1"}
+        found: list[Any] = []
+        while True:
+            reply = await raw.send("POST", ITEMS, {"query": text}, headers)
+            found += reply.body["Documents"]
+            if "x-ms-continuation" not in reply.headers:
+                return found
+            headers["x-ms-continuation"] = reply.headers["x-ms-continuation"]
+
+    assert await pages("") == old
+    assert await pages("0:-1#6") == latest
+
+
 async def test_writes_tell_the_token_that_shows_them(raw: Raw) -> None:
     """Those that fail name the state that they failed on."""
     created = await write(raw, "new", 1)
