@@ -98,7 +98,7 @@ def _handler(call: Call) -> Callable[[Call], Answer]:
 
 def _owner(call: Call) -> Container | None:
     """Return the container of a request for items, None where it does not exist."""
-    if "docs" not in call.segments[4:5]:
+    if not {"docs", "operations"}.intersection(call.segments[4:5]):
         return None
     database = call.account.databases.get(call.ids[0])
     return database.containers.get(call.ids[1]) if database else None

@@ -6,7 +6,9 @@ import pytest
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import ContainerProxy, CosmosClient
 
-from tests.integration.cosmos.raw import A, Raw
+from tests.integration.cosmos.raw import ITEMS, A, Raw
+
+CONTAINER = "/dbs/db/colls/items"
 
 
 @pytest.fixture
@@ -34,9 +36,22 @@ async def test_a_partition_key_without_items_can_be_deleted(container: Container
     assert len([item async for item in container.read_all_items()]) == 3
 
 
+async def test_it_counts_as_a_request_for_items(raw: Raw) -> None:
+    """In the statistics, and with the headers by which SDKs keep the session token."""
+    for name in ("1", "2"):
+        await raw.send("POST", ITEMS, {"id": name, "pk": "a"}, A)
+
+    reply = await raw.send("POST", f"{CONTAINER}/operations/partitionkeydelete", b"", A)
+
+    assert (reply.status, reply.headers["lsn"]) == (200, "3")
+    assert reply.headers["x-ms-alt-content-path"] == CONTAINER.strip("/")
+    async with raw.session.get(f"{raw.endpoint}_local/statistics") as response:
+        assert (await response.json())["containers"]["db/items"]["requests"] == 3
+
+
 async def test_another_operation_on_a_container_is_not_covered(raw: Raw) -> None:
     """The answer names it."""
-    reply = await raw.send("POST", "/dbs/db/colls/items/operations/other", b"", A)
+    reply = await raw.send("POST", f"{CONTAINER}/operations/other", b"", A)
 
     assert reply.status == 405
     assert "'other'" in reply.body["message"]
