@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-import projections
 from benchmarks.events import followed
 from benchmarks.output import JsonOption, save, show, spread
 from benchmarks.plots import Plot
@@ -21,6 +20,7 @@ from benchmarks.stub import Stub
 from benchmarks.workloads import FOLLOWS
 from core.model.registry import Registry
 from core.throttling.deadline import Deadline
+from examples.followship import projections
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

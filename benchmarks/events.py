@@ -1,4 +1,4 @@
-"""Events of the trial app, as they are stored."""
+"""Events of the example and of the stations, as they are stored."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from local.stage.follows import Follow
-from local.trial.projections.followship import UNLUCKY
 
 TIME = "2026-01-02T03:04:05.000006Z"
 
@@ -27,9 +26,9 @@ def among(number: int, users: int) -> Follow:
     return Follow(UUID(int=follower, version=4), UUID(int=target, version=4))
 
 
-def unlucky(number: int) -> Follow:
-    """A follow that the trial app cannot project."""
-    return Follow(UUID(int=number, version=4), UUID(f"{UNLUCKY}{number:024x}"))
+def poison(number: int, follow: Follow) -> dict[str, Any]:
+    """Return the event of a follow without its data, so that it cannot be projected."""
+    return {**followed(number, follow), "data": {}}
 
 
 def announced(station: str, listeners: int, times: int) -> dict[str, Any]:

@@ -12,7 +12,6 @@ import typer
 from azure.cosmos.aio import CosmosClient
 from rich.console import Console
 
-import local.trial
 from benchmarks.cosmos import unthrottled
 from benchmarks.events import announced
 from benchmarks.output import JsonOption, save, show
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from local.stage.progress import Advance
 
 _UNINTERRUPTED = 86_400.0
-_APP = Path(local.trial.__file__).parent
+_APP = Path(__file__).parent / "stations"
 
 
 def fanout(

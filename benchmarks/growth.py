@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-import projections
 from benchmarks.events import among, announced, followed
 from benchmarks.output import JsonOption, save, show
 from benchmarks.plots import Plot
+from benchmarks.stations import projections as stations
 from benchmarks.stub import Stub
 from core.model.registry import Registry
 from core.throttling.deadline import Deadline
+from examples.followship import projections
 from local.stage.processes import peak_memory
-from local.trial import projections as trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -85,7 +85,7 @@ def _run(case: Case) -> Grown:
 
 
 async def _project(case: Case) -> Grown:
-    package = trial if case.fan_out else projections
+    package = stations if case.fan_out else projections
     module = Registry.discover(package).module("announcements" if case.fan_out else "followship")
     processor = Stub().processor()
     derived, spent, before = 0, 0.0, _peak()

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from benchmarks.cosmos import account
-from benchmarks.events import among, followed, unlucky
+from benchmarks.events import among, followed
+from benchmarks.events import poison as poison_event
 from benchmarks.output import JsonOption, save, show
 from core.application import Application
-from local.trial import projections
+from examples.followship import projections
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,8 +69,8 @@ async def _run(application: Application, nth: int, batches: int, *, poisoned: bo
     for batch in range(batches):
         first = (nth * batches + batch) * _SIZE
         healthy = [followed(each, among(each, 1_000)) for each in range(first + 1, first + _SIZE)]
-        poison = poisoned and batch % _EVERY == 0
-        bad = followed(first, unlucky(first) if poison else among(first, 1_000))
-        outcome = await application.project("followship", [bad, *healthy])
+        event = poison_event if poisoned and batch % _EVERY == 0 else followed
+        documents = [event(first, among(first, 1_000)), *healthy]
+        outcome = await application.project("followship", documents)
         done += outcome.derived
     return done / (time.perf_counter() - begun)

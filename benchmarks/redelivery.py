@@ -12,9 +12,11 @@ import typer
 from benchmarks.cosmos import account
 from benchmarks.events import among, announced, followed
 from benchmarks.output import JsonOption, save, show
+from benchmarks.stations.projections import announcements
 from core.application import Application
 from core.errors import DeadlineExceededError
-from local.trial import projections
+from core.model.registry import Registry
+from examples.followship.projections import followship
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from azure.cosmos.aio import ContainerProxy
 
 _ENOUGH = 600.0
+_MODULES = (followship, announcements)
 
 
 def redelivery(
@@ -78,7 +81,8 @@ async def _run(
 
 def _process(environ: dict[str, str], budget: float) -> Application:
     """A process that remembers nothing."""
-    return Application.discover(projections, {**environ, "InvocationBudgetSeconds": str(budget)})
+    settings = {**environ, "InvocationBudgetSeconds": str(budget)}
+    return Application(Registry.from_modules(_MODULES), settings)
 
 
 async def _done(process: Application, module: str, batch: Sequence[dict[str, Any]]) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _ROOT = Path(__file__).parents[1]
+_APP = _ROOT / "examples" / "followship"
 _LOADED = "import function_app"
 _DECLARED = f"{_LOADED}; function_app.app.get_functions()"
 _READY = f"""{_DECLARED}
@@ -70,11 +71,12 @@ def _seconds(code: str, compiled: str) -> float:
 
 def _run(compiled: str, *arguments: str) -> str:
     """Python with our settings, its bytecode in this folder; what it tells on standard error."""
-    environ = {**os.environ, **_CONNECTION, "PYTHONPYCACHEPREFIX": compiled}
+    paths = {"PYTHONPATH": str(_ROOT), "PYTHONPYCACHEPREFIX": compiled}
+    environ = {**os.environ, **_CONNECTION, **paths}
     environ.pop("PYTHONDONTWRITEBYTECODE", None)
     done = subprocess.run(  # noqa: S603 - our own code
         [sys.executable, *arguments],
-        cwd=_ROOT,
+        cwd=_APP,
         env=environ,
         check=True,
         capture_output=True,

@@ -9,8 +9,8 @@ from benchmarks.events import followed
 from core.model.registry import Registry
 from core.projecting.derivation import derive
 from core.projecting.fan_out import FanOut
+from examples.followship import projections
 from local.stage.follows import POLBLOGS, Follow, read_follows
-from local.trial import projections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

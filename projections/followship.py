@@ -7,7 +7,7 @@ from core import Command, Entity, Event, Refused, projection, reduces
 
 
 class Followed(Event, entity="followship"):
-    """`user_id` began to follow `to_follow`; lies in the follower's stream."""
+    """A user started to follow another one; stored in the follower's stream."""
 
     user_id: UUID
     to_follow: UUID
@@ -19,7 +19,7 @@ class Followed(Event, entity="followship"):
 
 
 class WasFollowed(Event, entity="followship"):
-    """`follower` began to follow `user_id`; lies in the followed user's stream."""
+    """A user got a follower; stored in the followed user's stream."""
 
     user_id: UUID
     follower: UUID
@@ -31,34 +31,34 @@ class WasFollowed(Event, entity="followship"):
 
 
 class Follow(Command):
-    """Let a user follow another one."""
+    """A request that a user follows another one."""
 
     user_id: UUID
     to_follow: UUID
 
     def handle(self) -> Iterator[Followed]:
-        """Append `Followed`; nobody can follow themselves."""
+        """Append `Followed`, unless a user is to follow themselves."""
         if self.user_id == self.to_follow:
             raise Refused("Nobody can follow themselves.", field="to_follow")
         yield Followed(user_id=self.user_id, to_follow=self.to_follow)
 
 
 class Followship(Entity):
-    """Whom a user follows, and who follows them; each once, in the order of the events."""
+    """The users whom a user follows and the user's followers, in the order of the events."""
 
     following: tuple[UUID, ...] = ()
     followers: tuple[UUID, ...] = ()
 
     @reduces
     def followed(self, event: Followed) -> "Followship":
-        """Following twice leaves one follow."""
+        """Add the followed user, unless the user follows them already."""
         if event.to_follow in self.following:
             return self
         return self.evolve(following=(*self.following, event.to_follow))
 
     @reduces
     def was_followed(self, event: WasFollowed) -> "Followship":
-        """Being followed twice by the same user leaves one follower."""
+        """Add the follower, unless they follow the user already."""
         if event.follower in self.followers:
             return self
         return self.evolve(followers=(*self.followers, event.follower))
@@ -66,5 +66,5 @@ class Followship(Entity):
 
 @projection
 def followers(event: Followed) -> Iterator[WasFollowed]:
-    """The followed user was followed."""
+    """Record each follow in the followed user's stream."""
     yield WasFollowed(user_id=event.to_follow, follower=event.user_id)

@@ -15,6 +15,8 @@ from urllib.error import HTTPError
 from tests.support import attempts
 
 ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "examples" / "followship"
+RUN = ("local", "run", "--app", str(EXAMPLE))
 
 
 def environment(**settings: str) -> dict[str, str]:

@@ -12,7 +12,6 @@ from typing import Any
 
 import azure.functions as func
 
-import projections
 from core.application import Application
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
@@ -23,6 +22,7 @@ from core.settings import Settings
 from core.throttling.deadline import Deadline
 from core.throttling.stats import RequestStats
 from core.writing.writes import Write, WriteResult, Written
+from examples.followship import projections
 
 _NOTES = Path(os.environ["TIMED_NOTES"])
 _handed = ContextVar("handed", default=0.0)

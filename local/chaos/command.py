@@ -23,7 +23,7 @@ from local.stage.stage import Setup, Stage
 if TYPE_CHECKING:
     from local.chaos.report import Report
 
-_APP = Path(__file__).parent.parent / "trial"
+_APP = Path(__file__).parent / "app"
 _FOLLOWS_A_SECOND = 60
 
 

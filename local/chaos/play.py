@@ -16,6 +16,7 @@ from azure.core.exceptions import AzureError
 from azure.cosmos.aio import CosmosClient
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
+from local.chaos.app.projections.followship import POISON_PREFIX
 from local.chaos.havoc import Havoc
 from local.chaos.report import Report
 from local.chaos.schedule import planted, schedule
@@ -26,7 +27,6 @@ from local.stage.lag import catch_up
 from local.stage.processes import peak_memory
 from local.stage.stage import DATABASE, FUNCTION_KEY
 from local.stage.verdict import Expected
-from local.trial.projections.followship import UNLUCKY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ _POISON = 40
 """Poison events that are planted."""
 
 _PATIENCE = 60.0
-_MENDED = {"MENDED": "1"}
+_FIXED = {"FAULTS_FIXED": "1"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +129,7 @@ async def _amid(
 async def _mend(stage: Stage, client: Client) -> int:
     """Deploy the mended code and replay what is parked; how many letters are gone."""
     for host in stage.hosts:
-        await stage.restart(host, _MENDED)
+        await stage.restart(host, _FIXED)
     done: int = (await client.replay_all())["done"]
     return done
 
@@ -189,4 +189,4 @@ async def _plant_older_form(stage: Stage, stream: str, follow: Follow) -> str:
 
 
 def _unlucky(number: int) -> UUID:
-    return UUID(f"{UNLUCKY}{number:024x}")
+    return UUID(f"{POISON_PREFIX}{number:024x}")

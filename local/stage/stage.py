@@ -34,6 +34,9 @@ NAMES = {
 }
 """Whatever the settings of this machine call them."""
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "followship"
+"""The folder of the application that the demo and the benchmarks run."""
+
 _WATCH_SECONDS = 0.1
 _CUT_OFF = re.compile(r"host\.cut_off calls=(\d+)")
 _LEASE_EXPIRATION = 5.0
@@ -60,7 +63,7 @@ class Setup:
     folder: Path
     replica_lag: int = 0
     hosts: int = 1
-    app: Path = Path()
+    app: Path = EXAMPLE
     environ: Mapping[str, str] = field(default_factory=dict)
     prepare: Callable[[str], Awaitable[None]] | None = None
 

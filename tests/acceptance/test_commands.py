@@ -15,7 +15,7 @@ import pytest
 
 from local.cosmos import WELL_KNOWN_KEY
 from local.stage.processes import free_port
-from tests.commands import ROOT, run, run_in, running
+from tests.commands import EXAMPLE, ROOT, RUN, run, run_in, running
 from tests.support import attempts, user
 
 
@@ -23,9 +23,9 @@ from tests.support import attempts, user
 def test_the_local_machine_stops_cleanly(how: signal.Signals) -> None:
     """On Ctrl-C and on SIGTERM: exit code 0, nothing but its own words."""
     port, cosmos_port = free_port(), free_port()
-    arguments = ("run", "--port", str(port), "--cosmos-port", str(cosmos_port))
+    arguments = ("--port", str(port), "--cosmos-port", str(cosmos_port))
 
-    with running("local", *arguments, probe=f"http://127.0.0.1:{port}/api/health") as process:
+    with running(*RUN, *arguments, probe=f"http://127.0.0.1:{port}/api/health") as process:
         process.send_signal(how)
         output, _ = process.communicate(timeout=30)
 
@@ -50,17 +50,17 @@ def follow(url: str) -> int:
 def test_admin_finds_the_running_app_by_itself(*, quiet: bool) -> None:
     """In the next terminal, with nothing to type; what happens is told unless it must be quiet."""
     port, cosmos_port = free_port(), free_port()
-    arguments = ["run", "--port", str(port), "--cosmos-port", str(cosmos_port)]
+    arguments = ["--port", str(port), "--cosmos-port", str(cosmos_port)]
     arguments += ["--quiet"] if quiet else []
     url = f"http://127.0.0.1:{port}"
 
-    with running("local", *arguments, probe=f"{url}/api/health") as process:
+    with running(*RUN, *arguments, probe=f"{url}/api/health") as process:
         status = follow(url)
         for _ in attempts():
-            done = run("admin", "status", "--json", CosmosConnection="")
+            done = run_in(EXAMPLE, "admin", "status", "--json", CosmosConnection="")
             if json.loads(done.stdout)["projections"][0]["caught_up"]:
                 break
-        file = ROOT / ".local" / f"run-{process.pid}.json"
+        file = EXAMPLE / ".local" / f"run-{process.pid}.json"
         mode = file.stat().st_mode & 0o777
         process.send_signal(signal.SIGTERM)
         output, _ = process.communicate(timeout=30)
@@ -125,8 +125,8 @@ def test_a_stop_takes_ten_seconds_at_most_when_the_database_hangs() -> None:
     hang = {"rules": [{"fault": "hang", "rate": 1.0, "milliseconds": 100_000}]}
 
     with running("local", "cosmos", "--port", str(cosmos_port), probe=statistics):
-        arguments = ("run", "--port", str(port), "--endpoint", endpoint)
-        with running("local", *arguments, probe=f"{url}/api/health") as process:
+        arguments = ("--port", str(port), "--endpoint", endpoint)
+        with running(*RUN, *arguments, probe=f"{url}/api/health") as process:
             follow(url)
             request = urllib.request.Request(  # noqa: S310 - our own server
                 f"{endpoint}_local/faults", data=json.dumps(hang).encode()
@@ -145,9 +145,9 @@ def test_a_stop_takes_ten_seconds_at_most_when_the_database_hangs() -> None:
 def test_a_host_is_cut_off_by_a_signal() -> None:
     """It leaves at once, and ends by itself."""
     port, cosmos_port = free_port(), free_port()
-    arguments = ("run", "--port", str(port), "--cosmos-port", str(cosmos_port))
+    arguments = ("--port", str(port), "--cosmos-port", str(cosmos_port))
 
-    with running("local", *arguments, probe=f"http://127.0.0.1:{port}/api/health") as process:
+    with running(*RUN, *arguments, probe=f"http://127.0.0.1:{port}/api/health") as process:
         process.send_signal(signal.SIGUSR1)
         output, _ = process.communicate(timeout=30)
 
@@ -215,7 +215,7 @@ def test_the_demo_runs_on_an_app_that_is_running(tmp_path: Path) -> None:
     graph.write_text("a,b\na,c\nb,c\nc,c\na,b\n", encoding="utf-8")
     url = f"http://127.0.0.1:{port}/"
 
-    with running("local", "run", "--port", port, "--cosmos-port", cosmos, probe=f"{url}api/health"):
+    with running(*RUN, "--port", port, "--cosmos-port", cosmos, probe=f"{url}api/health"):
         done = run("local", "demo", "--url", url, "--follows", str(graph), "--json", str(figures))
 
     found = json.loads(figures.read_text(encoding="utf-8"))
@@ -279,11 +279,11 @@ def test_status_and_init_speak_to_any_account() -> None:
     probe = f"{endpoint}_local/statistics"
 
     with running("local", "cosmos", "--port", str(port), probe=probe):
-        missing = run("admin", "status", **settings)
+        missing = run_in(EXAMPLE, "admin", "status", **settings)
         created = run("admin", "init", **settings)
         again = run("admin", "init", "--json", **settings)
-        table = run("admin", "status", **settings)
-        figures = run("admin", "status", "--json", **settings)
+        table = run_in(EXAMPLE, "admin", "status", **settings)
+        figures = run_in(EXAMPLE, "admin", "status", "--json", **settings)
 
     assert missing.returncode == 1
     assert "admin init" in missing.stderr

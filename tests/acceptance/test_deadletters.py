@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import Any
 
 import azure.functions as func
@@ -26,9 +23,8 @@ from core.operations.dead_letters import DeadLetterOperations
 from core.throttling.deadline import Deadline
 from local.cosmos import EmbeddedCosmos
 from tests.apps import follows
+from tests.commands import EXAMPLE, run_in
 from tests.support import TIME, followed, stream, without_session_token
-
-ROOT = Path(__file__).parents[2]
 
 
 class Asked(Event, entity="oracle"):
@@ -435,15 +431,8 @@ async def test_letters_are_listed_by_projection(
 
 
 def admin(cosmos: EmbeddedCosmos, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "admin", "deadletters", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "CosmosConnection": cosmos.connection_string},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    connection = cosmos.connection_string
+    return run_in(EXAMPLE, "admin", "deadletters", *arguments, CosmosConnection=connection)
 
 
 async def test_the_person_on_call_has_commands_for_all_of_it(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -14,16 +12,22 @@ import pytest
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import DatabaseProxy
 
+from admin.doctor import command
 from admin.doctor.account import _unreadable, check_account
 from admin.doctor.command import _examine
 from core.errors import ConfigurationError
 from core.settings import Settings
 from local.cosmos import EmbeddedCosmos
 from local.stage.processes import free_port
-
-ROOT = Path(__file__).parents[2]
+from tests.apps import follows
+from tests.commands import EXAMPLE, ROOT, run_in
 
 Change = Callable[[dict[str, str], dict[str, Any]], None]
+
+
+@pytest.fixture(autouse=True)
+def _application(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "projections", follows)
 
 
 @pytest.fixture
@@ -41,7 +45,7 @@ def values(cosmos: EmbeddedCosmos) -> dict[str, str]:
 
 @pytest.fixture
 def host() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((ROOT / "host.json").read_text(encoding="utf-8"))
+    found: dict[str, Any] = json.loads((EXAMPLE / "host.json").read_text(encoding="utf-8"))
     return found
 
 
@@ -58,7 +62,7 @@ async def examine(folder: Path, values: object, host: object) -> dict[str, str]:
 async def test_nothing_is_wrong_with_a_sound_set_up(
     tmp_path: Path, values: dict[str, str], host: dict[str, Any], database: DatabaseProxy
 ) -> None:
-    """The example's settings, our host.json, and the containers as they are provisioned."""
+    """The example's settings and host.json, and the containers as they are provisioned."""
     assert await examine(tmp_path, values, host) == {}
 
 
@@ -174,7 +178,7 @@ async def test_settings_of_a_deployment_are_read_as_azure_prints_them(
     path = tmp_path / "settings.json"
     path.write_text(json.dumps(fetch_all), encoding="utf-8")
 
-    assert await _examine(path, ROOT / "host.json") == []
+    assert await _examine(path, EXAMPLE / "host.json") == []
 
 
 @pytest.mark.parametrize(("file", "code"), [("broken.json", 1), ("settings.json", 1)])
@@ -183,13 +187,7 @@ def test_the_exit_code_tells_programs(tmp_path: Path, file: str, code: int) -> N
     (tmp_path / "broken.json").write_text("{", encoding="utf-8")
     (tmp_path / "settings.json").write_text('{"Values": {}}', encoding="utf-8")
 
-    done = subprocess.run(  # noqa: S603 - our own command
-        [sys.executable, "-m", "admin", "doctor", "--json", "--settings", str(tmp_path / file)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run_in(EXAMPLE, "admin", "doctor", "--json", "--settings", str(tmp_path / file))
 
     assert done.returncode == code
     assert json.loads(done.stdout)["findings"][0]["level"] == "error"

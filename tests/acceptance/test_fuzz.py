@@ -12,7 +12,6 @@ import urllib.request
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,14 +21,14 @@ from hypothesis import HealthCheck, settings
 from schemathesis import Case, Response
 from schemathesis.checks import positive_data_acceptance, unsupported_method
 
-import projections
 from core.functions.openapi import build_openapi
 from core.model.registry import Registry
+from examples.followship import projections
 from local.cosmos import WELL_KNOWN_KEY
 from local.stage.processes import free_port
+from tests.commands import ROOT, RUN
 from tests.support import attempts
 
-ROOT = Path(__file__).parents[2]
 KEY = {"x-functions-key": "local"}
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "25"))
 
@@ -63,7 +62,7 @@ class Served:
 def served() -> Iterator[Served]:
     """One app for all tests of this file."""
     port, cosmos = free_port(), free_port()
-    command = ["local", "run", "--port", str(port), "--cosmos-port", str(cosmos)]
+    command = [*RUN, "--port", str(port), "--cosmos-port", str(cosmos)]
     with subprocess.Popen(  # noqa: S603 - our own command
         [sys.executable, "-m", *command], cwd=ROOT, stdout=subprocess.DEVNULL
     ) as process:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from local.stage.processes import free_port
-from tests.commands import running
+from tests.commands import RUN, running
 from tests.documents.pages import ROOT, blocks
 
 README = ROOT / "README.md"
@@ -23,7 +23,7 @@ def test_the_requests_of_the_readme_are_answered_as_it_says(tmp_path: Path) -> N
     port, cosmos = str(free_port()), str(free_port())
     probe = f"http://127.0.0.1:{port}/api/health"
 
-    with running("local", "run", "--port", port, "--cosmos-port", cosmos, probe=probe):
+    with running(*RUN, "--port", port, "--cosmos-port", cosmos, probe=probe):
         typed = script.replace("7071", port).replace("\ncurl", "\necho\ncurl")
         done = subprocess.run(  # noqa: S603 - what the README says
             ["sh", "-e", "-c", typed],  # noqa: S607 - found on the path, as by everybody

@@ -8,7 +8,6 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,10 +18,10 @@ from core.cosmos.provisioning import provision
 from core.settings import Settings
 from local.cosmos import EmbeddedCosmos
 from tests.acceptance import test_application
+from tests.commands import EXAMPLE, ROOT
 from tests.rights import assigned_roles
 from tests.support import followed, stream, until, user
 
-ROOT = Path(__file__).parents[2]
 ALICE, BOB = user(1), user(2)
 KEY = base64.b64encode(b"an identity with the roles of infra").decode()
 
@@ -58,8 +57,8 @@ async def admin(environ: dict[str, str], *arguments: str) -> tuple[int | None, s
     """Return exit code and output of a command."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "admin", *arguments),
-        cwd=ROOT,
-        env={**os.environ, **environ},
+        cwd=EXAMPLE,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

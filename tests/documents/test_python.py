@@ -24,7 +24,10 @@ IMPORTS = {
         ("Command", "Entity", "Event", "Refused", "projection", "reduces"),
         "core",
     ),
-    **dict.fromkeys(("Followed", "WasFollowed", "Follow", "Followship"), "projections.followship"),
+    **dict.fromkeys(
+        ("Followed", "WasFollowed", "Follow", "Followship"),
+        "examples.followship.projections.followship",
+    ),
     "CosmosClient": "azure.cosmos",
     **dict.fromkeys(
         ("WELL_KNOWN_KEY", "EmbeddedCosmos", "Options", "run_in_thread"), "local.cosmos"

@@ -12,6 +12,7 @@ from local.host.configuration import HostConfiguration
 from local.host.settings import HostError
 
 ROOT = Path(__file__).parents[4]
+APPS = ("", "examples/followship", "local/chaos/app", "benchmarks/stations", "benchmarks/timed")
 
 
 def dates(handling: object) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def test_an_unreadable_host_json_is_named(tmp_path: Path, text: str) -> None:
         HostConfiguration.from_folder(tmp_path, {})
 
 
-@pytest.mark.parametrize("app", ["", "local/trial", "benchmarks/timed"])
+@pytest.mark.parametrize("app", APPS)
 def test_every_app_here_opts_out(app: str) -> None:
     """Dates in events are the authors', and must come as they are stored."""
     assert HostConfiguration.from_folder(ROOT / app, {}).rewrites_dates is False

@@ -1,13 +1,13 @@
-"""The Azure Functions app, put together as the real one is."""
+"""The Azure Functions app with a fan-out of any size."""
 
 import os
 
 import azure.functions as func
 
+from benchmarks.stations import projections
 from core.application import Application
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
-from local.trial import projections
 
 application = Application.discover(projections, os.environ)
 

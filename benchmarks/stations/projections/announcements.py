@@ -6,7 +6,7 @@ from core import Event, projection
 
 
 class Announced(Event, entity="station"):
-    """To be heard by `listeners`, `times` by each."""
+    """An announcement that `listeners` listeners hear `times` times each."""
 
     station: str
     listeners: int
@@ -19,7 +19,7 @@ class Announced(Event, entity="station"):
 
 
 class Heard(Event, entity="listener"):
-    """`listener` heard the station for the how-manieth time."""
+    """A listener heard a station; `time` counts from 0."""
 
     listener: int
     station: str
@@ -33,7 +33,7 @@ class Heard(Event, entity="listener"):
 
 @projection
 def heard(event: Announced) -> Iterator[Heard]:
-    """Listener by listener."""
+    """Record each time that each listener hears the announcement."""
     for listener in range(event.listeners):
         for time in range(event.times):
             yield Heard(listener=listener, station=event.station, time=time)

@@ -1,0 +1,1 @@
+"""An application with a fan-out of any size."""

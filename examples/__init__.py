@@ -1,0 +1,1 @@
+"""Applications, each in a folder that the Functions host can run."""

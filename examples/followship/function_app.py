@@ -1,0 +1,16 @@
+"""The Azure Functions app: everything in `projections/`, bound to its triggers and routes."""
+
+import os
+
+import azure.functions as func
+
+import projections
+from core.application import Application
+from core.functions.routes import register_routes
+from core.functions.triggers import register_triggers
+
+application = Application.discover(projections, os.environ)
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+register_triggers(app, application, os.environ)
+register_routes(app, application)

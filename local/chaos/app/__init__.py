@@ -1,0 +1,1 @@
+"""The application of chaos: the follow graph with two planted faults."""

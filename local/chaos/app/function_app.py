@@ -1,0 +1,16 @@
+"""The Azure Functions app of chaos, assembled as the deployed one is."""
+
+import os
+
+import azure.functions as func
+
+from core.application import Application
+from core.functions.routes import register_routes
+from core.functions.triggers import register_triggers
+from local.chaos.app import projections
+
+application = Application.discover(projections, os.environ)
+
+app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+register_triggers(app, application, os.environ)
+register_routes(app, application)

@@ -1,0 +1,1 @@
+"""The projection modules of the application of chaos."""

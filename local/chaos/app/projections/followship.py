@@ -1,0 +1,88 @@
+"""Who follows whom, with two faults that a later deployment fixes.
+
+The projection fails for some users, and events of an older version cannot be parsed. The setting
+FAULTS_FIXED stands for the deployment of fixed code.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from pydantic import model_validator
+
+from core import Command, Entity, Event, Refused, projection, reduces
+
+FAULTS_FIXED = os.environ.get("FAULTS_FIXED") == "1"
+POISON_PREFIX = "0000dead"
+"""The start of the ids of the users for whom the projection fails."""
+
+
+class Followed(Event, entity="followship"):
+    """A user started to follow another one; an older version called the latter `target`."""
+
+    user_id: UUID
+    to_follow: UUID
+
+    @model_validator(mode="before")
+    @classmethod
+    def parse_older_version(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields of today for those of the older version, once this is fixed."""
+        if not FAULTS_FIXED or "target" not in data:
+            return data
+        return {"to_follow": data["target"], "user_id": data["user_id"]}
+
+    @property
+    def entity_id(self) -> UUID:
+        """The follower."""
+        return self.user_id
+
+
+class WasFollowed(Event, entity="followship"):
+    """A user got a follower."""
+
+    user_id: UUID
+    follower: UUID
+
+    @property
+    def entity_id(self) -> UUID:
+        """The followed user."""
+        return self.user_id
+
+
+class Follow(Command):
+    """A request that a user follows another one."""
+
+    user_id: UUID
+    to_follow: UUID
+
+    def handle(self) -> Iterator[Followed]:
+        """Append `Followed`, unless a user is to follow themselves."""
+        if self.user_id == self.to_follow:
+            raise Refused("Nobody can follow themselves.", field="to_follow")
+        yield Followed(user_id=self.user_id, to_follow=self.to_follow)
+
+
+class Followship(Entity):
+    """The users whom a user follows and the user's followers; it shows duplicated events."""
+
+    following: tuple[UUID, ...] = ()
+    followers: tuple[UUID, ...] = ()
+
+    @reduces
+    def followed(self, event: Followed) -> "Followship":
+        """Add the followed user."""
+        return self.evolve(following=(*self.following, event.to_follow))
+
+    @reduces
+    def was_followed(self, event: WasFollowed) -> "Followship":
+        """Add the follower."""
+        return self.evolve(followers=(*self.followers, event.follower))
+
+
+@projection
+def followers(event: Followed) -> Iterator[WasFollowed]:
+    """Record each follow in the followed user's stream, unless the fault is in the way."""
+    if event.to_follow.hex.startswith(POISON_PREFIX) and not FAULTS_FIXED:
+        raise LookupError("no such user")
+    yield WasFollowed(user_id=event.to_follow, follower=event.user_id)

@@ -1,1 +1,0 @@
-"""Projection modules of the trial app."""
