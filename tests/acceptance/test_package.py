@@ -16,8 +16,8 @@ import pytest
 
 from local.cosmos import EmbeddedCosmos, Options, run_in_thread
 from local.stage.follows import POLBLOGS, read_follows
+from tests.commands import EXAMPLE, ROOT
 
-ROOT = Path(__file__).parents[2]
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 
 DECLARED = """
@@ -97,6 +97,15 @@ def python(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def example(package: Path, tmp_path: Path) -> Path:
+    """The package's files with the example in place of the application."""
+    folder = tmp_path / "example"
+    shutil.copytree(package, folder, ignore=shutil.ignore_patterns("projections"))
+    shutil.copytree(EXAMPLE, folder, dirs_exist_ok=True)
+    return folder
+
+
+@pytest.fixture
 def embedded() -> Iterator[EmbeddedCosmos]:
     with run_in_thread(Options(port=0)) as server:
         yield server
@@ -128,18 +137,18 @@ def test_the_package_declares_the_functions_of_the_working_tree(
     """Installed from the lock file."""
     found = json.loads(run(python, DECLARED, package))
 
-    assert "project_followship" in found
+    assert "health" in found
     assert found == json.loads(run(Path(sys.executable), DECLARED, ROOT))
 
 
 @pytest.mark.timeout(240)
-def test_the_package_projects(package: Path, python: Path, embedded: EmbeddedCosmos) -> None:
-    """Follows of the demo's graph, against the embedded Cosmos DB."""
+def test_the_package_projects(example: Path, python: Path, embedded: EmbeddedCosmos) -> None:
+    """Follows of the demo's graph, with the example as the application."""
     follows = {each for each in read_follows(POLBLOGS, 300) if not each.to_oneself}
     words = "".join(f"{each.follower} {each.followed}\n" for each in follows)
     connection = embedded.connection_string
 
-    told = run(python, PLAYED, package, words, CosmosConnection=connection)
+    told = run(python, PLAYED, example, words, CosmosConnection=connection)
 
     assert json.loads(told) == [len(follows), len(follows), False]
 
@@ -160,7 +169,7 @@ def test_the_lock_file_installs_on_every_python(
     installed = uv("pip", "install", "--python", str(python), *lock)
 
     assert (made.returncode, installed.returncode) == (0, 0), made.stderr + installed.stderr
-    assert "project_followship" in run(python, DECLARED, package)
+    assert "health" in run(python, DECLARED, package)
 
 
 def interpreter(version: str) -> str | None:
