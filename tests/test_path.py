@@ -47,12 +47,12 @@ class Count(NamedTuple):
 
 
 LIMITS = {
-    "event": (Count(50, 12, 14), Count(101, 26, 27)),
-    "poison": (Count(25, 10, 10), Count(59, 19, 21)),
-    "command": (Count(14, 6, 4), Count(57, 19, 16)),
-    "entity": (Count(11, 7, 4), Count(41, 17, 13)),
-    "replay": (Count(62, 18, 21), Count(113, 31, 32)),
-    "status": (Count(0, 0, 0), Count(37, 13, 17)),
+    "event": (Count(43, 11, 14), Count(93, 25, 27)),
+    "poison": (Count(22, 10, 10), Count(55, 19, 21)),
+    "command": (Count(14, 5, 4), Count(55, 18, 16)),
+    "entity": (Count(11, 6, 4), Count(39, 16, 13)),
+    "replay": (Count(56, 17, 21), Count(105, 30, 32)),
+    "status": (Count(0, 0, 0), Count(35, 13, 17)),
 }
 """By path: where the data itself passes, and everything that is executed."""
 

@@ -79,7 +79,8 @@ async def send_transactional(
     )
     with write_span("atomic", len(operations)):
         responses = await run_request(action, request)
-    _check_count(action, responses, operations)
+    if len(responses) != len(operations):
+        raise TransientError(f"Cosmos DB returned {len(responses)} results while {action}.")
 
 
 async def send_bulk(
@@ -113,9 +114,9 @@ async def send_bulk(
     try:
         with write_span("bulk", len(operations)):
             responses = await run_request(action, _responses(request, on_charge))
-        results = [
+        return [
             _UPSERTED if response["statusCode"] == _CREATED else _result(response)
-            for response in responses
+            for response, _ in zip(responses, operations, strict=True)
         ]
     except TransientError as error:
         if error.status != GONE:
@@ -123,14 +124,6 @@ async def send_bulk(
         return [OperationResult(GONE) for _ in operations]
     except (KeyError, TypeError, ValueError) as error:
         raise TransientError(f"The response cannot be read while {action} ({error!r}).") from error
-    _check_count(action, results, operations)
-    return results
-
-
-def _check_count(action: str, results: Sequence[object], operations: Sequence[object]) -> None:
-    """Raise an error unless every operation is acknowledged individually."""
-    if len(results) != len(operations):
-        raise TransientError(f"Cosmos DB returned {len(results)} results while {action}.")
 
 
 async def _responses(

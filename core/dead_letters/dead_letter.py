@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic.alias_generators import to_camel
 
+from core.ids import dead_letter_id
 from core.model.documents import format_utc
 
 if TYPE_CHECKING:
@@ -61,19 +62,25 @@ class DeadLetter:
     @classmethod
     def from_poison_event(cls, poison: PoisonEvent, now: datetime) -> DeadLetter:
         """Return the dead letter of an event that failed for the first time."""
+        cause = poison.cause
         return cls(
-            id=poison.id,
+            id=dead_letter_id(
+                module=poison.module,
+                projection=cause.projection,
+                source_stream=cause.stream_id,
+                source_id=cause.event_id,
+            ),
             module=poison.module,
-            projection=poison.cause.projection,
-            stream_id=poison.cause.stream_id,
-            event_id=poison.cause.event_id,
+            projection=cause.projection,
+            stream_id=cause.stream_id,
+            event_id=cause.event_id,
             error_type=poison.error_type,
             reason=poison.reason[:MAX_REASON_LENGTH],
             traceback=poison.traceback,
             attempts=1,
             first=format_utc(now),
             last=format_utc(now),
-            order=poison.cause.feed_order,
+            order=cause.feed_order,
             blocking=poison.blocks,
         )
 
@@ -102,6 +109,12 @@ class DeadLetter:
             and (None in (self.projection, other.projection) or self.projection == other.projection)
             and other.order < self.order
         )
+
+    def is_about(self, poison_event: PoisonEvent) -> bool:
+        """Return whether it is the dead letter of a poison event."""
+        cause = poison_event.cause
+        own = (self.module, self.projection, self.stream_id, self.event_id)
+        return own == (poison_event.module, cause.projection, cause.stream_id, cause.event_id)
 
     def matches(self, name: str | None) -> bool:
         """Whether it is one of a projection, or of a module; None means any."""

@@ -6,8 +6,6 @@ import traceback
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.ids import dead_letter_id
-
 if TYPE_CHECKING:
     from core.errors import PoisonError
     from core.model.documents import Cause
@@ -51,14 +49,4 @@ class PoisonEvent:
             reason=str(error),
             traceback=text[-_MAX_TRACEBACK_LENGTH:],
             blocks=blocks,
-        )
-
-    @property
-    def id(self) -> str:
-        """The id of its dead letter."""
-        return dead_letter_id(
-            module=self.module,
-            projection=self.cause.projection,
-            source_stream=self.cause.stream_id,
-            source_id=self.cause.event_id,
         )

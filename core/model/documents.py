@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_core import to_json
 
 from core.errors import InvalidEventError
+from core.model.names import stream_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,6 +126,15 @@ class Origin(NamedTuple):
     traceparent: str | None = None
 
 
+def stream_of(event: Event) -> str:
+    """Return the stream that an event belongs to.
+
+    Raises:
+        ValueError: If its `entity_id` cannot be used.
+    """
+    return stream_id(event.entity, event.entity_id)
+
+
 def parse_event(envelope: Envelope, model: type[Event]) -> Event:
     """The envelope's data as `model`.
 
@@ -137,7 +147,7 @@ def parse_event(envelope: Envelope, model: type[Event]) -> Event:
         )
     try:
         event = model.model_validate(envelope.data)
-        stream = event.stream_id
+        stream = stream_of(event)
     except ValidationError as error:
         raise InvalidEventError(
             f"The data does not fit {model.__name__}: {format_validation_errors(error)}"
@@ -162,7 +172,7 @@ def to_document(event: Event, *, event_id: str, time: str, origin: Origin) -> Do
     """
     return {
         "id": event_id,
-        "streamId": event.stream_id,
+        "streamId": stream_of(event),
         "type": type(event).__name__,
         "version": type(event).version,
         "time": time,
@@ -203,7 +213,7 @@ class DerivedEventEncoder:
             event: The event.
             data: Its fields, as `model_dump_json` gives them.
             event_id: A UUID.
-            stream: As `names.stream_id` gives it; neither needs escapes.
+            stream: The stream of the event; neither needs escapes.
 
         Raises:
             ValueError: A field holds a number that JSON does not have, or half a character.

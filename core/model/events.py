@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, ConfigDict
 
 from core.errors import DefinitionError
-from core.model.names import stream_id, validate_entity_name
+from core.model.names import validate_entity_name
 
 
 class Event(BaseModel):
@@ -50,12 +50,3 @@ class Event(BaseModel):
     def entity_id(self) -> object:
         """Which entity the event belongs to; its text is part of the stream's id."""
         raise DefinitionError(f"Event {type(self).__name__} defines no entity_id.")
-
-    @property
-    def stream_id(self) -> str:
-        """The stream the event belongs to.
-
-        Raises:
-            ValueError: `entity_id` is no usable id.
-        """
-        return stream_id(self.entity, self.entity_id)

@@ -115,10 +115,10 @@ class Replayer:
         others = [
             replace(one, cause=one.cause._replace(feed_order=dead_letter.order))
             for one in poison_events
-            if one.id != dead_letter.id
+            if not dead_letter.is_about(one)
         ]
         await self.dead_letters.park(others, deadline)
-        return next((one for one in poison_events if one.id == dead_letter.id), None)
+        return next((one for one in poison_events if dead_letter.is_about(one)), None)
 
     async def _keep(
         self, dead_letter: DeadLetter, failure: _Failure, deadline: Deadline

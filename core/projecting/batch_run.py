@@ -11,7 +11,7 @@ from core.projecting.fan_out import CHUNK_SIZE, MAX_CHUNK_BYTES, FanOut
 from core.writing.writes import Write, Written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from core.model.documents import Cause
     from core.model.registry import ProjectionModule
@@ -112,8 +112,8 @@ class BatchRun:
         first = sum(len(write.body) for write in self._first_chunk)
         return len(self.pending) + len(self._first_chunk), self._bytes + first
 
-    def begin_attempt(self) -> None:
-        """Start counting what one attempt does."""
+    def prepare_retry(self) -> None:
+        """Reset the counts of what one attempt does."""
         self.newly_written = self.parked = 0
 
     def fill_pending(self) -> bool:
@@ -125,20 +125,22 @@ class BatchRun:
                 or self._bytes >= MAX_CHUNK_BYTES
             ):
                 return False
-            if self._current is not None and not self._current.is_done:
-                self._hold(self._next_writes(self._current))
-            elif not self._open_next():
+            if (self._current is None or self._current.is_done) and not self._open_next():
                 return False
+            if self._current is not None and not self._current.is_done:
+                self._derive_chunk(self._current)
         return True
 
     def apply(self, result: WriteResult) -> None:
         """Take the writes of a result off those that are pending."""
+        writes = result.writes if isinstance(result, Written) else [result.write]
+        for write in writes:
+            pending = self.pending.pop(write[:2], None)
+            self._bytes -= len(pending.body) if pending else 0
         if isinstance(result, Written):
-            self._release(result.writes)
-            self.written += len(result.writes)
-            self.newly_written += len(result.writes)
+            self.written += len(writes)
+            self.newly_written += len(writes)
         else:
-            self._release([result.write])
             reason = f"Cosmos DB rejected a derived event with status {result.error.status}."
             self._fail(result.write.cause, InvalidOutputError(reason))
 
@@ -173,51 +175,38 @@ class BatchRun:
         )
 
     def _open_next(self) -> bool:
-        """Start the next fan-out, or take the next poison event; return False at the end."""
+        """Take the next fan-out, or the next poison event; return False at the end."""
         opened = next(self._derived, None)
         if isinstance(opened, PoisonEvent):
             self._add(opened)
         elif opened is not None:
             self._current = opened
-            if (obstacle := self._obstacle(opened)) is not None:
-                self._fail(opened.cause, obstacle)
-                return True
-            writes = self._next_writes(opened)
-            if opened.is_done:
-                self._hold(writes)
-            else:
-                self.large_fan_outs.append(opened)
-                self.new_fan_out, self._first_chunk = opened, writes
+            parked = self._parked_streams
+            if parked is not None and parked.must_park(opened.projection, opened.cause):
+                error = HeldUpError("An earlier event of its stream is parked.")
+                self._fail(opened.cause, error)
+            elif opened.hops >= self._max_hops:
+                self._fail(opened.cause, _hop_limit_error(opened.hops, self._max_hops))
         return opened is not None
 
-    def _obstacle(self, fan_out: FanOut) -> PoisonError | None:
-        """Return why the projection must not even run."""
-        parked = self._parked_streams
-        if parked is not None and parked.must_park(fan_out.projection, fan_out.cause):
-            return HeldUpError("An earlier event of its stream is parked.")
-        if fan_out.hops >= self._max_hops:
-            return HopLimitError(
-                f"{fan_out.hops} projections lie behind this event; the limit is {self._max_hops}."
-            )
-        return None
-
-    def _next_writes(self, fan_out: FanOut) -> list[Write]:
+    def _derive_chunk(self, fan_out: FanOut) -> None:
+        """Derive the next chunk; keep the first of several aside until its progress is known."""
         try:
-            return fan_out.next_writes()
+            writes = fan_out.next_writes()
         except PoisonError as error:
             self._fail(fan_out.cause, error)
-            return []
+            return
+        if fan_out.is_done or fan_out in self.large_fan_outs:
+            self._hold(writes)
+        else:
+            self.large_fan_outs.append(fan_out)
+            self.new_fan_out, self._first_chunk = fan_out, writes
 
     def _hold(self, writes: list[Write]) -> None:
         for write in writes:
             if (key := write[:2]) not in self.pending:
                 self.pending[key] = write
                 self._bytes += len(write.body)
-
-    def _release(self, writes: Sequence[Write]) -> None:
-        for write in writes:
-            held = self.pending.pop(write[:2], None)
-            self._bytes -= len(held.body) if held else 0
 
     def _fail(self, cause: Cause, error: PoisonError) -> None:
         """Make a poison event of a source event whose derived events cannot all be stored."""
@@ -234,3 +223,7 @@ class BatchRun:
         if self._parked_streams is not None:
             self._parked_streams.park(poison_event.cause)
         self.poison_events.append(poison_event)
+
+
+def _hop_limit_error(hops: int, max_hops: int) -> HopLimitError:
+    return HopLimitError(f"{hops} projections lie behind this event; the limit is {max_hops}.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.errors import InvalidOutputError, PoisonError, ProjectionFailedError
 from core.ids import derived_event_id
-from core.model.documents import Cause, DerivedEventEncoder, Envelope
+from core.model.documents import Cause, DerivedEventEncoder, Envelope, stream_of
 from core.model.events import Event
 from core.projecting.ordinals import Ordinals
 from core.quotas import MAX_ITEM_BYTES
@@ -136,7 +136,7 @@ class FanOut:
         if type(event) not in self.projection.derived_types:
             raise self._invalid(event, "which its annotation does not declare")
         try:
-            stream_id = event.stream_id
+            stream_id = stream_of(event)
         except Exception as error:
             raise self._invalid(event, "without a usable entity_id") from error
         try:

@@ -85,7 +85,11 @@ class BatchProcessor:
             module.name,
             tuple((str(stream_id), str(event_id)) for stream_id, event_id in events),
         )
-        run = self.failed_runs.pop(key) or await self._start(module, documents, deadline)
+        run = self.failed_runs.pop(key)
+        if run is None:
+            parked = await self._parked_streams(module, deadline)
+            derived = derive(module, documents)
+            run = BatchRun(module, derived, max_hops=self.max_hops, parked_streams=parked)
         stats = RequestStats(module=module.name)
         try:
             async with aclosing(self.complete(run, deadline, stats)) as chunks:
@@ -114,7 +118,6 @@ class BatchProcessor:
             DeadlineExceededError: If the deadline is reached; the run can be continued.
             CosmosError: If Cosmos DB returns an error that is not retryable; as above.
         """
-        run.begin_attempt()
         while await self._fill(run, deadline):
             if run.new_fan_out is not None:
                 await self._resume(run, run.new_fan_out, deadline)
@@ -128,13 +131,6 @@ class BatchProcessor:
                 await self.fan_out_progress.save(progress, deadline.at_least(GRACE_SECONDS))
         for fan_out in () if run.blocked else run.large_fan_outs:
             await self.fan_out_progress.remove(_progress_of(fan_out), deadline)
-
-    async def _start(
-        self, module: ProjectionModule, documents: Sequence[Mapping[str, Any]], deadline: Deadline
-    ) -> BatchRun:
-        parked = await self._parked_streams(module, deadline) if module.parks_streams else None
-        derived = derive(module, documents)
-        return BatchRun(module, derived, max_hops=self.max_hops, parked_streams=parked)
 
     async def _only_blocked(
         self,
@@ -152,16 +148,20 @@ class BatchProcessor:
             )
             for cause in (poison_event.cause for poison_event in run.blocked)
         ]
-        parked = await self._parked_streams(module, deadline) if module.parks_streams else None
         return BatchRun(
             module,
             chain.from_iterable(derived),
             max_hops=self.max_hops,
-            parked_streams=parked,
+            parked_streams=await self._parked_streams(module, deadline),
             blocked_run=run,
         )
 
-    async def _parked_streams(self, module: ProjectionModule, deadline: Deadline) -> ParkedStreams:
+    async def _parked_streams(
+        self, module: ProjectionModule, deadline: Deadline
+    ) -> ParkedStreams | None:
+        """Return the streams with a parked event, None if the module does not park streams."""
+        if not module.parks_streams:
+            return None
         return ParkedStreams(await self.dead_letters.parked_positions(module.name, deadline))
 
     async def _fill(self, run: BatchRun, deadline: Deadline) -> bool:

@@ -27,7 +27,8 @@ class BatchRunCache:
         return self._runs.pop(batch, None)
 
     def put(self, batch: object, run: BatchRun) -> None:
-        """Keep a run, and drop the oldest ones if there are too many."""
+        """Keep a run for its retry, and drop the oldest ones if there are too many."""
+        run.prepare_retry()
         self._runs[batch] = run
         while len(self._runs) > 1 and self._is_full:
             self._runs.popitem(last=False)

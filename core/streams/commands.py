@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from core.errors import DefinitionError, InvalidRequestError
 from core.ids import command_event_id, correlation_id
 from core.model.commands import command_name, field_errors
-from core.model.documents import Origin, format_utc, to_document
+from core.model.documents import Origin, format_utc, stream_of, to_document
 from core.quotas import MAX_OPERATIONS
 
 if TYPE_CHECKING:
@@ -76,14 +76,14 @@ def _event_id(command: str, key: str, event: Event, ordinal: int) -> str:
         command=command,
         key=key,
         event_type=type(event).__name__,
-        stream=event.stream_id,
+        stream=stream_of(event),
         ordinal=ordinal,
     )
 
 
 def _check(name: str, events: list[Event]) -> None:
     try:
-        streams = {event.stream_id for event in events}
+        streams = {stream_of(event) for event in events}
     except ValueError as error:
         raise InvalidRequestError(f"Command {name!r}: {error}.") from None
     if len(streams) > 1:

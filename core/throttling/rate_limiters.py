@@ -153,7 +153,8 @@ class RequestAttempt:
                     async with self._deadline.hold(limiter.background_lock):
                         await self._reserve(limiter)
         except BaseException:
-            self._record(0.0)
+            for limiter, reservation in zip(self._limiters, self._reservations, strict=False):
+                limiter.record_charge(reservation, 0.0)
             raise
         self.max_operations = self._reservations[-1].operations
         self._stats.requests += 1
@@ -162,17 +163,18 @@ class RequestAttempt:
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
         """Record the outcome of the request; one without a response may have been applied."""
-        limiter, reservation = self._limiters[-1], self._reservations[-1]
-        if isinstance(error, ThrottledError):
-            self._record(self._charge)
-            if error.status == _TOO_MANY_REQUESTS:
-                retry_after = error.retry_after
-                delay = INITIAL_BACKOFF_SECONDS if retry_after is None else retry_after
-                limiter.on_throttled(reservation, delay)
-            return
-        if error is None and self._pending is not None and self._charge:
-            limiter.update_cost_estimate(self.max_operations, self._charge)
-        self._record(self._charge or reservation.charge)
+        of_partition, last = self._limiters[-1], self._reservations[-1]
+        charge = self._charge
+        if error is None and self._pending is not None and charge:
+            of_partition.update_cost_estimate(self.max_operations, charge)
+        if not charge and not isinstance(error, ThrottledError):
+            charge = last.charge
+        for limiter, reservation in zip(self._limiters, self._reservations, strict=True):
+            limiter.record_charge(reservation, charge)
+        if isinstance(error, ThrottledError) and error.status == _TOO_MANY_REQUESTS:
+            retry_after = error.retry_after
+            delay = INITIAL_BACKOFF_SECONDS if retry_after is None else retry_after
+            of_partition.on_throttled(last, delay)
 
     def record_charge(self, request_units: float) -> None:
         """Record the request units that a response states."""
@@ -182,7 +184,11 @@ class RequestAttempt:
 
     async def _reserve(self, limiter: RateLimiter) -> None:
         while True:
-            reservation = limiter.reserve(self._wanted_operations())
+            operations = 1
+            if self._pending is not None:
+                limits = (one.max_operations for one in self._limiters)
+                operations = min(self._pending, *limits)
+            reservation = limiter.reserve(operations)
             self._reservations.append(reservation)
             self._deadline.check("waiting for the rate limit", reservation.delay)
             if reservation.delay:
@@ -190,15 +196,6 @@ class RequestAttempt:
             if reservation.epoch == limiter.epoch:
                 return
             self._reservations.pop()
-
-    def _wanted_operations(self) -> int:
-        if self._pending is None:
-            return 1
-        return min(self._pending, *(limiter.max_operations for limiter in self._limiters))
-
-    def _record(self, charge: float) -> None:
-        for limiter, reservation in zip(self._limiters, self._reservations, strict=False):
-            limiter.record_charge(reservation, charge)
 
 
 class RateLimiters:

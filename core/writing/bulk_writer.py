@@ -85,8 +85,8 @@ class PartitionBulkWriter:
             while in_flight or (self._ready and not errors):
                 self._changed.clear()
                 while not errors and self._can_start(in_flight.values()):
-                    request = self._next_request()
-                    in_flight[self._start(request)] = request
+                    task, request = self._start_next()
+                    in_flight[task] = request
                 await self._changed.wait()
                 for task in [task for task in in_flight if task.done()]:
                     del in_flight[task]
@@ -105,14 +105,12 @@ class PartitionBulkWriter:
         minimum = 1 if all(request.is_retry for request in in_flight) else _MIN_WRITES
         return len(in_flight) < _MAX_CONCURRENT_REQUESTS and len(self._ready) >= minimum
 
-    def _next_request(self) -> _PendingRequest:
+    def _start_next(self) -> tuple[asyncio.Task[None], _PendingRequest]:
         count = count_fitting(stream[0] for stream in self._ready)
-        return _PendingRequest([self._ready.popleft() for _ in range(count)])
-
-    def _start(self, request: _PendingRequest) -> asyncio.Task[None]:
+        request = _PendingRequest([self._ready.popleft() for _ in range(count)])
         task = asyncio.create_task(self._send(request), name=f"bulk {self._partition.id}")
         task.add_done_callback(lambda _: self._changed.set())
-        return task
+        return task, request
 
     async def _send(self, request: _PendingRequest) -> None:
         """Write the first of each stream."""
@@ -154,32 +152,29 @@ class PartitionBulkWriter:
         """Return the streams whose writes failed, and the errors that nobody is to blame for."""
         written: list[Write] = []
         rejected: list[Rejected] = []
+        finished: list[Stream] = []
         failed: list[Stream] = []
         errors: list[CosmosError] = []
         for stream, result in zip(sent, results, strict=True):
             if result.status in _WRITTEN:
-                written.append(self._pop(stream))
+                written.append(stream.popleft())
+                finished.append(stream)
             elif result.status == GONE:
                 self.moved_streams.append(stream)
             elif not isinstance(error := self._error(result), RejectedByCosmosError):
                 failed.append(stream)
                 errors.append(error)
             elif is_to_blame(error):
-                rejected.append(Rejected(self._pop(stream), error))
+                rejected.append(Rejected(stream.popleft(), error))
+                finished.append(stream)
             else:
                 errors.append(error)
+        self._ready.extend(stream for stream in finished if stream)
         self._call.results.put_nowait(Written(written))
-        for result_of_one in rejected:
-            self._call.results.put_nowait(result_of_one)
+        for rejection in rejected:
+            self._call.results.put_nowait(rejection)
         self._changed.set()
         return failed, errors
-
-    def _pop(self, stream: Stream) -> Write:
-        """Return the first write of a stream, which has its result; the next one may be sent."""
-        write = stream.popleft()
-        if stream:
-            self._ready.append(stream)
-        return write
 
     def _error(self, result: OperationResult) -> CosmosError:
         action = f"writing events into physical partition {self._partition.id}"
