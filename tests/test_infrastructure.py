@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +19,7 @@ from core.cosmos.containers import container_definitions
 from core.functions.triggers import register_triggers
 from core.settings import CONNECTION_SETTING, Settings
 from tests.apps import follows
+from tests.copies import copy_repository
 
 ROOT = Path(__file__).parent.parent
 INFRA = ROOT / "infra"
@@ -217,12 +216,7 @@ def test_azd_deploys_the_pinned_package(tmp_path: Path) -> None:
     (service,) = yaml.safe_load((ROOT / "azure.yaml").read_text(encoding="utf-8"))[
         "services"
     ].values()
-    copy = tmp_path / "repository"
-    ignored = shutil.ignore_patterns(".git", ".venv", "build", "node_modules", "*_cache")
-    shutil.copytree(ROOT, copy, ignore=ignored)
-    (copy / ".venv").symlink_to(sys.prefix, target_is_directory=True)
-    for requirements in copy.glob("requirements*.txt"):
-        os.utime(requirements, (0, 0))  # so that make takes the environment as it is
+    copy = copy_repository(tmp_path)
     hook = service["hooks"]["prepackage"]
     stale = copy / service["dist"] / "removed.py"
     stale.parent.mkdir(parents=True)
