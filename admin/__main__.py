@@ -1,4 +1,4 @@
-"""`python -m admin`: for the person on call."""
+"""The command line for operating the projections: `python -m admin`."""
 
 import typer
 
@@ -9,7 +9,7 @@ from admin.package import package
 from admin.status import status
 
 app = typer.Typer(
-    help="Looks after the projections of a Cosmos DB account.",
+    help="Operate the event projections of a Cosmos DB account.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -1,8 +1,9 @@
-"""`python -m admin deadletters`: what could not be projected, and what becomes of it."""
+"""The commands `python -m admin deadletters`, which list, show, replay and discard dead letters."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +11,12 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from admin.environment import SETTINGS, SettingsOption, open_application, run
+from admin.environment import (
+    DEFAULT_SETTINGS_FILE,
+    SettingsOption,
+    open_application,
+    run_command,
+)
 from core.dead_letters.dead_letter import count_dead_letters
 
 if TYPE_CHECKING:
@@ -20,156 +26,201 @@ if TYPE_CHECKING:
     from core.dead_letters.dead_letter import DeadLetter
     from core.operations.dead_letters import DeadLetterOperations
 
-JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of a table.")]
-ProjectionOption = Annotated[
-    str | None, typer.Option(help="Of this projection, or of this module.")
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")]
+ModuleOption = Annotated[
+    str | None, typer.Option(help="Projection module; selects its dead letters.")
 ]
-AllOption = Annotated[bool, typer.Option("--all", help="All of them.")]
-LetterArgument = Annotated[str | None, typer.Argument(help="Id of the dead letter.")]
+ProjectionOption = Annotated[
+    str | None, typer.Option(help="Name of a projection; selects its dead letters.")
+]
+AllOption = Annotated[bool, typer.Option("--all", help="All dead letters.")]
+IdArgument = Annotated[
+    str | None, typer.Argument(metavar="ID", help="Id of one dead letter.", show_default=False)
+]
 
-app = typer.Typer(help="Dead letters: list, show, replay, discard.", no_args_is_help=True)
+app = typer.Typer(help="List, show, replay and discard dead letters.", no_args_is_help=True)
 
 
 @app.command("list")
-def list_letters(
+def list_dead_letters(
+    module: ModuleOption = None,
     projection: ProjectionOption = None,
     discarded: Annotated[  # noqa: FBT002 - a flag
-        bool, typer.Option("--discarded", help="Those that were discarded.")
+        bool, typer.Option("--discarded", help="Discarded dead letters instead of the others.")
     ] = False,
     as_json: JsonOption = False,  # noqa: FBT002 - a flag
-    settings: SettingsOption = SETTINGS,
+    settings: SettingsOption = DEFAULT_SETTINGS_FILE,
 ) -> None:
-    """List the dead letters, the oldest first, and count them by projection and error."""
-    found = run(_find(settings, projection, discarded=discarded))
+    """List dead letters, the oldest first, and count them by projection and error."""
+    selection = _Selection(module=module, projection=projection)
+    dead_letters = run_command(_search(settings, selection, discarded=discarded))
+    counts = count_dead_letters(dead_letters)
     if as_json:
-        fetch_all = [each.to_document() for each in found]
-        summed = [each.as_json() for each in count_dead_letters(found)]
-        typer.echo(json.dumps({"counts": summed, "deadLetters": fetch_all}))
+        documents = [dead_letter.to_document() for dead_letter in dead_letters]
+        summary = [count.as_json() for count in counts]
+        typer.echo(json.dumps({"counts": summary, "deadLetters": documents}))
         return
     console = Console()
-    console.print(letters_table(found))
-    for each in count_dead_letters(found):
-        console.print(f"{each.count:,} x {each.name}: {each.error_type}, oldest {each.oldest}")
-    if not found:
+    console.print(dead_letters_table(dead_letters))
+    for count in counts:
+        console.print(f"{count.count:,} x {count.name}: {count.error_type}, oldest {count.oldest}")
+    if not dead_letters:
         console.print("No dead letters.")
 
 
 @app.command()
 def show(
-    letter: Annotated[str, typer.Argument(help="Id of the dead letter.")],
+    dead_letter_id: Annotated[str, typer.Argument(metavar="ID", help="Id of the dead letter.")],
     as_json: JsonOption = False,  # noqa: FBT002 - a flag
-    settings: SettingsOption = SETTINGS,
+    settings: SettingsOption = DEFAULT_SETTINGS_FILE,
 ) -> None:
-    """Show all that is known of a dead letter."""
-    found = run(_show(settings, letter)).to_document()
+    """Show one dead letter with its error and traceback."""
+    document = run_command(_get(settings, dead_letter_id)).to_document()
     if as_json:
-        typer.echo(json.dumps(found))
+        typer.echo(json.dumps(document))
         return
-    for name, value in found.items():
-        typer.echo(f"{name:>10}  {value if value is not None else '-'}")
+    width = max(map(len, document))
+    for name, value in document.items():
+        typer.echo(f"{name:>{width}}  {value if value is not None else '-'}")
 
 
 @app.command()
-def replay(
-    letter: LetterArgument = None,
+def replay(  # noqa: PLR0917 - one parameter for each option
+    dead_letter_id: IdArgument = None,
+    module: ModuleOption = None,
     projection: ProjectionOption = None,
     everything: AllOption = False,  # noqa: FBT002 - a flag
     as_json: JsonOption = False,  # noqa: FBT002 - a flag
-    settings: SettingsOption = SETTINGS,
+    settings: SettingsOption = DEFAULT_SETTINGS_FILE,
 ) -> None:
-    """Project the events again with today's code; exit code 1 if one failed again."""
+    """Project the events of dead letters again with the current code.
 
-    async def one(operations: DeadLetterOperations, letter_id: str) -> str | None:
-        return (await operations.replay(letter_id)).failure
+    Exit with code 1 if an event failed again.
+    """
 
-    chosen = _chosen(letter, projection, everything=everything)
-    kept = run(_each(settings, chosen, one, "Replaying", quiet=as_json))
-    failed = {letter_id: reason for letter_id, reason in kept.items() if reason is not None}
+    async def replay_one(operations: DeadLetterOperations, dead_letter_id: str) -> str | None:
+        return (await operations.replay(dead_letter_id)).failure
+
+    selection = _select(dead_letter_id, module, projection, everything=everything)
+    results = run_command(_apply(settings, selection, replay_one, "Replaying", quiet=as_json))
+    failed = {letter_id: failure for letter_id, failure in results.items() if failure is not None}
+    succeeded = len(results) - len(failed)
     if as_json:
-        typer.echo(json.dumps({"replayed": len(kept) - len(failed), "failed": failed}))
+        typer.echo(_to_json(succeeded, failed))
     else:
-        typer.echo(f"{len(kept) - len(failed):,} replayed, {len(failed):,} failed again")
-        for letter_id, reason in failed.items():
-            typer.echo(f"{letter_id}  {reason}")
+        typer.echo(f"{succeeded:,} replayed, {len(failed):,} failed again")
+        for letter_id, failure in failed.items():
+            typer.echo(f"{letter_id}  {failure}")
     if failed:
         raise typer.Exit(1)
 
 
 @app.command()
 def discard(  # noqa: PLR0917 - one parameter for each option
-    reason: Annotated[str, typer.Option(help="Why nobody wants them; it is kept.")],
-    letter: LetterArgument = None,
+    reason: Annotated[
+        str, typer.Option(help="Reason for discarding, stored with each dead letter.")
+    ],
+    dead_letter_id: IdArgument = None,
+    module: ModuleOption = None,
     projection: ProjectionOption = None,
     everything: AllOption = False,  # noqa: FBT002 - a flag
     as_json: JsonOption = False,  # noqa: FBT002 - a flag
-    settings: SettingsOption = SETTINGS,
+    settings: SettingsOption = DEFAULT_SETTINGS_FILE,
 ) -> None:
-    """Give dead letters up; they are kept with the reason, and not listed any more."""
+    """Discard dead letters: keep them with the reason, but hide them from lists."""
 
-    async def one(operations: DeadLetterOperations, letter_id: str) -> str | None:
-        return (await operations.discard(letter_id, reason)).discarded
+    async def discard_one(operations: DeadLetterOperations, dead_letter_id: str) -> None:
+        await operations.discard(dead_letter_id, reason)
 
-    chosen = _chosen(letter, projection, everything=everything)
-    done = run(_each(settings, chosen, one, "Discarding", quiet=as_json))
-    typer.echo(json.dumps({"discarded": len(done)}) if as_json else f"{len(done):,} discarded")
+    selection = _select(dead_letter_id, module, projection, everything=everything)
+    results = run_command(_apply(settings, selection, discard_one, "Discarding", quiet=as_json))
+    typer.echo(_to_json(len(results), {}) if as_json else f"{len(results):,} discarded")
 
 
-def letters_table(letters: list[DeadLetter]) -> Table:
-    """The letters as a table."""
+def dead_letters_table(dead_letters: list[DeadLetter]) -> Table:
+    """Return a table with one row for each dead letter."""
+    headings = ("Id", "Module", "Projection", "Stream", "Event", "Error")
     table = Table(box=None, header_style="bold", padding=(0, 1))
-    for heading in ("Id", "Projection", "Stream", "Event", "Error", "First", "Tries"):
+    for heading in (*headings, "First failure", "Attempts"):
         table.add_column(heading, overflow="fold")
-    for each in letters:
+    for dead_letter in dead_letters:
         table.add_row(
-            *(each.id, each.name, str(each.stream_id), str(each.event_id)),
-            *(each.error_type, each.first[:19], str(each.attempts)),
+            *(dead_letter.id, dead_letter.module, dead_letter.projection or "-"),
+            *(str(dead_letter.stream_id), str(dead_letter.event_id), dead_letter.error_type),
+            *(dead_letter.first[:19], str(dead_letter.attempts)),
         )
     return table
 
 
-def _chosen(letter: str | None, projection: str | None, *, everything: bool) -> _Choice:
-    if (letter is not None) + (projection is not None) + everything != 1:
-        raise typer.BadParameter("Name one dead letter, or --projection, or --all.")
-    return _Choice(letter, projection)
+def _to_json(succeeded: int, failed: dict[str, str]) -> str:
+    return json.dumps({"succeeded": succeeded, "failed": failed, "remaining": 0})
 
 
-class _Choice:
-    """Which letters are meant: one, those of a projection, or all."""
+@dataclass(frozen=True, kw_only=True)
+class _Selection:
+    """The dead letters that a command applies to; all, unless an attribute restricts them.
 
-    def __init__(self, letter: str | None, projection: str | None) -> None:
-        self._letter = letter
-        self._projection = projection
+    Attributes:
+        dead_letter_id: The id of the only one.
+        module: Their projection module.
+        projection: Their projection.
+    """
+
+    dead_letter_id: str | None = None
+    module: str | None = None
+    projection: str | None = None
+
+    async def search(
+        self, operations: DeadLetterOperations, *, discarded: bool = False
+    ) -> list[DeadLetter]:
+        """Return the dead letters of the module and projection, the oldest first."""
+        return [
+            dead_letter
+            for dead_letter in await operations.search(None, discarded=discarded)
+            if self.module in (None, dead_letter.module)
+            if self.projection in (None, dead_letter.projection)
+        ]
 
     async def ids(self, operations: DeadLetterOperations) -> list[str]:
-        if self._letter is not None:
-            return [self._letter]
-        return [each.id for each in await operations.search(self._projection)]
+        """Return the ids of the selected dead letters."""
+        if self.dead_letter_id is not None:
+            return [self.dead_letter_id]
+        return [dead_letter.id for dead_letter in await self.search(operations)]
 
 
-async def _each(
+def _select(
+    dead_letter_id: str | None, module: str | None, projection: str | None, *, everything: bool
+) -> _Selection:
+    by_name = module is not None or projection is not None
+    if (dead_letter_id is not None) + by_name + everything != 1:
+        raise typer.BadParameter("Name one dead letter, or use --module, --projection or --all.")
+    return _Selection(dead_letter_id=dead_letter_id, module=module, projection=projection)
+
+
+async def _apply(
     settings: Path,
-    choice: _Choice,
-    work: Callable[[DeadLetterOperations, str], Awaitable[str | None]],
-    what: str,
+    selection: _Selection,
+    act: Callable[[DeadLetterOperations, str], Awaitable[str | None]],
+    description: str,
     *,
     quiet: bool,
 ) -> dict[str, str | None]:
-    """What came of each letter, with a bar while it happens."""
+    """Apply an action to each selected dead letter, and return its failures (or None) by id."""
     results: dict[str, str | None] = {}
     async with open_application(settings) as application:
         operations = application.dead_letters
-        ids = await choice.ids(operations)
+        ids = await selection.ids(operations)
         with Progress(console=Console(stderr=True), disable=quiet) as progress:
-            for letter_id in progress.track(ids, description=what):
-                results[letter_id] = await work(operations, letter_id)
+            for dead_letter_id in progress.track(ids, description=description):
+                results[dead_letter_id] = await act(operations, dead_letter_id)
     return results
 
 
-async def _find(settings: Path, name: str | None, *, discarded: bool) -> list[DeadLetter]:
+async def _search(settings: Path, selection: _Selection, *, discarded: bool) -> list[DeadLetter]:
     async with open_application(settings) as application:
-        return await application.dead_letters.search(name, discarded=discarded)
+        return await selection.search(application.dead_letters, discarded=discarded)
 
 
-async def _show(settings: Path, letter_id: str) -> DeadLetter:
+async def _get(settings: Path, dead_letter_id: str) -> DeadLetter:
     async with open_application(settings) as application:
-        return await application.dead_letters.get(letter_id)
+        return await application.dead_letters.get(dead_letter_id)

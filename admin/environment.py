@@ -1,4 +1,4 @@
-"""Where the commands find their settings, and how they end when something is wrong."""
+"""The settings of the commands, and how a command reports an error."""
 
 from __future__ import annotations
 
@@ -23,80 +23,86 @@ if TYPE_CHECKING:
 
 ResultT = TypeVar("ResultT")
 
-SETTINGS = Path("local.settings.json")
+DEFAULT_SETTINGS_FILE = Path("local.settings.json")
 
-_ACCOUNT = (CONNECTION_SETTING, f"{CONNECTION_SETTING}__accountEndpoint")
+_ACCOUNT_SETTINGS = (CONNECTION_SETTING, f"{CONNECTION_SETTING}__accountEndpoint")
 
-SettingsOption = Annotated[Path, typer.Option(help="Settings below the environment.")]
+SettingsOption = Annotated[
+    Path, typer.Option(help="Settings file. Environment variables take precedence.")
+]
 
 
-def environment(settings: Path) -> Mapping[str, str]:
-    """Return the application settings: those of a file, overridden by the environment.
+def load_environment(settings_file: Path) -> Mapping[str, str]:
+    """Return the application settings of a file, overridden by the environment.
 
-    Where neither names an account, and no other file was asked for, what is missing is taken from
-    the settings of the app that `python -m local run` runs in this folder.
+    If neither names an account and the file is the default one, the settings that are missing are
+    those of the application that `python -m local run` runs in this folder.
 
     Raises:
-        SettingError: If a file cannot be read, or is of an app that does not run any more.
+        SettingError: If a file cannot be read, or only settings of ended applications exist.
     """
-    found = {**values(settings), **os.environ}
-    if settings != SETTINGS or any(found.get(name, "").strip() for name in _ACCOUNT):
-        return found
+    environ = {**read_settings_file(settings_file), **os.environ}
+    has_account = any(environ.get(name, "").strip() for name in _ACCOUNT_SETTINGS)
+    if settings_file != DEFAULT_SETTINGS_FILE or has_account:
+        return environ
     path = _newest_running(settings_files(FOLDER))
     if path is None:
-        return found
-    typer.echo(f"Settings of the running app: {path}", err=True)
-    return {**values(path), **{name: text for name, text in found.items() if text.strip()}}
+        return environ
+    typer.echo(f"Settings of the running application: {path}", err=True)
+    given = {name: value for name, value in environ.items() if value.strip()}
+    return {**read_settings_file(path), **given}
 
 
 def _newest_running(files: list[Path]) -> Path | None:
-    """Return the newest file whose process runs; None where there is no file."""
+    """Return the newest file whose process is running, or None if there are no files."""
     running = [file for file in files if is_running(file)]
     if files and not running:
         raise SettingError(
             CONNECTION_SETTING,
-            f"is missing, and {files[-1]} is left from a python -m local run that has ended. "
+            f"is missing, and {files[-1]} is from a `python -m local run` that has ended. "
             "Start it again, or set the connection.",
         )
     return running[-1] if running else None
 
 
-def values(settings: Path) -> Mapping[str, str]:
-    """`Values` of a local.settings.json, or a list of names and values as Azure gives it.
+def read_settings_file(path: Path) -> Mapping[str, str]:
+    """Return the settings of a file, or nothing if it does not exist.
 
-    `az functionapp config appsettings list` prints such a list. Empty where there is no file.
+    The file is a local.settings.json with an object `Values`, or the list of names and values that
+    `az functionapp config appsettings list` prints.
 
     Raises:
-        SettingError: The file is there and cannot be read.
+        SettingError: If the file exists and cannot be read.
     """
-    if not settings.exists():
+    if not path.exists():
         return {}
     try:
-        content = json.loads(settings.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
         if isinstance(content, list):
-            return {str(each["name"]): str(each["value"]) for each in content}
+            return {str(setting["name"]): str(setting["value"]) for setting in content}
         return {str(name): str(value) for name, value in content["Values"].items()}
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise SettingError(
-            str(settings), f"is no settings file with an object `Values` ({type(error).__name__})."
+            str(path),
+            f"is not a settings file with an object `Values` ({type(error).__name__}).",
         ) from None
 
 
 @asynccontextmanager
-async def open_application(settings: Path) -> AsyncIterator[Application]:
-    """Open the application for as long as it is used."""
-    application = Application.discover(projections, environment(settings))
+async def open_application(settings_file: Path) -> AsyncIterator[Application]:
+    """Open the application, and close it afterwards."""
+    application = Application.discover(projections, load_environment(settings_file))
     try:
         yield application
     finally:
         await application.close()
 
 
-def run(work: Coroutine[object, object, ResultT]) -> ResultT:
-    """Run a command's work; an error becomes one line and exit code 1, Ctrl-C a clean end."""
-    logging.basicConfig(level=logging.ERROR)  # the SDK warns of what the error says as well
+def run_command(command: Coroutine[object, object, ResultT]) -> ResultT:
+    """Run a command; print an error as one line and exit with 1, and exit with 0 on Ctrl-C."""
+    logging.basicConfig(level=logging.ERROR)  # the SDK's warnings repeat the printed error
     try:
-        return asyncio.run(work)
+        return asyncio.run(command)
     except EngineError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None

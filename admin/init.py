@@ -1,4 +1,4 @@
-"""`python -m admin init`: creates the database and the containers."""
+"""The command `python -m admin init`, which creates the database and the containers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from admin.environment import SETTINGS, SettingsOption, environment, run
+from admin.environment import (
+    DEFAULT_SETTINGS_FILE,
+    SettingsOption,
+    load_environment,
+    run_command,
+)
 from core.cosmos.client import open_client
 from core.cosmos.provisioning import ProvisionedContainer, provision
 from core.settings import Settings
@@ -17,19 +22,19 @@ if TYPE_CHECKING:
 
 
 def init(
-    settings: SettingsOption = SETTINGS,
+    settings: SettingsOption = DEFAULT_SETTINGS_FILE,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
-    """Create the database and the containers that are missing; change nothing else."""
-    found = run(_provision(settings))
+    """Create the database and the containers that do not exist; change no existing ones."""
+    containers = run_command(_provision(settings))
     if as_json:
-        typer.echo(json.dumps({each.name: each.created for each in found}))
+        typer.echo(json.dumps({container.name: container.created for container in containers}))
         return
-    for each in found:
-        typer.echo(f"{each.name}: {'created' if each.created else 'was there'}")
+    for container in containers:
+        typer.echo(f"{container.name}: {'created' if container.created else 'already exists'}")
 
 
 async def _provision(path: Path) -> list[ProvisionedContainer]:
-    settings = Settings.from_environ(environment(path))
+    settings = Settings.from_environ(load_environment(path))
     async with open_client(settings.require_connection()) as client:
         return await provision(client, settings)

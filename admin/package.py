@@ -1,4 +1,4 @@
-"""`python -m admin package`: what is deployed, as one file."""
+"""The command `python -m admin package`, which builds the file that is deployed."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from pathspec import PathSpec
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_IGNORED = ".funcignore"
-_RANGES, _PINNED = "requirements.txt", "requirements.lock"
+_IGNORE_FILE = ".funcignore"
+_REQUIREMENTS, _PINNED_REQUIREMENTS = "requirements.txt", "requirements.lock"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def package(
-    output: Annotated[Path, typer.Option(help="The file to write.")] = Path("build/package.zip"),
+    output: Annotated[Path, typer.Option(help="Zip file to write.")] = Path("build/package.zip"),
 ) -> None:
-    """Put what .funcignore leaves into a zip file, with the pinned requirements of the lock file.
+    """Write the deployment package: all files but those of .funcignore, as a zip file.
 
-    The same files give the same bytes.
+    Its requirements are the pinned ones of the lock file. The same files give the same bytes.
     """
-    names = list(contents(Path()))
+    names = list(package_files(Path()))
     output.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(output, "w") as archive:
         for name in names:
-            source = _PINNED if name == _RANGES else name
+            source = _PINNED_REQUIREMENTS if name == _REQUIREMENTS else name
             content = Path(source).read_bytes()
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), content, zipfile.ZIP_DEFLATED)
     typer.echo(f"{output}: {len(names)} files, {output.stat().st_size:,} bytes")
 
 
-def contents(folder: Path) -> Iterator[str]:
-    """Names of the files that .funcignore leaves, as they are in the package."""
-    lines = (folder / _IGNORED).read_text(encoding="utf-8").splitlines()
+def package_files(folder: Path) -> Iterator[str]:
+    """Yield the relative paths of the files that .funcignore does not exclude."""
+    lines = (folder / _IGNORE_FILE).read_text(encoding="utf-8").splitlines()
     ignored = PathSpec.from_lines("gitignore", lines)
     for path in sorted(folder.rglob("*")):
         name = path.relative_to(folder).as_posix()

@@ -1,4 +1,4 @@
-"""`python -m admin status`: how far every projection is, and who works on it."""
+"""The command `python -m admin status`, which shows the progress of every projection module."""
 
 from __future__ import annotations
 
@@ -12,132 +12,141 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from admin.environment import SETTINGS, SettingsOption, open_application, run
+from admin.environment import (
+    DEFAULT_SETTINGS_FILE,
+    SettingsOption,
+    open_application,
+    run_command,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from core.tracking.tracker import LeaseStatus, ModuleStatus
 
-_STUCK = timedelta(minutes=1)
+_STALL_TIMEOUT = timedelta(minutes=1)
 
 
 def status(
-    watch: Annotated[bool, typer.Option("--watch", help="Until Ctrl-C.")] = False,  # noqa: FBT002 - a flag
-    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between looks.")] = 2.0,
-    as_json: Annotated[  # noqa: FBT002 - a flag
-        bool, typer.Option("--json", help="A JSON object for each look.")
+    watch: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--watch", help="Repeated refreshes until Ctrl-C.")
     ] = False,
-    settings: SettingsOption = SETTINGS,
+    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between refreshes.")] = 2.0,
+    as_json: Annotated[  # noqa: FBT002 - a flag
+        bool, typer.Option("--json", help="One JSON object for each refresh.")
+    ] = False,
+    settings: SettingsOption = DEFAULT_SETTINGS_FILE,
 ) -> None:
     """Show owner, checkpoint and lag of every lease of every projection module."""
-    run(_status(settings, interval if watch else None, as_json=as_json))
+    run_command(_status(settings, interval if watch else None, as_json=as_json))
 
 
 async def _status(path: Path, interval: float | None, *, as_json: bool) -> None:
-    show = _Json() if as_json else _Tables(Console(), live=interval is not None)
+    view = _JsonView() if as_json else _TableView(Console(), live=interval is not None)
     async with open_application(path) as application:
-        with show:
+        with view:
             while True:
-                show.update(await application.status.module_statuses())
+                view.update(await application.status.module_statuses())
                 if interval is None:
                     return
                 await asyncio.sleep(interval)
 
 
-class _Json:
-    """A line for each look."""
+class _JsonView:
+    """A view that prints one line for each refresh."""
 
     def __enter__(self) -> None:
-        """Nothing to prepare."""
+        """Do nothing."""
 
     def __exit__(self, *_: object) -> None:
-        """Nothing to put away."""
+        """Do nothing."""
 
     def update(self, statuses: list[ModuleStatus]) -> None:
-        typer.echo(json.dumps({"projections": [each.as_json() for each in statuses]}))
+        typer.echo(json.dumps({"projections": [module.as_json() for module in statuses]}))
 
 
-class _Tables:
-    """A table that is drawn anew with each look."""
+class _TableView:
+    """A view that draws a table, in place of the previous one if it is live."""
 
     def __init__(self, console: Console, *, live: bool) -> None:
         self._console = console
         self._live = Live(console=console, auto_refresh=False) if live else None
-        self._progress = Progress()
+        self._stall_detector = StallDetector()
 
     def __enter__(self) -> None:
-        """Take the screen, if it is to be redrawn."""
+        """Start the live display."""
         if self._live is not None:
             self._live.start()
 
     def __exit__(self, *_: object) -> None:
-        """Give the screen back."""
+        """Stop the live display."""
         if self._live is not None:
             self._live.stop()
 
     def update(self, statuses: list[ModuleStatus]) -> None:
         now = datetime.now(timezone.utc)
-        drawn = table(statuses, self._progress.stuck(statuses, now), now)
+        table = status_table(statuses, self._stall_detector.find_stalled(statuses, now), now)
         if self._live is None:
-            self._console.print(drawn)
+            self._console.print(table)
         else:
-            self._live.update(drawn, refresh=True)
+            self._live.update(table, refresh=True)
 
 
-class Progress:
-    """Remembers since when each checkpoint stands, which one look cannot tell."""
+class StallDetector:
+    """Detects leases whose checkpoint does not advance from one refresh to the next."""
 
     def __init__(self) -> None:
-        self._since: dict[str, tuple[str | None, datetime]] = {}
+        self._unchanged_since: dict[str, tuple[str | None, datetime]] = {}
 
-    def stuck(self, statuses: list[ModuleStatus], now: datetime) -> set[str]:
-        """Leases that are behind and have not moved for a minute, though somebody holds them."""
-        found = set()
-        for each in (lease for module in statuses for lease in module.leases):
-            known = self._since.get(each.lease.id)
-            if known is None or known[0] != each.lease.checkpoint or each.lag.caught_up:
-                self._since[each.lease.id] = (each.lease.checkpoint, now)
-            elif now - known[1] >= _STUCK and each.lease.owner:
-                found.add(each.lease.id)
-        return found
+    def find_stalled(self, statuses: list[ModuleStatus], now: datetime) -> set[str]:
+        """Return the ids of leases with an owner and lag that have not advanced for a minute."""
+        stalled = set()
+        for status in (status for module in statuses for status in module.leases):
+            lease = status.lease
+            previous = self._unchanged_since.get(lease.id)
+            if previous is None or previous[0] != lease.checkpoint or status.lag.caught_up:
+                self._unchanged_since[lease.id] = (lease.checkpoint, now)
+            elif now - previous[1] >= _STALL_TIMEOUT and lease.owner:
+                stalled.add(lease.id)
+        return stalled
 
 
-def table(statuses: list[ModuleStatus], stuck: set[str], now: datetime) -> Table:
-    """The statuses as a table: a row for each lease, and a total for each module."""
-    drawn = Table(box=None, header_style="bold", padding=(0, 1))
-    for heading in ("Projection", "Lease", "Owner", "State", "Checkpoint"):
-        drawn.add_column(heading, overflow="fold")
-    for heading in ("Behind", "Oldest", "Written"):
-        drawn.add_column(heading, justify="right")
+def status_table(statuses: list[ModuleStatus], stalled: set[str], now: datetime) -> Table:
+    """Return a table with a row for each lease and fan-out, and a total for each module."""
+    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
+    for heading in ("Module", "Lease", "Owner", "State", "Checkpoint"):
+        table.add_column(heading, overflow="fold", no_wrap=heading == "State")
+    for heading in ("Lag (transactions)", "Lag (seconds)", "Last update"):
+        table.add_column(heading, justify="right", overflow="fold")
     for module in statuses:
-        for each in module.leases:
-            drawn.add_row(module.name, *_row(each, now, stuck=each.lease.id in stuck))
+        for status in module.leases:
+            is_stalled = status.lease.id in stalled
+            table.add_row(module.name, *_lease_row(status, now, is_stalled=is_stalled))
         for fan_out in module.fan_outs:
-            where = f"{fan_out.event_id}: {fan_out.position:,} derived"
-            drawn.add_row(fan_out.projection, "", "", "fanning out", where)
-        drawn.add_row(*_total(module), style="bold")
-    return drawn
+            progress = f"{fan_out.event_id}: {fan_out.position:,} derived"
+            table.add_row(fan_out.projection, "", "", "fan-out in progress", progress)
+        table.add_row(*_total_row(module), style="bold")
+    return table
 
 
-def _row(status: LeaseStatus, now: datetime, *, stuck: bool) -> tuple[str, ...]:
+def _lease_row(status: LeaseStatus, now: datetime, *, is_stalled: bool) -> tuple[str, ...]:
     lease = status.lease
     return (
         lease.token,
         (lease.owner or "-")[:8],
-        "stuck" if stuck else status.state.value,
-        (lease.checkpoint or "never").strip('"')[:20],
+        "stalled" if is_stalled else status.state.value,
+        (lease.checkpoint or "none").strip('"')[:20],
         f"{status.lag.transactions:,}",
-        f"{status.lag.seconds:,.0f} s",
+        f"{status.lag.seconds:,.0f}",
         f"{(now - lease.updated_at).total_seconds():,.0f} s ago",
     )
 
 
-def _total(module: ModuleStatus) -> tuple[str, ...]:
+def _total_row(module: ModuleStatus) -> tuple[str, ...]:
     if not module.leases:
         return (module.name, "", "", "not started", "", "", "", "")
-    word = "caught up" if module.caught_up else "behind"
+    state = "caught up" if module.caught_up else "behind"
     if module.partitions_without_lease:
-        word = f"{module.partitions_without_lease} partitions without a lease"
+        state = f"{module.partitions_without_lease} partitions without a lease"
     lag = module.lag
-    return (module.name, "", "", word, "", f"{lag.transactions:,}", f"{lag.seconds:,.0f} s", "")
+    return (module.name, "", "", state, "", f"{lag.transactions:,}", f"{lag.seconds:,.0f}", "")

@@ -1,1 +1,1 @@
-"""A look at a deployment before its triggers start failing."""
+"""Checks of a deployment: its settings, its host.json and its Cosmos DB account."""

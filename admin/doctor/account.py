@@ -1,4 +1,4 @@
-"""What is wrong with the Cosmos DB account."""
+"""Checks of the Cosmos DB account."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from core.cosmos.containers import ContainerDefinition
     from core.settings import Connection, Settings
 
-_PATIENCE = 10.0
-_SKEW = 60.0
-"""Seconds; after 15 minutes the service refuses every request that is signed with a key."""
+_CONNECT_TIMEOUT_SECONDS = 10.0
+_MAX_CLOCK_SKEW_SECONDS = 60.0
+"""Well below the 15 minutes after which Cosmos DB rejects requests that are signed with a key."""
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 
@@ -35,28 +35,30 @@ _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 async def check_account(
     settings: Settings, modules: Iterable[str], clock: Callable[[], float] = time.time
 ) -> AsyncIterator[Finding]:
-    """Connect as the app would, and look at what it needs; nothing is changed.
+    """Connect as the application does, and yield findings; change nothing.
 
     Args:
-        settings: With a connection.
-        modules: Names of projection modules, which begin their leases' ids.
-        clock: Seconds since 1970.
+        settings: The settings, with a connection.
+        modules: The names of the projection modules, from which the prefixes of leases follow.
+        clock: A function that returns the time in seconds since 1970.
     """
     connection = settings.require_connection()
-    reached = False
-    async for each in _reach(connection, clock):
-        reached = each.code == "clock-skew"
-        yield each
-        if not reached:
-            return
+    is_reachable = True
+    async for finding in _check_endpoint(connection, clock):
+        is_reachable = finding.code == "clock-skew"
+        yield finding
+    if not is_reachable:
+        return
     async with open_client(connection) as client:
         database = client.get_database_client(settings.database)
-        async for each in _check_containers(database, settings, modules):
-            yield each
+        async for finding in _check_containers(database, settings, modules):
+            yield finding
 
 
-async def _reach(connection: Connection, clock: Callable[[], float]) -> AsyncIterator[Finding]:
-    timeout = aiohttp.ClientTimeout(total=_PATIENCE)
+async def _check_endpoint(
+    connection: Connection, clock: Callable[[], float]
+) -> AsyncIterator[Finding]:
+    timeout = aiohttp.ClientTimeout(total=_CONNECT_TIMEOUT_SECONDS)
     try:
         async with (
             aiohttp.ClientSession(timeout=timeout) as session,
@@ -66,49 +68,50 @@ async def _reach(connection: Connection, clock: Callable[[], float]) -> AsyncIte
     except (aiohttp.ClientError, asyncio.TimeoutError, OSError, ValueError) as failure:
         yield error(
             "endpoint-unreachable",
-            f"Nobody answers at {connection.endpoint} ({type(failure).__name__}).",
+            f"Cannot connect to {connection.endpoint} ({type(failure).__name__}).",
             "Check the endpoint's name, the account's firewall and, with private endpoints, the "
             "virtual network and its DNS.",
         )
         return
     skew = clock() - parsedate_to_datetime(date).timestamp() if date else 0.0
-    if abs(skew) > _SKEW:
+    if abs(skew) > _MAX_CLOCK_SKEW_SECONDS:
         yield error(
             "clock-skew",
-            f"This clock differs from that of Cosmos DB by {abs(skew):.0f} s.",
-            "Set the clock; requests signed with a wrong time are refused, and lag is misjudged.",
+            f"The clock of this machine differs from that of Cosmos DB by {abs(skew):.0f} s.",
+            "Set the clock. Cosmos DB rejects requests signed with a wrong time, and lags in "
+            "seconds are wrong.",
         )
 
 
 async def _check_containers(
     database: DatabaseProxy, settings: Settings, modules: Iterable[str]
 ) -> AsyncIterator[Finding]:
-    found: dict[str, Mapping[str, Any]] = {}
-    for wanted in container_definitions(settings):
+    existing: dict[str, Mapping[str, Any]] = {}
+    for definition in container_definitions(settings):
+        name = definition.name
         try:
-            reading = database.get_container_client(wanted.name).read()
-            found[wanted.name] = await run_request(f"reading container {wanted.name}", reading)
+            request = database.get_container_client(name).read()
+            existing[name] = await run_request(f"reading container {name}", request)
         except CosmosError as failure:
-            yield _unreadable(wanted.name, settings.database, failure)
+            yield _unreadable_container(name, settings.database, failure)
             if not isinstance(failure, ConfigurationError) or failure.status != _NOT_FOUND:
                 return
         else:
-            for each in check_container(wanted, found[wanted.name]):
-                yield each
-    if settings.leases_container in found and settings.events_container in found:
+            for finding in check_container(definition, existing[name]):
+                yield finding
+    if settings.leases_container in existing and settings.events_container in existing:
         leases = database.get_container_client(settings.leases_container)
         ids = await run_request(
             "reading leases",
             collect(leases.query_items("SELECT VALUE c.id FROM c")),
             timeout_seconds=QUERY_TIMEOUT_SECONDS,
         )
-        for each in check_prefixes(
-            map(str, ids), modules, str(found[settings.events_container]["_rid"])
-        ):
-            yield each
+        rid = str(existing[settings.events_container]["_rid"])
+        for finding in check_lease_prefixes(map(str, ids), modules, rid):
+            yield finding
 
 
-def _unreadable(name: str, database: str, failure: CosmosError) -> Finding:
+def _unreadable_container(name: str, database: str, failure: CosmosError) -> Finding:
     if failure.status == _NOT_FOUND:
         return error(
             "container-missing",
@@ -117,82 +120,91 @@ def _unreadable(name: str, database: str, failure: CosmosError) -> Finding:
         )
     if failure.status == _UNAUTHORIZED:
         return error(
-            "key-refused",
-            "Cosmos DB refuses the key, or the identity is none of its directory.",
-            "Copy the key anew, or check CosmosConnection__clientId.",
+            "key-rejected",
+            "Cosmos DB rejects the key, or the identity is not in the account's directory.",
+            "Copy the key again, or check CosmosConnection__clientId.",
         )
     if failure.status == _FORBIDDEN:
         return error(
             "role-missing",
-            f"The identity may not read container {name}.",
-            "Give it a data-plane role (sqlRoleAssignments); the roles of the portal's access "
-            "control do not count. The account's firewall answers in the same way.",
+            f"The identity is not allowed to read container {name}.",
+            "Assign it a data-plane role (sqlRoleAssignments), not one of the portal's access "
+            "control. The account's firewall returns the same error.",
         )
     return error(
-        "container-unreadable", str(failure), "Try again; then ask for help with this text."
+        "container-unreadable",
+        str(failure),
+        "Retry. If the error remains, search for this text or contact Azure support.",
     )
 
 
-def check_container(wanted: ContainerDefinition, found: Mapping[str, Any]) -> Iterator[Finding]:
-    """A container that is not as it must be; pure."""
-    paths = found.get("partitionKey", {}).get("paths")
-    if paths != [wanted.partition_key]:
+def check_container(
+    definition: ContainerDefinition, properties: Mapping[str, Any]
+) -> Iterator[Finding]:
+    """Yield findings for a container that differs from its definition."""
+    paths = properties.get("partitionKey", {}).get("paths")
+    if paths != [definition.partition_key]:
         yield error(
-            "partition-key",
-            f"Container {wanted.name} has the partition key {paths}, not {wanted.partition_key}.",
-            "It cannot be changed: create the container anew, under this or another name.",
+            "partition-key-mismatch",
+            f"Container {definition.name} has the partition key {paths}, "
+            f"not {definition.partition_key}.",
+            "It cannot be changed: create the container again, under this or another name.",
         )
-    yield from _check_ttl(wanted, found.get("defaultTtl"))
-    yield from _check_index(wanted, found.get("indexingPolicy") or {})
+    yield from _check_ttl(definition, properties.get("defaultTtl"))
+    yield from _check_index(definition, properties.get("indexingPolicy") or {})
 
 
-def _check_ttl(wanted: ContainerDefinition, ttl: int | None) -> Iterator[Finding]:
-    if wanted.default_ttl is not None and ttl is None:
+def _check_ttl(definition: ContainerDefinition, ttl: int | None) -> Iterator[Finding]:
+    name = definition.name
+    if definition.default_ttl is not None and ttl is None:
         yield error(
-            "ttl-off",
-            f"Container {wanted.name} has no TTL, so the trigger's start-up lock never expires.",
-            "Switch its TTL on, without a default (-1).",
+            "ttl-disabled",
+            f"Container {name} has no TTL, so the trigger's startup lock never expires.",
+            "Enable its TTL without a default (-1).",
         )
     elif ttl is not None and ttl > 0:
         yield error(
-            "ttl-deletes",
-            f"Container {wanted.name} deletes what is older than {ttl} s, read or not.",
-            "Switch its TTL off." if wanted.default_ttl is None else "Set its TTL to -1.",
+            "ttl-expires-items",
+            f"Container {name} deletes items after {ttl} s, whether processed or not.",
+            "Disable its TTL." if definition.default_ttl is None else "Set its TTL to -1.",
         )
 
 
-def _check_index(wanted: ContainerDefinition, policy: Mapping[str, Any]) -> Iterator[Finding]:
-    included = {each["path"] for each in policy.get("includedPaths", ())}
-    needed = {each["path"] for each in wanted.indexing_policy["includedPaths"]}
+def _check_index(definition: ContainerDefinition, policy: Mapping[str, Any]) -> Iterator[Finding]:
+    included = {entry["path"] for entry in policy.get("includedPaths", ())}
+    needed = {entry["path"] for entry in definition.indexing_policy["includedPaths"]}
+    name = definition.name
     if "/*" in included:
         yield warning(
-            "index-costs",
-            f"Container {wanted.name} indexes everything: each new item costs three fifths more.",
+            "index-too-broad",
+            f"Container {name} indexes every property, so each new item costs 60% more.",
             f"Include {', '.join(sorted(needed)) or 'nothing'} and exclude /*.",
         )
     elif missing := sorted(needed - included):
         yield warning(
             "index-missing",
-            f"Container {wanted.name} does not index {', '.join(missing)}: queries read all of it.",
+            f"Container {name} does not index {', '.join(missing)}: queries read every item.",
             "Include these paths in its indexing policy.",
         )
 
 
-def check_prefixes(
+def check_lease_prefixes(
     lease_ids: Iterable[str], modules: Iterable[str], events_rid: str
 ) -> Iterator[Finding]:
-    """Leases that begin as ours do and are of another container's events; pure.
+    """Yield a finding for each module whose lease prefix another container's leases use.
 
-    An id is `{prefix}{host}_{database rid}_{container rid}..{token}`.
+    The id of a lease is `{prefix}{host}_{database rid}_{container rid}..{token}`.
     """
-    stems = {stem for stem, dots, _ in (each.rpartition("..") for each in lease_ids) if dots}
+    stems = {
+        stem for stem, dots, _ in (lease_id.rpartition("..") for lease_id in lease_ids) if dots
+    }
     for module in sorted(modules):
         prefix = lease_prefix(module)
-        ours = {each for each in stems if each.startswith(prefix)}
-        if not all(each.endswith(f"_{events_rid}") for each in ours):
+        with_prefix = {stem for stem in stems if stem.startswith(prefix)}
+        if not all(stem.endswith(f"_{events_rid}") for stem in with_prefix):
             yield error(
-                "prefix-taken",
-                f"Leases that begin with {prefix} are there already, of another events container.",
-                "Give each app a lease container of its own (LeasesContainer); if the events "
-                "container was created anew, delete the leases of the old one.",
+                "lease-prefix-in-use",
+                f"Leases with the prefix {prefix} exist for another events container.",
+                "Give each application its own lease container (LeasesContainer). If the events "
+                "container was created again, delete the leases of the previous one.",
             )

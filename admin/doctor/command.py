@@ -1,4 +1,4 @@
-"""`python -m admin doctor`: what is wrong, before the triggers start failing."""
+"""The command `python -m admin doctor`, which checks a deployment before its triggers start."""
 
 from __future__ import annotations
 
@@ -12,57 +12,67 @@ from rich.table import Table
 
 import projections
 from admin.doctor.account import check_account
-from admin.doctor.configuration import check_host, check_names, check_settings
+from admin.doctor.configuration import check_host, check_setting_names, check_settings
 from admin.doctor.findings import error
-from admin.environment import SETTINGS, SettingsOption, environment, run, values
+from admin.environment import (
+    DEFAULT_SETTINGS_FILE,
+    SettingsOption,
+    load_environment,
+    read_settings_file,
+    run_command,
+)
 from core.application import Application
 from core.errors import DefinitionError, SettingError
 
 if TYPE_CHECKING:
     from admin.doctor.findings import Finding
 
-_COLOURS = {"error": "red", "warning": "yellow"}
+_COLORS = {"error": "red", "warning": "yellow"}
 
 
 def doctor(
-    settings: SettingsOption = SETTINGS,
-    host: Annotated[Path, typer.Option(help="The host's configuration.")] = Path("host.json"),
+    settings: SettingsOption = DEFAULT_SETTINGS_FILE,
+    host: Annotated[Path, typer.Option(help="Configuration file of the host.")] = Path("host.json"),
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,  # noqa: FBT002 - a flag
 ) -> None:
-    """Read the settings, connect, and say what is wrong and what to do; nothing is changed.
+    """Check settings, host.json and account, and report each problem with its remedy.
 
-    Exit code 1 where projections would not work; warnings alone are 0.
+    Change nothing. Exit with code 1 if there is an error; warnings alone exit with 0.
     """
-    found = run(_examine(settings, host))
+    findings = run_command(_check(settings, host))
     if as_json:
-        typer.echo(json.dumps({"findings": [each.as_json() for each in found]}))
+        typer.echo(json.dumps({"findings": [finding.to_dict() for finding in findings]}))
     else:
-        _show(found)
-    if any(each.level == "error" for each in found):
+        _show(findings)
+    if any(finding.severity == "error" for finding in findings):
         raise typer.Exit(1)
 
 
-async def _examine(path: Path, host: Path) -> list[Finding]:
-    """Everything that is wrong, as far as one can see."""
+async def _check(settings_file: Path, host: Path) -> list[Finding]:
+    """Return all findings; those of the account only if the settings can be read."""
     try:
-        environ = environment(path)
+        environ = load_environment(settings_file)
         application = Application.discover(projections, environ)
         settings = application.settings
     except SettingError as failure:
-        return [error("setting-unreadable", str(failure), "Correct it.")]
+        return [error("setting-invalid", str(failure), "Correct it.")]
     except DefinitionError as failure:
-        return [error("projection-wrong", str(failure), "Correct it.")]
-    found = [*check_names(values(path)), *check_settings(settings, environ)]
-    found += check_host(read, settings) if (read := _host(host)) is not None else [_no_host(host)]
+        return [error("projection-invalid", str(failure), "Correct it.")]
+    findings = [
+        *check_setting_names(read_settings_file(settings_file)),
+        *check_settings(settings, environ),
+    ]
+    host_json = _read_host(host)
+    findings += [_no_host(host)] if host_json is None else check_host(host_json, settings)
     try:
         settings.require_connection()
     except SettingError as failure:
-        return [*found, error("connection-missing", str(failure), "See docs/reference.md.")]
+        return [*findings, error("connection-missing", str(failure), "See docs/reference.md.")]
     account = check_account(settings, application.registry.modules)
-    return [*found, *[each async for each in account]]
+    return [*findings, *[finding async for finding in account]]
 
 
-def _host(path: Path) -> dict[str, Any] | None:
+def _read_host(path: Path) -> dict[str, Any] | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -72,19 +82,21 @@ def _host(path: Path) -> dict[str, Any] | None:
 
 def _no_host(path: Path) -> Finding:
     return error(
-        "host-unreadable",
-        f"{path} is missing, or is no JSON object.",
-        "Run this in the folder of the app, or name the file with --host.",
+        "host-json-invalid",
+        f"{path} does not exist or is not a JSON object.",
+        "Run this command in the application's folder, or name the file with --host.",
     )
 
 
-def _show(found: list[Finding]) -> None:
+def _show(findings: list[Finding]) -> None:
     console = Console()
-    if not found:
-        console.print("Nothing is wrong.")
+    if not findings:
+        console.print("No problems found.")
         return
     table = Table(box=None, padding=(0, 2, 1, 0), show_header=False)
-    for each in sorted(found, key=lambda finding: finding.level):
-        colour = _COLOURS[each.level]
-        table.add_row(f"[{colour}]{each.level}[/]", f"{each.what}\n[dim]{each.remedy}[/]")
+    for finding in sorted(findings, key=lambda finding: finding.severity):
+        color = _COLORS[finding.severity]
+        table.add_row(
+            f"[{color}]{finding.severity}[/]", f"{finding.message}\n[dim]{finding.remedy}[/]"
+        )
     console.print(table)

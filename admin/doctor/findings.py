@@ -1,4 +1,4 @@
-"""What the doctor says."""
+"""The findings of the doctor."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from typing import Literal
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """Something that is wrong, in plain words.
+    """A problem of a deployment.
 
     Attributes:
-        code: For programs; it stays the same from version to version.
-        level: An error stops projections, or loses events; a warning costs money or time.
-        what: What is wrong, with what.
-        remedy: What to do about it.
+        code: The identifier of this kind of problem, the same in every version.
+        severity: An error stops projections or loses events; a warning costs money or time.
+        message: What is wrong, with the value concerned.
+        remedy: What to do.
     """
 
     code: str
-    level: Literal["error", "warning"]
-    what: str
+    severity: Literal["error", "warning"]
+    message: str
     remedy: str
 
-    def as_json(self) -> dict[str, str]:
-        """By name."""
+    def to_dict(self) -> dict[str, str]:
+        """Return the attributes by name."""
         return asdict(self)
 
 
-def error(code: str, what: str, remedy: str) -> Finding:
-    """Something that stops projections, or loses events."""
-    return Finding(code=code, level="error", what=what, remedy=remedy)
+def error(code: str, message: str, remedy: str) -> Finding:
+    """Return a finding that stops projections or loses events."""
+    return Finding(code=code, severity="error", message=message, remedy=remedy)
 
 
-def warning(code: str, what: str, remedy: str) -> Finding:
-    """Something that costs money or time."""
-    return Finding(code=code, level="warning", what=what, remedy=remedy)
+def warning(code: str, message: str, remedy: str) -> Finding:
+    """Return a finding that costs money or time."""
+    return Finding(code=code, severity="warning", message=message, remedy=remedy)

@@ -438,32 +438,36 @@ def admin(cosmos: EmbeddedCosmos, *arguments: str) -> subprocess.CompletedProces
 async def test_the_person_on_call_has_commands_for_all_of_it(
     cosmos: EmbeddedCosmos, database: DatabaseProxy, environ: dict[str, str]
 ) -> None:
-    """List, show, replay, discard; one, by projection, all; with exit codes and JSON."""
+    """List, show, replay and discard one, a module's or all; with exit codes and JSON."""
     application = Application.discover(follows, environ)
     events = database.get_container_client("events")
     bad = [followed(1, number, data={"user_id": "no"}) for number in (2, 3)]
-    for each in bad:
-        await events.create_item(each)
+    for event in bad:
+        await events.create_item(event)
     await application.project("followship", bad)
     await application.close()
 
     async def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         return await asyncio.to_thread(admin, cosmos, *arguments)
 
-    fetch_all = json.loads((await run("list", "--json")).stdout)
-    first, second = (each["id"] for each in fetch_all["deadLetters"])
+    listed = json.loads((await run("list", "--json")).stdout)
+    first, second = (dead_letter["id"] for dead_letter in listed["deadLetters"])
+    other = json.loads((await run("list", "--projection", "followship", "--json")).stdout)
     shown = await run("show", first)
-    failed = await run("replay", "--projection", "followship", "--json")
+    failed = await run("replay", "--module", "followship", "--json")
     await events.upsert_item(followed(1, 2))
     replayed = await run("replay", first)
-    discarded = await run("discard", second, "--reason", "nobody needs it")
-    unknown = await run("replay", "no-such-letter")
+    discarded = await run("discard", second, "--reason", "a test event")
+    unknown = await run("replay", "no-such-id")
     unclear = await run("replay")
     table = await run("list", "--discarded")
 
-    assert fetch_all["counts"][0]["count"] == 2
+    assert other["deadLetters"] == []  # an invalid event concerns no projection
+    assert listed["counts"][0]["count"] == 2
     assert stream(1) in shown.stdout
-    assert (failed.returncode, set(json.loads(failed.stdout)["failed"])) == (1, {first, second})
+    result = json.loads(failed.stdout)
+    assert (failed.returncode, set(result["failed"])) == (1, {first, second})
+    assert (result["succeeded"], result["remaining"]) == (0, 0)
     assert (replayed.returncode, replayed.stdout) == (0, "1 replayed, 0 failed again\n")
     assert (discarded.returncode, discarded.stdout) == (0, "1 discarded\n")
     assert (unknown.returncode, "no dead letter" in unknown.stderr) == (1, True)

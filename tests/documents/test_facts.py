@@ -29,7 +29,7 @@ def test_troubleshooting_names_states_of_leases_that_exist() -> None:
     )
 
     assert len(named) == 3
-    assert named <= {state.value for state in LeaseState} | {"stuck"}
+    assert named <= {state.value for state in LeaseState} | {"stalled"}
 
 
 def test_the_reference_adds_up_how_long_an_invocation_takes() -> None:
