@@ -64,7 +64,7 @@ def _commands(command: Any, name: str) -> Iterator[str]:
     for child in getattr(command, "commands", {}).values():
         yield from _commands(child, f"{name} {child.name}")
     if not hasattr(command, "commands"):
-        options = sorted(option for each in command.params for option in each.opts)
+        options = sorted(option for parameter in command.params for option in parameter.opts)
         yield " ".join([name, *(option for option in options if option.startswith("-"))])
 
 
@@ -73,7 +73,11 @@ def _metrics() -> Iterator[str]:
     for path in (ROOT / "core").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                texts = [str(each.value) for each in node.args if isinstance(each, ast.Constant)]
+                texts = [
+                    str(argument.value)
+                    for argument in node.args
+                    if isinstance(argument, ast.Constant)
+                ]
                 if node.func.attr.startswith("create_") and len(texts) > 1:
                     yield " ".join(texts[:2])
 

@@ -73,7 +73,7 @@ async def store(application: Application, database: DatabaseProxy) -> Stored:
     rid = (await database.get_container_client("events").read())["_rid"]
     lease = new_lease(lease_prefix(f"{MODULE}-", "http://127.0.0.1", rid), WHOLE, '"3"')
     await database.get_container_client("leases").create_item({**lease, "Owner": "host-1"})
-    kept = [each for each in await documents(database, "events") if _is_kept(each)]
+    kept = [event for event in await documents(database, "events") if _is_kept(event)]
     return {
         "events": kept,
         "deadletters": await documents(database, "deadletters"),
@@ -92,14 +92,14 @@ async def _post(application: Application, board: str, readers: int) -> None:
 
 
 async def _of(database: DatabaseProxy, stream: str) -> list[Document]:
-    return [each for each in await documents(database, "events") if each["streamId"] == stream]
+    return [event for event in await documents(database, "events") if event["streamId"] == stream]
 
 
 async def _discard(application: Application, event_id: str, stream: str) -> None:
     (letter,) = (
-        each
-        for each in await application.dead_letters.search(None)
-        if (each.event_id, each.stream_id) == (event_id, stream)
+        dead_letter
+        for dead_letter in await application.dead_letters.search(None)
+        if (dead_letter.event_id, dead_letter.stream_id) == (event_id, stream)
     )
     await application.dead_letters.discard(letter.id, "nobody misses it")
 

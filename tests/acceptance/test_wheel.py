@@ -82,12 +82,12 @@ def test_the_wheel_holds_the_engine_alone(wheel: Path) -> None:
 def test_the_wheel_requires_what_the_application_requires(wheel: Path) -> None:
     """The ranges of requirements.txt, and the same versions of Python."""
     with zipfile.ZipFile(wheel) as archive:
-        (name,) = (each for each in archive.namelist() if each.endswith("/METADATA"))
+        (name,) = (name for name in archive.namelist() if name.endswith("/METADATA"))
         metadata = Parser().parsestr(archive.read(name).decode())
 
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     expected = {parts(line) for line in lines if line and not line.startswith("#")}
-    assert {parts(each) for each in metadata.get_all("Requires-Dist", [])} == expected
+    assert {parts(requirement) for requirement in metadata.get_all("Requires-Dist", [])} == expected
     assert metadata["Requires-Python"] == "<3.14,>=3.10"
     assert "Private :: Do Not Upload" in metadata.get_all("Classifier", [])
 

@@ -87,7 +87,7 @@ def wrong(words: list[str]) -> list[str]:
         if name not in command.commands:
             return [name]
         command = command.commands[name]
-    known = {name for each in command.params for name in each.opts} | {"--help"}
+    known = {name for parameter in command.params for name in parameter.opts} | {"--help"}
     return [word for word in rest if word.startswith("--") and word.split("=")[0] not in known]
 
 
@@ -143,9 +143,9 @@ def test_wrong_commands_are_found(line: str, expected: list[str]) -> None:
 
 def test_commands_of_the_page_are_found() -> None:
     """In its blocks, in text, and in workflows over several lines."""
-    found = {tuple(words[:2]) for words in commands(PAGE)}
+    shown = {tuple(words[:2]) for words in commands(PAGE)}
 
-    assert {("local", "cosmos"), ("admin", "init"), ("local", "conformance")} <= found
+    assert {("local", "cosmos"), ("admin", "init"), ("local", "conformance")} <= shown
     assert ["local", "cosmos", "--partitions", "4"] in list(commands(WORKFLOWS[-1]))
 
 

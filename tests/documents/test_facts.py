@@ -34,6 +34,8 @@ def test_troubleshooting_names_states_of_leases_that_exist() -> None:
 
 def test_the_reference_adds_up_how_long_an_invocation_takes() -> None:
     """As the doctor does: the longest request, and the grace for progress."""
-    seconds = [float(each) for each in re.findall(r"(\d+) s\b", row("reference.md", "`Invocation"))]
+    seconds = [
+        float(number) for number in re.findall(r"(\d+) s\b", row("reference.md", "`Invocation"))
+    ]
 
     assert seconds == [REQUEST_TIMEOUT_SECONDS, GRACE_SECONDS]

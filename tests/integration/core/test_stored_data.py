@@ -43,7 +43,7 @@ async def stored(request: pytest.FixtureRequest, database: DatabaseProxy) -> Sto
     path: Path = request.param
     stored = load(path)
     events = database.get_container_client("events")
-    (lease,) = (each for each in stored["leases"] if "LeaseToken" in each)
+    (lease,) = (document for document in stored["leases"] if "LeaseToken" in document)
     stem, dots, token = str(lease["id"]).rpartition("..")
     lease["id"] = f"{stem.rpartition('_')[0]}_{(await events.read())['_rid']}{dots}{token}"
     for container, items in stored.items():
@@ -56,7 +56,7 @@ async def test_events_are_folded_and_projected_to_what_is_there(
     stored: Stored, application: Application, database: DatabaseProxy
 ) -> None:
     """Own events and derived ones; their ids are the same for ever."""
-    (posted,) = (each for each in stored["events"] if each["streamId"] == "board-a")
+    (posted,) = (event for event in stored["events"] if event["streamId"] == "board-a")
 
     board = await application.load_entity("board", "a")
     reader = await application.load_entity("reader", "1")
@@ -77,7 +77,7 @@ async def test_dead_letters_are_listed_and_replayed(
     await application.dead_letters.replay(waiting.id)
     (again,) = await application.dead_letters.search(MODULE)
 
-    assert {waiting.id, discarded.id} == {each["id"] for each in stored["deadletters"]}
+    assert {waiting.id, discarded.id} == {document["id"] for document in stored["deadletters"]}
     assert (waiting.stream_id, discarded.stream_id) == ("board-b", "board-c")
     assert (waiting.attempts, again.attempts) == (1, 2)
     assert again.reason == waiting.reason
@@ -87,14 +87,14 @@ async def test_a_large_fan_out_is_continued(
     stored: Stored, application: Application, database: DatabaseProxy
 ) -> None:
     """Not from its beginning: what is said to be written is not written again."""
-    (posted,) = (each for each in stored["events"] if each["streamId"] == "board-d")
+    (posted,) = (event for event in stored["events"] if event["streamId"] == "board-d")
     (status,) = await application.status.module_statuses()
     (progress,) = status.fan_outs
 
     await application.project(MODULE, [posted])
 
     delivered = [
-        each for each in await documents(database, "events") if each["data"]["board"] == "d"
+        event for event in await documents(database, "events") if event["data"]["board"] == "d"
     ]
     assert progress.position >= 10_000
     assert len(delivered) - 1 == READERS - progress.position
@@ -102,11 +102,11 @@ async def test_a_large_fan_out_is_continued(
 
 async def test_leases_tell_the_progress(stored: Stored, application: Application) -> None:
     """Their owner and checkpoint, whoever wrote them."""
-    (document,) = (each for each in stored["leases"] if "LeaseToken" in each)
+    (document,) = (lease for lease in stored["leases"] if "LeaseToken" in lease)
 
     (status,) = await application.status.module_statuses()
 
-    (lease,) = (each.lease for each in status.leases)
+    (lease,) = (entry.lease for entry in status.leases)
     assert (lease.owner, lease.checkpoint) == (document["Owner"], document["ContinuationToken"])
     assert status.partitions_without_lease == 0
 
@@ -122,8 +122,8 @@ async def test_what_is_stored_is_recorded(
 
     assert shape(now) == shape(recorded), "unless it is released: python -m tests.stored"
     for container in ("events", "deadletters"):
-        assert [each["id"] for each in now[container]] == [
-            each["id"] for each in recorded[container]
+        assert [document["id"] for document in now[container]] == [
+            document["id"] for document in recorded[container]
         ]
 
 
