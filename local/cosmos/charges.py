@@ -23,7 +23,8 @@ failed one as well, though nothing is stored | account |
 | refused with 401 or 429, or before it reaches a partition | 0 | account; a guess for 429 |
 | query, a page | 2.83 + 0.02 for each document read + 0.2 for each KB returned | Equinox for \
 the first figure, the others are a guess |
-| change feed page | 1 + 0.1 for each KB returned; 1 when there is nothing new | a guess |
+| change feed page | 1 up to 1 KB or with nothing new, 0.1 for each further KB | account for a \
+page of one small item; the rest is a guess |
 | anything else | 1 | a guess |
 """
 
@@ -82,8 +83,8 @@ def query(read: int, returned: int) -> float:
 
 
 def feed(returned: int) -> float:
-    """A page of the change feed of so many bytes."""
-    return round(1.0 + 0.1 * returned / _KB, 2)
+    """Return the charge of a page of the change feed of the given bytes."""
+    return round(1.0 + 0.1 * _kilobytes_over_one(returned), 2)
 
 
 def _kilobytes_over_one(size: int) -> float:

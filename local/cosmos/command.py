@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path  # noqa: TC003 - typer reads the annotations
 from typing import Annotated
 
@@ -53,6 +54,9 @@ async def _serve(options: Options) -> None:
         typer.echo(f"Embedded Cosmos DB ready on {server.endpoint}")
         if options.key == WELL_KNOWN_KEY:
             typer.echo(f"CosmosConnection={server.connection_string}")
+        if server.problem is not None:
+            with suppress(OSError):  # as for a log on the disk that is full
+                typer.echo(server.problem, err=True)
         await until_stopped()
     typer.echo("Stopped.")
 

@@ -12,7 +12,7 @@ from local.cosmos.definitions import item_ttl
 from local.cosmos.errors import bad_request, conflict, not_found, precondition_failed, too_large
 from local.cosmos.ids import item_id_of
 from local.cosmos.jsontext import decode, encode
-from local.cosmos.partitions import key_of_document
+from local.cosmos.partitions import WRONG_KEY, key_of_document
 from local.cosmos.patches import holds, patched
 from local.cosmos.replicas import Change
 from local.cosmos.rids import item_rid
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 _MAX_ITEM_BYTES = 2 * 1024 * 1024
 _SYSTEM = frozenset({"_rid", "_self", "_etag", "_attachments", "_ts", "_lsn"})
-_KEY_MISMATCH = 1001
 
 
 @dataclass(frozen=True)
@@ -196,7 +195,7 @@ class Transaction:
             raise bad_request(
                 "PartitionKey extracted from document doesn't match the one specified in the "
                 "header.",
-                sub_status=_KEY_MISMATCH,
+                sub_status=WRONG_KEY,
             )
         return item_id_of(document)
 

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from local.cosmos.calls import NOT_MODIFIED, Answer, Call, progress
 from local.cosmos.documents import Conditions, Done, Transaction, read_item
-from local.cosmos.errors import ServiceError, bad_request, not_covered
+from local.cosmos.errors import ServiceError, not_covered
 from local.cosmos.ids import check_addressable
-from local.cosmos.partitions import key_of_document, key_of_header
+from local.cosmos.partitions import key_of_header
 from local.cosmos.table import Scan
 
 if TYPE_CHECKING:
@@ -19,19 +19,12 @@ if TYPE_CHECKING:
     from local.cosmos.containers import Container, Partition
     from local.cosmos.partitions import Key
 
-_KEY_MISMATCH = 1001
 _KEY = "x-ms-documentdb-partitionkey"
 
 
 def write(call: Call) -> Answer:
     """POST .../docs: create, or upsert where the header says so."""
-    container, document = call.container(), call.json_object()
-    key = key_of_document(container.key_path, document)
-    if _KEY in call.headers and key_of_header(call.headers[_KEY]) != key:
-        raise bad_request(
-            "PartitionKey extracted from document doesn't match the one specified in the header",
-            sub_status=_KEY_MISMATCH,
-        )
+    container, document, key = call.container(), call.json_object(), _key(call)
     if call.flag("x-ms-documentdb-is-upsert"):
         conditions = _conditions(call)
         return _perform(call, container, key, lambda items: items.upsert(key, document, conditions))

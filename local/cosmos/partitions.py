@@ -17,6 +17,9 @@ _KEY_SPACE = 0x40 << 120
 
 _LONGEST = 2048
 
+WRONG_KEY = 1001
+"""Sub-status of a 400 for a partition key that misfits the container or the document."""
+
 _UNDEFINED: dict[str, Any] = {}
 
 
@@ -115,13 +118,17 @@ def key_of_header(text: object) -> Key:
         ServiceError: 400.
     """
     try:
-        values = decode(text) if isinstance(text, str) else None
+        values = decode(text) if isinstance(text, str) else []
     except ValueError:
         values = None
-    if not isinstance(values, list) or len(values) != 1:
+    if not isinstance(values, list):
+        raise bad_request(f"Partition key {text} is invalid.", charge=0)
+    if len(values) != 1:
         raise bad_request(
-            "The partition key must be a JSON array of exactly one value "
-            "(x-ms-documentdb-partitionkey, or partitionKey in the bulk form)."
+            "The partition key supplied in x-ms-partitionkey header has "
+            f"{'more' if values else 'fewer'} components than defined in the the collection.",
+            sub_status=WRONG_KEY,
+            charge=0,
         )
     return key_of(values[0])
 

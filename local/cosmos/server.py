@@ -96,6 +96,11 @@ class EmbeddedCosmos:
         """What an application's setting takes."""
         return f"AccountEndpoint={self.endpoint};AccountKey={self._options.key};"
 
+    @property
+    def problem(self) -> str | None:
+        """The reason why nothing can be stored, with what to do; None if all is well."""
+        return None if self._storage is None else self._storage.problem
+
     async def start(self) -> None:
         """Open the state and listen.
 

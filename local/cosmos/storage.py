@@ -77,7 +77,8 @@ class Storage:
         except sqlite3.Error as error:
             self._db.close()
             raise OSError(
-                f"{self._target} cannot be used, perhaps another process does: {error}."
+                f"{self._target} cannot be used: {error}. Perhaps another process uses it, or its "
+                "disk is full."
             ) from None
         except OSError:
             self._db.close()

@@ -10,10 +10,10 @@ import pytest
 
 from local.cosmos.faults import Fault, Faults, Plan, Rule
 from local.cosmos.replicas import ReplicaLag
-from tests.integration.cosmos.raw import BATCH, BULK, ITEMS, Raw, Reply
+from tests.integration.cosmos.raw import BATCH, BULK, ITEMS, A, Raw, Reply
 from tests.support import until
 
-CREATED = {"x-ms-documentdb-is-upsert": "true"}
+CREATED = {**A, "x-ms-documentdb-is-upsert": "true"}
 
 
 @pytest.fixture

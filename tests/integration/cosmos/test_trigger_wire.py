@@ -22,6 +22,7 @@ WIRE = Path(__file__).parents[2] / "fixtures" / "trigger-wire.ndjson"
 DATABASE = "/dbs/projections"
 EVENTS = f"{DATABASE}/colls/events/docs"
 SYSTEM = {"_rid", "_self", "_etag", "_attachments", "_ts", "_lsn"}
+KEY = "x-ms-documentdb-partitionkey"
 HEADERS = ("etag", "x-ms-item-count", "x-ms-continuation", "x-ms-session-token", "lsn")
 TOKEN, PARTITION = "x-ms-session-token", "x-ms-documentdb-partitionkeyrangeid"
 
@@ -72,7 +73,8 @@ class Replay:
                 assert (await self.raw.send("POST", f"{DATABASE}/colls", own)).status == 201
             for event in line["answer"].get("Documents", ()):
                 own = {name: event[name] for name in event.keys() - SYSTEM}
-                assert (await self.raw.send("POST", EVENTS, own)).status == 201
+                key = {KEY: json.dumps([own["streamId"]])}
+                assert (await self.raw.send("POST", EVENTS, own, key)).status == 201
 
     async def send(self, recorded: Recorded) -> Reply:
         """Send a request as a client would that was given the live answers."""
@@ -94,7 +96,8 @@ class Replay:
         path, headers = recorded["path"], recorded["headers"]
         if recorded["method"] == "PUT" and path not in self.items:
             created = await self.raw.send(
-                "POST", path.rpartition("/")[0], recorded["body"].encode()
+                *("POST", path.rpartition("/")[0], recorded["body"].encode()),
+                {KEY: headers[KEY]},
             )
             assert created.status == 201
             self.items.add(path)

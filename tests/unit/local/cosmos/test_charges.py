@@ -81,5 +81,6 @@ def test_charges_grow_with_the_size(charge: Any) -> None:
 
 def test_pages_follow_the_model() -> None:
     """As written down beside it."""
-    assert charges.feed(10_240) == pytest.approx(2.0)
+    assert charges.feed(0) == charges.feed(300) == 1.0  # the latter as an account charged it
+    assert charges.feed(11 * KB) == pytest.approx(2.0)
     assert charges.query(100, 1024) == pytest.approx(5.03)

@@ -57,13 +57,25 @@ def test_a_key_may_lie_deeper_in_the_document() -> None:
     assert key_of_document(("a", "b"), {"a": "x"}) == key_of({})
 
 
-@pytest.mark.parametrize("header", [None, "", "x", '"a"', "[]", '["a","b"]', "[[1]]", '[{"a":1}]'])
-def test_anything_else_in_the_header_is_refused(header: str | None) -> None:
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [(None, "has fewer components"), ("[]", "has fewer"), ('["a","b"]', "has more components")],
+)
+def test_a_key_has_one_component(header: str | None, told: str) -> None:
+    """400/1001 in the service's words, without a charge."""
+    with pytest.raises(ServiceError, match=told) as caught:
+        key_of_header(header)
+
+    assert (caught.value.status, caught.value.sub_status, caught.value.charge) == (400, 1001, 0)
+
+
+@pytest.mark.parametrize("header", ["", "x", '"a"', "[[1]]", '[{"a":1}]'])
+def test_anything_else_in_the_header_is_refused(header: str) -> None:
     """400."""
     with pytest.raises(ServiceError) as caught:
         key_of_header(header)
 
-    assert caught.value.status == 400
+    assert (caught.value.status, caught.value.sub_status) == (400, 0)
 
 
 @pytest.mark.parametrize("value", [{}, {"a": 1}, ["a"], []])
