@@ -106,7 +106,8 @@ class Transaction:
         self._scope.__exit__(kind, error, traceback)
         if kind is None and self._writes:
             self._partition.lsn = self._lsn
-            self._history.record(self._changes)
+            if self._changes:
+                self._history.record(self._changes)
 
     def read(self, key: Key, item_id: str) -> Done:
         """The item as it is."""

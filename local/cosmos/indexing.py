@@ -68,9 +68,9 @@ def _count(rule: _Rule | None, value: object, *, inherited: bool) -> int:
         return _terms(value) if inherited else 0
     below = inherited if rule.below is None else rule.below
     if isinstance(value, dict) and value:
+        names = value if below else rule.children.keys() & value.keys()
         return sum(
-            _count(rule.children.get(name), member, inherited=below)
-            for name, member in value.items()
+            [_count(rule.children.get(name), value[name], inherited=below) for name in names]
         )
     if isinstance(value, list):
         elements = rule.children.get("[]")
@@ -100,7 +100,7 @@ def _count_changes(rule: _Rule | None, before: object, after: object, *, inherit
                 after.get(name, _MISSING),
                 inherited=below,
             )
-            for name in before.keys() | after.keys()
+            for name in (before.keys() | after.keys() if below else rule.children)
         )
     if isinstance(before, list) and isinstance(after, list):
         elements = rule.children.get("[]")

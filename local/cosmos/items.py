@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -14,7 +13,7 @@ from local.cosmos.partitions import key_of_header
 from local.cosmos.table import Scan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from local.cosmos.containers import Container, Partition
     from local.cosmos.partitions import Key
@@ -38,8 +37,11 @@ def read(call: Call) -> Answer:
     partition.admit()
     view = container.view([partition], call.session_token)
     lsn = view.lsns[partition.range.id]
-    with _progress_on_error(partition, lsn):
+    try:
         done = read_item(container, view, key, _item_id(call))
+    except ServiceError as error:
+        _charge(error, partition, lsn)
+        raise
     partition.budget.take(done.charge)
     known = call.headers.get("if-none-match") in ("*", done.etag)
     headers = progress(partition, done.etag, lsn)
@@ -101,8 +103,12 @@ def _perform(
 ) -> Answer:
     partition = container.partition_of(key)
     partition.admit()
-    with _progress_on_error(partition), Transaction(container, partition) as items:
-        done = operate(items)
+    try:
+        with Transaction(container, partition) as items:
+            done = operate(items)
+    except ServiceError as error:
+        _charge(error, partition)
+        raise
     partition.budget.take(done.charge)
     return Answer(
         status=done.status,
@@ -112,15 +118,10 @@ def _perform(
     )
 
 
-@contextmanager
-def _progress_on_error(partition: Partition, lsn: int | None = None) -> Iterator[None]:
+def _charge(error: ServiceError, partition: Partition, lsn: int | None = None) -> None:
     """Charge the partition for an error, and name its progress on the answer."""
-    try:
-        yield
-    except ServiceError as error:
-        partition.budget.take(error.charge)
-        error.headers = progress(partition, lsn=lsn)
-        raise
+    partition.budget.take(error.charge)
+    error.headers = progress(partition, lsn=lsn)
 
 
 def _item_id(call: Call) -> str:

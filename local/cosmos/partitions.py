@@ -117,8 +117,13 @@ def key_of_header(text: object) -> Key:
     Raises:
         ServiceError: 400.
     """
+    return _key_of_json(text if isinstance(text, str) else "[]")
+
+
+@lru_cache(maxsize=10_000)
+def _key_of_json(text: str) -> Key:
     try:
-        values = decode(text) if isinstance(text, str) else []
+        values = decode(text)
     except ValueError:
         values = None
     if not isinstance(values, list):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from local.cosmos import batches, conflicts, feed, items, metadata, offers, queries
@@ -85,7 +84,13 @@ def respond(call: Call) -> Answer:
     if container is None:
         return answer
     _count(container, answer)
-    return replace(answer, headers={**container.owner_headers, **answer.headers})
+    return Answer(
+        status=answer.status,
+        body=answer.body,
+        charge=answer.charge,
+        throttled=answer.throttled,
+        headers={**container.owner_headers, **answer.headers},
+    )
 
 
 def _handler(call: Call) -> Callable[[Call], Answer]:

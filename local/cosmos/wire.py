@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from local.cosmos.calls import Answer
 
 _VERSION = "2018-12-31"
+_PROCESS = str(uuid4())[:24]
+_NUMBERS = count(1)
 
 
 def segments_of(request: web.Request) -> tuple[str, ...]:
@@ -27,7 +30,7 @@ def response(answer: Answer, seconds: float) -> web.Response:
             "content-type": "application/json",
             "x-ms-request-charge": f"{round(answer.charge, 2):g}",
             "x-ms-request-duration-ms": f"{seconds * 1000:.3f}",
-            "x-ms-activity-id": str(uuid4()),
+            "x-ms-activity-id": f"{_PROCESS}{next(_NUMBERS):012x}",
             "x-ms-version": _VERSION,
             **answer.headers,
         },
