@@ -76,8 +76,8 @@ def replace(size: int, changed_terms: int) -> float:
 def query(read: int, returned: int) -> float:
     """Return the charge for a page of a query: documents read, bytes returned.
 
-    Documents count as read when a range of ids, a range of times or a partition key leads to them,
-    for the service has indexes of these as well.
+    A document is read if a range of ids, a range of times or a partition key leads to it, as the
+    service has indexes of these; COUNT(1) of everything reads none.
     """
     return round(_QUERY + 0.02 * read + 0.2 * returned / _KB, 2)
 

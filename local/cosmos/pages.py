@@ -114,15 +114,20 @@ class _Source:
 
     def items(self, most: int | None) -> Iterator[Item]:
         """Yield items; after `most` of them the source ends, though it is not exhausted."""
-        now = time.time()
-        for item in self._view.scan(self.scan):
+        for item in self.unread():
             if self.read == most:
                 self.is_exhausted = False
                 return
             self.last = item
+            self.read += 1
+            self.read_bytes += len(item.body)
+            yield item
+
+    def unread(self) -> Iterator[Item]:
+        """Yield items for a query that an index answers without reading them."""
+        now = time.time()
+        for item in self._view.scan(self.scan):
             if not item.is_expired(self._default_ttl, now):
-                self.read += 1
-                self.read_bytes += len(item.body)
                 yield item
 
     @property
@@ -213,8 +218,11 @@ class Pager:
         """Yield the results as JSON texts, with their places."""
         if self._query.is_plain:
             return ((source.place, item.body) for item in source.items(_MAX_READ))
-        items = source.items(_MAX_READ if self._is_streamed else None)
-        documents = ((item.number, decode(item.body)) for item in items)
+        if self._query.counts_all:
+            documents: Iterable[tuple[int, Any]] = ((item.number, {}) for item in source.unread())
+        else:
+            items = source.items(_MAX_READ if self._is_streamed else None)
+            documents = ((item.number, decode(item.body)) for item in items)
         rows = self._query.rows(
             documents, self._parameters, after=after, presorted=self._is_streamed
         )

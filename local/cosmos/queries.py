@@ -11,7 +11,7 @@ from local.cosmos.calls import Answer, Call, page, progress, resource
 from local.cosmos.errors import bad_request
 from local.cosmos.jsontext import encode
 from local.cosmos.pages import Pager
-from local.cosmos.query import QueryError, parse, plan
+from local.cosmos.query import QueryError, UnsupportedQueryError, parse, plan
 from local.cosmos.targets import is_addressed, key_set, next_target, single_target
 
 if TYPE_CHECKING:
@@ -98,6 +98,10 @@ def _target(
     """
     keys = key_set(call, container, question, parameters)
     if is_addressed(call):
+        if not question.is_pageable:
+            raise UnsupportedQueryError(
+                "DISTINCT with an ORDER BY of what is not selected, inside a partition,"
+            )
         return single_target(call, container, keys)
     made = plan(question, parameters, one_key=keys.is_single)
     if not keys.is_single and not call.flag(_CROSS_PARTITION):
@@ -171,4 +175,5 @@ def _metrics(found: Page, returned: int, seconds: float) -> str:
         f"totalExecutionTimeInMs={seconds * 1000:.2f};"
         f"retrievedDocumentCount={found.read};retrievedDocumentSize={found.read_bytes};"
         f"outputDocumentCount={len(found.bodies)};outputDocumentSize={returned}"
+        + ("" if found.read else ";indexUtilizationRatio=1.00")
     )

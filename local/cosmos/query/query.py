@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from local.cosmos.query.aggregates import AGGREGATES
 from local.cosmos.query.compiling import Compiler, validate
-from local.cosmos.query.errors import UnsupportedQueryError
 from local.cosmos.query.parser import parse_tree
 from local.cosmos.query.sorting import Place, Sorting
-from local.cosmos.query.tree import Path, calls
+from local.cosmos.query.tree import Literal, calls
 from local.cosmos.query.values import UNDEFINED, canonical, sort_key
 
 if TYPE_CHECKING:
@@ -56,8 +55,6 @@ class Query:
         if tree.where is not None:
             validate(tree.where)
         self.is_distinct = tree.distinct and not self.aggregates
-        if self.is_distinct and not _selects_order(tree):
-            raise UnsupportedQueryError("DISTINCT with an ORDER BY of what is not selected")
 
     @property
     def is_plain(self) -> bool:
@@ -74,6 +71,24 @@ class Query:
     def is_reduced(self) -> bool:
         """Whether several documents make one row."""
         return self.is_distinct or bool(self.aggregates)
+
+    @property
+    def counts_all(self) -> bool:
+        """Whether the result is the number of documents, whatever is in them."""
+        counts = [
+            call
+            for call in self.aggregates
+            if call.name == "COUNT" and isinstance(call.arguments[0], Literal)
+        ]
+        return bool(counts) and counts == self.aggregates and self.tree.where is None
+
+    @property
+    def is_pageable(self) -> bool:
+        """Whether a page can tell what came before it: equal results have equal sort keys."""
+        columns = self.tree.columns
+        selected = [column.expression for column in columns or ()]
+        paths = [ordered.path for ordered in self.tree.order]
+        return not self.is_distinct or columns is None or all(path in selected for path in paths)
 
     def window(self, parameters: Mapping[str, Any]) -> Window:
         """Return what TOP, or OFFSET and LIMIT, ask for.
@@ -162,10 +177,12 @@ class Query:
             (Place(tuple(sort_key(value(document)) for value in values), number), document)
             for number, document in documents
         ]
-        if self.is_distinct:
-            rows, project = _distinct(rows, project), lambda result: result
         sorting = Sorting(tuple(ordered.descending for ordered in order))
         sorting.sort(rows)
+        if self.is_distinct:
+            rows, project = _distinct(rows, project), lambda result: result
+            if self.is_pageable:
+                sorting.sort(rows)
         if after is not None:
             rows = sorting.after(rows, after)
         projected = ((place, project(document)) for place, document in rows)
@@ -184,17 +201,8 @@ def parse(text: str) -> Query:
     return Query(parse_tree(text))
 
 
-def _selects_order(tree: Select) -> bool:
-    """Return whether equal results have equal sort keys."""
-    selected = [column.expression for column in tree.columns or ()]
-    return tree.columns is None or all(
-        ordered.path in [path for path in selected if isinstance(path, Path)]
-        for ordered in tree.order
-    )
-
-
 def _distinct(rows: list[Row], project: Callable[[Any], Any]) -> list[Row]:
-    """Return one row for each result, with the result's hash as its tie.
+    """Return the first row of each result, with the result's hash as its tie.
 
     So a page can go on after the last one whatever is written meanwhile: no result comes twice.
     """

@@ -17,6 +17,7 @@ PLAN = {
     "x-ms-cosmos-supported-query-features": "Aggregate, Distinct, OffsetAndLimit, OrderBy, Top",
 }
 PARTITION, CONTINUATION = "x-ms-documentdb-partitionkeyrangeid", "x-ms-continuation"
+FILTER = "{documentdb-formattableorderbyquery-filter}"
 WHOLE = {"min": "", "max": "FF", "isMinInclusive": True, "isMaxInclusive": False}
 
 
@@ -115,6 +116,20 @@ async def test_what_must_be_merged_is_refused_with_its_plan(raw: Raw, query: str
     assert json.loads(reply.body["additionalErrorInfo"]) == planned.body
     assert (await ask(raw, query, A)).status == 200
     assert (await ask(raw, query, {PARTITION: "0"})).status == 200
+
+
+async def test_equal_results_in_another_order_are_left_to_the_client(raw: Raw) -> None:
+    """Pages of one partition could not tell what came before them: there it is refused."""
+    query = "SELECT DISTINCT c.x FROM c ORDER BY c.n"
+
+    planned = await ask(raw, query)
+    rewritten = json.loads(planned.body["additionalErrorInfo"])["queryInfo"]["rewrittenQuery"]
+
+    for scope in (A, {PARTITION: "0"}):
+        refused = await ask(raw, query, scope)
+        assert (refused.status, refused.sub_status) == (400, 0)
+        assert "what is not selected" in refused.body["message"]
+        assert (await ask(raw, rewritten.replace(FILTER, "true"), scope)).status == 200
 
 
 async def test_a_fixed_partition_key_needs_no_flag(raw: Raw) -> None:
@@ -333,3 +348,20 @@ async def test_query_metrics_tell_what_was_read(raw: Raw) -> None:
     )
     assert int(fields["retrievedDocumentSize"]) > 400
     assert "x-ms-documentdb-query-metrics" not in (await ask(raw, "SELECT * FROM c", A)).headers
+
+
+async def test_a_count_of_everything_reads_nothing(raw: Raw) -> None:
+    """An index answers it, at the price of a query that finds nothing."""
+    for number in range(4):
+        await put(raw, str(number))
+    asked = {**A, "x-ms-documentdb-populatequerymetrics": "True"}
+
+    reply = await ask(raw, "SELECT VALUE COUNT(1) FROM c", asked)
+
+    assert reply.body["Documents"] == [4]
+    assert float(reply.headers["x-ms-request-charge"]) < 2.9
+    metrics = reply.headers["x-ms-documentdb-query-metrics"]
+    assert "retrievedDocumentCount=0;" in metrics
+    assert metrics.endswith("indexUtilizationRatio=1.00")
+    some = await ask(raw, "SELECT VALUE COUNT(1) FROM c WHERE c.id != '0'", asked)
+    assert "retrievedDocumentCount=4;" in some.headers["x-ms-documentdb-query-metrics"]

@@ -77,7 +77,8 @@ def merged(info: dict[str, Any], rows: list[Any]) -> list[Any]:
         }
         rows = [{name: value for name, value in values_by_alias.items() if value is not None}]
     if info["distinctType"] != "None":
-        rows = list({canonical(row): row for row in reversed(rows)}.values())[::-1]
+        first = {canonical(row): row for row in reversed(rows)}
+        rows = [first[text] for text in dict.fromkeys(map(canonical, rows))]
     most = info["limit"] if info["top"] is None else info["top"]
     start = info["offset"] or 0
     return list(islice(rows, start, None if most is None else start + most))

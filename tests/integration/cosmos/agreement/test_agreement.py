@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from azure.cosmos import ContainerProxy, CosmosClient, PartitionKey
 from azure.cosmos.aio import CosmosClient as AsyncClient
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos, Options, run_in_thread
@@ -22,7 +22,12 @@ from tests.integration.cosmos.agreement import dotnet, javascript
 from tests.integration.cosmos.agreement.questions import Question, check, documents, questions
 from tests.integration.cosmos.raw import Raw
 
-few = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+few = settings(
+    max_examples=40,
+    deadline=None,
+    phases=[Phase.generate],  # shrinking takes minutes, and one question is small enough
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
 
 @dataclass
@@ -130,7 +135,7 @@ def node(account: Account, pytestconfig: pytest.Config) -> Iterator[javascript.J
 
 
 @given(items=documents, asked=st.lists(questions(), min_size=3, max_size=6))
-@settings(few, max_examples=40)
+@few
 def test_python_gets_the_plain_evaluation(
     account: Account, items: list[dict[str, Any]], asked: list[Question]
 ) -> None:
@@ -149,7 +154,7 @@ def test_python_gets_the_plain_evaluation(
 
 
 @given(items=documents, asked=st.lists(questions(), min_size=3, max_size=6))
-@settings(few, max_examples=40)
+@few
 def test_dotnet_gets_the_plain_evaluation(
     account: Account, items: list[dict[str, Any]], asked: list[Question]
 ) -> None:
@@ -162,7 +167,7 @@ def test_dotnet_gets_the_plain_evaluation(
 
 
 @given(items=documents, asked=st.lists(questions(), min_size=3, max_size=6))
-@settings(few, max_examples=40)
+@few
 def test_javascript_gets_the_plain_evaluation(
     account: Account,
     node: javascript.JavaScript,

@@ -131,6 +131,22 @@ def ascending(path: str) -> dict[str, Any]:
             "OrderBy, Distinct",
         ),
         (
+            "SELECT DISTINCT c.x FROM c ORDER BY c.y OFFSET 1 LIMIT 2",
+            {
+                **ascending("c.y"),
+                "distinctType": "Unordered",
+                "offset": 1,
+                "limit": 2,
+                "rewrittenQuery": lines(
+                    'SELECT c._rid, [{"item": c.y}] AS orderByItems, {"x": c.x} AS payload',
+                    "FROM c",
+                    f"WHERE {FILTER}",
+                    "ORDER BY c.y",
+                ),
+            },
+            "OrderBy, Distinct, OffsetAndLimit",
+        ),
+        (
             "SELECT VALUE COUNT(1) FROM c WHERE c.key IN (1, 'a')",
             {
                 "aggregates": ["Count"],
