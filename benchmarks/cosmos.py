@@ -11,8 +11,8 @@ from core.cosmos.client import open_client
 from core.cosmos.provisioning import provision
 from core.settings import Settings
 from local.cosmos import WELL_KNOWN_KEY
-from local.stage.processes import Process, free_port
-from local.stage.stage import Setup
+from local.harness.cluster import ClusterOptions
+from local.harness.processes import Process, free_port
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ async def account(partitions: int = 4) -> AsyncIterator[tuple[dict[str, str], Da
         process = Process(
             name="The embedded Cosmos DB",
             arguments=("cosmos", "--port", str(port), "--partitions", str(partitions)),
-            probe=f"{endpoint}_local/statistics",
+            readiness_url=f"{endpoint}_local/statistics",
             log=Path(folder) / "cosmos.log",
         )
         environ = {"CosmosConnection": f"AccountEndpoint={endpoint};AccountKey={WELL_KNOWN_KEY};"}
@@ -43,6 +43,8 @@ async def account(partitions: int = 4) -> AsyncIterator[tuple[dict[str, str], Da
             await process.stop()
 
 
-def unthrottled(folder: str, app: Path, **environ: str) -> Setup:
-    """A stage whose Cosmos DB takes whatever comes, and one host with this app."""
-    return Setup(partitions=4, throughput=10_000_000, folder=Path(folder), app=app, environ=environ)
+def unthrottled(folder: str, app: Path, **environ: str) -> ClusterOptions:
+    """Return the options of one host with this application, over an account without a limit."""
+    return ClusterOptions(
+        partitions=4, throughput=10_000_000, folder=Path(folder), app=app, environ=environ
+    )

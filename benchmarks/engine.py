@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.model.registry import ProjectionModule
-    from local.stage.follows import Follow
+    from local.harness.follows import Follow
 
 _LIBRARY = Path(__file__).parent / "eventsourcing"
 _PEER = "eventsourcing, in memory"

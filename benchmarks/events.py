@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from local.stage.follows import Follow
+from local.harness.follows import Follow
 
 TIME = "2026-01-02T03:04:05.000006Z"
 

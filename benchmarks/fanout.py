@@ -16,15 +16,15 @@ from benchmarks.cosmos import unthrottled
 from benchmarks.events import announced
 from benchmarks.output import JsonOption, save, show
 from local.cosmos import WELL_KNOWN_KEY
-from local.stage.client import Client
-from local.stage.lag import catch_up
-from local.stage.progress import Progress
-from local.stage.stage import DATABASE, FUNCTION_KEY, Stage
+from local.harness.client import ApplicationClient
+from local.harness.cluster import DATABASE, FUNCTION_KEY, Cluster
+from local.harness.lag import wait_until_caught_up
+from local.harness.progress import Progress
 
 if TYPE_CHECKING:
     from azure.cosmos.aio import ContainerProxy
 
-    from local.stage.progress import Advance
+    from local.harness.progress import Advance
 
 _UNINTERRUPTED = 86_400.0
 _APP = Path(__file__).parent / "stations"
@@ -54,50 +54,52 @@ def fanout(
 
 async def _run(name: str, events: int, times: int, budget: float, kills: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="fanout-") as folder:
-        setup = unthrottled(folder, _APP, InvocationBudgetSeconds=str(budget))
-        async with Stage(setup) as stage:
-            return await stage.during(_fan_out(stage, name, events, times, kills))
+        options = unthrottled(folder, _APP, InvocationBudgetSeconds=str(budget))
+        async with Cluster(options) as cluster:
+            return await cluster.run_monitored(_fan_out(cluster, name, events, times, kills))
 
 
-async def _fan_out(stage: Stage, name: str, events: int, times: int, kills: int) -> dict[str, Any]:
+async def _fan_out(
+    cluster: Cluster, name: str, events: int, times: int, kills: int
+) -> dict[str, Any]:
     progress, listeners = Progress(Console()), events // times
-    async with CosmosClient(stage.endpoint, WELL_KNOWN_KEY) as sdk:
+    async with CosmosClient(cluster.endpoint, WELL_KNOWN_KEY) as sdk:
         container = sdk.get_database_client(DATABASE).get_container_client("events")
         begun = time.monotonic()
         await container.create_item(announced("a", listeners, times))
         cpu = 0.0
         with progress.bar(f"Fanning out, {name}", events) as advance:
             for nth in range(kills):
-                await _until(stage, events * (nth + 1) // (kills + 1), advance)
-                cpu += stage.hosts[0].cpu_seconds
-                await stage.kill_host()
-            await _until(stage, events + 1, advance)
-        async with Client(stage.urls, FUNCTION_KEY, 1) as client:
-            await catch_up(client, progress)
+                await _until(cluster, events * (nth + 1) // (kills + 1), advance)
+                cpu += cluster.hosts[0].cpu_seconds
+                await cluster.kill_host()
+            await _until(cluster, events + 1, advance)
+        async with ApplicationClient(cluster.urls, FUNCTION_KEY, 1) as client:
+            await wait_until_caught_up(client, progress)
         seconds = time.monotonic() - begun
         return {
             "run": name,
             "exact": await _exact(container, listeners, times),
             "seconds": round(seconds, 1),
             "events_a_second": round(events / seconds),
-            "host_cpu_seconds": round(cpu + stage.hosts[0].cpu_seconds, 1),
-            "host_memory_mb": round(max(stage.peaks[each.name] for each in stage.hosts) / 1e6),
-            "request_units": round((await stage.statistics())["request_charge"]),
+            "host_cpu_seconds": round(cpu + cluster.hosts[0].cpu_seconds, 1),
+            "host_memory_mb": round(max(cluster.peaks[each.name] for each in cluster.hosts) / 1e6),
+            "request_units": round((await cluster.statistics())["request_charge"]),
         }
 
 
-async def _until(stage: Stage, count: int, advance: Advance) -> None:
+async def _until(cluster: Cluster, count: int, advance: Advance) -> None:
     """Return when so many documents are stored."""
-    seen = await _stored(stage)
+    seen = await _stored(cluster)
     while seen < count:
         await asyncio.sleep(1)
-        found = await _stored(stage)
+        found = await _stored(cluster)
         advance(found - seen)
         seen = found
 
 
-async def _stored(stage: Stage) -> int:
-    statistics = await stage.statistics()
+async def _stored(cluster: Cluster) -> int:
+    statistics = await cluster.statistics()
     return int(statistics["containers"][f"{DATABASE}/events"]["documents"])
 
 

@@ -19,7 +19,7 @@ from benchmarks.stub import Stub
 from core.model.registry import Registry
 from core.throttling.deadline import Deadline
 from examples.followship import projections
-from local.stage.processes import peak_memory
+from local.harness.processes import peak_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -17,17 +17,17 @@ import benchmarks.timed
 from benchmarks.cosmos import unthrottled
 from benchmarks.output import JsonOption, save, show
 from benchmarks.plots import Plot
-from local.stage.client import Client
-from local.stage.follows import POLBLOGS, read_follows
-from local.stage.lag import catch_up
-from local.stage.progress import Progress
-from local.stage.stage import FUNCTION_KEY, Stage
+from local.harness.client import ApplicationClient
+from local.harness.cluster import FUNCTION_KEY, Cluster
+from local.harness.follows import POLBLOGS, read_follows
+from local.harness.lag import wait_until_caught_up
+from local.harness.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from local.stage.follows import Follow
-    from local.stage.progress import Advance
+    from local.harness.follows import Follow
+    from local.harness.progress import Advance
 
 _APP = Path(benchmarks.timed.__file__).parent
 _IN_FLIGHT = 100
@@ -39,7 +39,7 @@ def lag(
     json_file: JsonOption = None,
 ) -> None:
     """Send commands at a steady rate, and see when what follows from them is stored."""
-    follows = [each for each in read_follows(POLBLOGS) if not each.to_oneself]
+    follows = [each for each in read_follows(POLBLOGS) if not each.is_self_follow]
     distinct = list(dict.fromkeys(follows))[: rate * seconds]
     rows = asyncio.run(_measure(distinct, rate))
     show(f"Milliseconds at {rate} commands a second, {len(distinct):,} commands", rows)
@@ -50,17 +50,20 @@ async def _measure(follows: Sequence[Follow], rate: int) -> list[dict[str, Any]]
     progress = Progress(Console())
     with tempfile.TemporaryDirectory(prefix="lag-") as folder:
         notes = Path(folder) / "notes.jsonl"
-        setup = unthrottled(folder, _APP, TIMED_NOTES=str(notes))
-        async with Stage(setup) as stage, Client(stage.urls, FUNCTION_KEY, _IN_FLIGHT) as client:
+        options = unthrottled(folder, _APP, TIMED_NOTES=str(notes))
+        async with (
+            Cluster(options) as cluster,
+            ApplicationClient(cluster.urls, FUNCTION_KEY, _IN_FLIGHT) as client,
+        ):
             with progress.bar("Following", len(follows)) as advance:
-                accepted = await stage.during(_follow_all(client, follows, rate, advance))
-            await stage.during(catch_up(client, progress))
+                accepted = await cluster.run_monitored(_follow_all(client, follows, rate, advance))
+            await cluster.run_monitored(wait_until_caught_up(client, progress))
         lines = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()]
     return _rows(accepted, {line["event"]: line for line in lines})
 
 
 async def _follow_all(
-    client: Client, follows: Sequence[Follow], rate: int, advance: Advance
+    client: ApplicationClient, follows: Sequence[Follow], rate: int, advance: Advance
 ) -> dict[str, tuple[float, float]]:
     """When each event's command was sent and accepted; sent on time, however long others take."""
     accepted: dict[str, tuple[float, float]] = {}

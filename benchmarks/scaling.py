@@ -22,7 +22,7 @@ from core.model.documents import Cause
 from core.settings import CONNECTION_SETTING, Settings
 from core.writing.writes import Write
 from local.cosmos import WELL_KNOWN_KEY
-from local.stage.stage import DATABASE, NAMES, Setup, Stage
+from local.harness.cluster import DATABASE, NAMES, Cluster, ClusterOptions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,16 +63,16 @@ async def _measure(partitions: int, hosts: int, seconds: float) -> dict[str, Any
     allowed = partitions * _EACH / _CHARGE
     count = int(allowed * seconds)
     with tempfile.TemporaryDirectory(prefix="scaling-") as folder:
-        setup = Setup(
+        options = ClusterOptions(
             partitions=partitions,
             throughput=partitions * _EACH,
             folder=Path(folder),
             hosts=hosts,
             prepare=partial(_store, count=count),
         )
-        async with Stage(setup) as stage:
-            rate = await stage.during(_rate(stage, count))
-            busy = [each.cpu_seconds for each in stage.hosts]
+        async with Cluster(options) as cluster:
+            rate = await cluster.run_monitored(_rate(cluster, count))
+            busy = [each.cpu_seconds for each in cluster.hosts]
     return {
         "run": f"{partitions} partitions, {hosts} hosts",
         "derived_a_second": round(rate),
@@ -101,12 +101,12 @@ def _sources(count: int) -> Iterator[Write]:
         yield Write(document["streamId"], document["id"], body, Cause(None, None, None, ""))
 
 
-async def _rate(stage: Stage, count: int) -> float:
+async def _rate(cluster: Cluster, count: int) -> float:
     """Derived events a second, over the middle of the work."""
     loop = asyncio.get_running_loop()
     bounds, times = [count + part * count for part in _COUNTED], list[tuple[float, int]]()
     while len(times) < len(bounds):
-        counted = (await stage.statistics())["containers"][f"{DATABASE}/events"]["documents"]
+        counted = (await cluster.statistics())["containers"][f"{DATABASE}/events"]["documents"]
         if counted >= bounds[len(times)]:
             times.append((loop.time(), counted))
         await asyncio.sleep(_POLL)

@@ -10,7 +10,7 @@ from core.model.registry import Registry
 from core.projecting.derivation import derive
 from core.projecting.fan_out import FanOut
 from examples.followship import projections
-from local.stage.follows import POLBLOGS, Follow, read_follows
+from local.harness.follows import POLBLOGS, Follow, read_follows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -39,7 +39,7 @@ def one_hot(count: int) -> list[Follow]:
 
 def real(count: int, path: Path = POLBLOGS) -> list[Follow]:
     """Of a follow graph, in its order."""
-    return [each for each in read_follows(path, count) if not each.to_oneself]
+    return [each for each in read_follows(path, count) if not each.is_self_follow]
 
 
 FOLLOWS: dict[str, Callable[[int], list[Follow]]] = {"spread": spread, "hot": hot, "real": real}

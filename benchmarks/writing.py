@@ -16,7 +16,7 @@ from benchmarks.plots import Plot
 from benchmarks.targets import target
 from benchmarks.workloads import FOLLOWS, derived, real
 from core.settings import Settings
-from local.stage.follows import POLBLOGS
+from local.harness.follows import POLBLOGS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from azure.cosmos.aio import DatabaseProxy
 
     from core.writing.writes import Write
-    from local.stage.follows import Follow
+    from local.harness.follows import Follow
 
 _SLOW = {"upsert_item one by one", "upsert_item, gather of 50", "ours, COSMOS_BULK=off"}
 

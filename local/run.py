@@ -26,7 +26,7 @@ from local.host import HostError, HostOptions, TriggerHost
 from local.host.host import publish
 from local.host.settings import load_settings
 from local.runfile import shared_settings
-from local.signals import until_stopped
+from local.signals import wait_for_shutdown
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Mapping
@@ -106,7 +106,7 @@ def _is_embedded(settings: Mapping[str, str], port: int) -> bool:
 
 
 async def _run(settings: dict[str, str], cosmos: Options | None, options: HostOptions) -> None:
-    stopped = asyncio.create_task(until_stopped(signal.SIGUSR1))
+    stopped = asyncio.create_task(wait_for_shutdown(signal.SIGUSR1))
     async with AsyncExitStack() as stack:
         if cosmos is not None:
             server = await stack.enter_async_context(EmbeddedCosmos(cosmos))
@@ -133,7 +133,7 @@ async def _serve(
     typer.echo(f"Settings for python -m admin in {path}")
     await _ends_before(stopped, host.wait())
     if stopped.result() == signal.SIGUSR1:
-        stopped = asyncio.create_task(until_stopped())
+        stopped = asyncio.create_task(wait_for_shutdown())
         if await _ends_before(stopped, host.cut_off()):
             return
     # As Azure ends the Python worker, with whatever does not end by itself.

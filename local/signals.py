@@ -1,4 +1,4 @@
-"""Clean ends: signals as something to wait for."""
+"""Signals that end a process cleanly."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import signal
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
-async def until_stopped(*others: signal.Signals) -> signal.Signals:
-    """Return the first SIGINT, SIGTERM or other given signal, in place of what it would do."""
+async def wait_for_shutdown(*others: signal.Signals) -> signal.Signals:
+    """Return the first SIGINT, SIGTERM or other given signal, which has no other effect."""
     loop = asyncio.get_running_loop()
     received: asyncio.Queue[signal.Signals] = asyncio.Queue()
     for number in (*_STOPPING, *others):
@@ -18,7 +18,7 @@ async def until_stopped(*others: signal.Signals) -> signal.Signals:
 
 
 def cancel_on_signals() -> None:
-    """Let SIGINT and SIGTERM cancel the running task, which then puts everything in order."""
+    """Let SIGINT and SIGTERM cancel the running task, which can then clean up."""
     task = asyncio.current_task()
     loop = asyncio.get_running_loop()
     if task is None:

@@ -231,7 +231,7 @@ def test_one_module_tries_again() -> None:
         ("local", ("projections", "benchmarks", "examples", "tests")),
         ("benchmarks", ("projections", "tests")),
         ("examples", ("admin", "local", "benchmarks", "tests")),
-        ("local/stage", ("local.demo", "local.chaos")),
+        ("local/harness", ("local.demo", "local.chaos")),
         ("local/conformance/beliefs", ("local.cosmos",)),
     ],
 )

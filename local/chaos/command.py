@@ -13,12 +13,12 @@ import typer
 from rich.console import Console
 
 from local.chaos.play import Script, play
+from local.harness.client import ApplicationError
+from local.harness.cluster import Cluster, ClusterOptions
+from local.harness.follows import POLBLOGS, FollowFileError, read_follows
+from local.harness.processes import ProcessError
+from local.harness.progress import Progress
 from local.signals import cancel_on_signals
-from local.stage.client import ApplicationError
-from local.stage.follows import POLBLOGS, FollowFileError, read_follows
-from local.stage.processes import ProcessError
-from local.stage.progress import Progress
-from local.stage.stage import Setup, Stage
 
 if TYPE_CHECKING:
     from local.chaos.report import Report
@@ -50,7 +50,7 @@ def chaos(  # noqa: PLR0917 - one parameter for each option
     try:
         graph = read_follows(follows, int(minutes * 60 * _FOLLOWS_A_SECOND))
         script = Script(seed=seed, seconds=minutes * 60, follows=graph)
-        setup = Setup(
+        setup = ClusterOptions(
             partitions=partitions,
             throughput=100_000,
             replica_lag=replica_lag,
@@ -75,11 +75,11 @@ def chaos(  # noqa: PLR0917 - one parameter for each option
     shutil.rmtree(folder)
 
 
-async def _on_stage(setup: Setup, script: Script, console: Console) -> Report:
+async def _on_stage(setup: ClusterOptions, script: Script, console: Console) -> Report:
     cancel_on_signals()
     console.print(
         f"Seed {script.seed}: {len(script.follows):,} follows within {script.seconds:,.0f} s, "
         f"{setup.hosts} hosts, {setup.partitions} physical partitions."
     )
-    async with Stage(setup) as stage:
-        return await stage.during(play(stage, script, Progress(console)))
+    async with Cluster(setup) as cluster:
+        return await cluster.run_monitored(play(cluster, script, Progress(console)))

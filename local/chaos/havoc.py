@@ -1,4 +1,4 @@
-"""Carries a schedule out on a stage."""
+"""Carries a schedule out on a cluster."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from local.chaos.schedule import Act
-    from local.stage.stage import Stage
+    from local.harness.cluster import Cluster
 
 ResultT = TypeVar("ResultT")
 
@@ -31,8 +31,8 @@ class Havoc:
         faults: How often each fault struck.
     """
 
-    def __init__(self, stage: Stage) -> None:
-        self._stage = stage
+    def __init__(self, cluster: Cluster) -> None:
+        self._stage = cluster
         self._plan = _CALM
         self.done: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
@@ -63,10 +63,10 @@ class Havoc:
         elif act.what == "restart":
             await self._stage.restart(self._stage.hosts[act.host])
         elif act.what == "split":
-            await self._patiently(self._stage.split)
+            await self._patiently(self._stage.split_partition)
         else:
             await self._collect()
-            await self._stage.crash_cosmos()
+            await self._stage.kill_cosmos()
             await self._change_weather(self._plan)
         self.done[act.what] += 1
 
@@ -80,7 +80,7 @@ class Havoc:
 
     async def _tell(self, plan: Mapping[str, Any]) -> dict[str, int]:
         async def post() -> dict[str, int]:
-            found: dict[str, int] = await self._stage.control("faults", json=plan)
+            found: dict[str, int] = await self._stage.post_control("faults", json=plan)
             return found
 
         return await self._patiently(post)

@@ -21,18 +21,18 @@ from local.chaos.havoc import Havoc
 from local.chaos.report import Report
 from local.chaos.schedule import planted, schedule
 from local.cosmos import WELL_KNOWN_KEY
-from local.stage.client import Client
-from local.stage.follows import Follow
-from local.stage.lag import catch_up
-from local.stage.processes import peak_memory
-from local.stage.stage import DATABASE, FUNCTION_KEY
-from local.stage.verdict import Expected
+from local.harness.client import ApplicationClient
+from local.harness.cluster import DATABASE, FUNCTION_KEY
+from local.harness.follows import Follow
+from local.harness.lag import wait_until_caught_up
+from local.harness.processes import peak_memory
+from local.harness.verification import ExpectedState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from local.stage.progress import Progress
-    from local.stage.stage import Stage
+    from local.harness.cluster import Cluster
+    from local.harness.progress import Progress
 
 _CONCURRENCY = 32
 _POISON = 40
@@ -69,7 +69,7 @@ class Script:
         }
 
 
-async def play(stage: Stage, script: Script, progress: Progress) -> Report:
+async def play(cluster: Cluster, script: Script, progress: Progress) -> Report:
     """Play it and report what came of it.
 
     Raises:
@@ -77,17 +77,17 @@ async def play(stage: Stage, script: Script, progress: Progress) -> Report:
         ProcessError: A process is gone for good.
     """
     begun = time.monotonic()
-    havoc = Havoc(stage)
-    expected = Expected.of([*script.follows, *script.poison.values()])
-    async with Client(stage.urls, FUNCTION_KEY, _CONCURRENCY) as client:
-        poison = await _amid(havoc, stage, client, script, progress)
-        await catch_up(client, progress)
-        parked = {(each["streamId"], each["eventId"]) for each in await stage.dead_letters()}
-        replayed = await _mend(stage, client)
-        await catch_up(client, progress)
+    havoc = Havoc(cluster)
+    expected = ExpectedState.from_follows([*script.follows, *script.poison.values()])
+    async with ApplicationClient(cluster.urls, FUNCTION_KEY, _CONCURRENCY) as client:
+        poison = await _amid(havoc, cluster, client, script, progress)
+        await wait_until_caught_up(client, progress)
+        parked = {(each["streamId"], each["eventId"]) for each in await cluster.dead_letters()}
+        replayed = await _mend(cluster, client)
+        await wait_until_caught_up(client, progress)
         with progress.bar("Checking every user", len(expected.users)) as advance:
             entities = await client.followships(expected.users, advance)
-    stored = await stage.stored()
+    stored = await cluster.stored_events()
     return Report(
         seed=script.seed,
         seconds=round(time.monotonic() - begun, 1),
@@ -96,28 +96,28 @@ async def play(stage: Stage, script: Script, progress: Progress) -> Report:
         lost=stored.lost(expected),
         duplicated=stored.duplicated(expected),
         users_checked=len(expected.users),
-        users_wrong=sum(not expected.is_right(user, entities[user]) for user in expected.users),
+        users_wrong=sum(not expected.matches(user, entities[user]) for user in expected.users),
         poison_planted=len(poison),
         poison_missed=len(poison - parked),
         parked_wrongly=len(parked - poison),
         replayed=replayed,
-        kept=len(await stage.dead_letters()),
+        kept=len(await cluster.dead_letters()),
         faults=dict(havoc.faults),
         acts=dict(havoc.done),
-        calls_cut_off=stage.calls_cut_off(),
-        host_starts=sum(host.starts for host in stage.hosts),
-        peak_memory={**stage.peaks, "Chaos itself": peak_memory(os.getpid())},
+        calls_cut_off=cluster.calls_cut_off(),
+        host_starts=sum(host.starts for host in cluster.hosts),
+        peak_memory={**cluster.peaks, "Chaos itself": peak_memory(os.getpid())},
     )
 
 
 async def _amid(
-    havoc: Havoc, stage: Stage, client: Client, script: Script, progress: Progress
+    havoc: Havoc, cluster: Cluster, client: ApplicationClient, script: Script, progress: Progress
 ) -> set[tuple[str, str]]:
     """Load while havoc is wrought; streams and ids of the poison events."""
-    acts = schedule(script.seed, script.seconds, len(stage.hosts))
+    acts = schedule(script.seed, script.seconds, len(cluster.hosts))
     wreaking = asyncio.create_task(havoc.wreak(acts), name="havoc")
     try:
-        poison = await _load(stage, client, script, progress)
+        poison = await _load(cluster, client, script, progress)
         await wreaking
     finally:
         wreaking.cancel()
@@ -126,16 +126,15 @@ async def _amid(
     return poison
 
 
-async def _mend(stage: Stage, client: Client) -> int:
+async def _mend(cluster: Cluster, client: ApplicationClient) -> int:
     """Deploy the mended code and replay what is parked; how many letters are gone."""
-    for host in stage.hosts:
-        await stage.restart(host, _FIXED)
-    done: int = (await client.replay_all())["done"]
-    return done
+    for host in cluster.hosts:
+        await cluster.restart(host, _FIXED)
+    return await client.replay_dead_letters()
 
 
 async def _load(
-    stage: Stage, client: Client, script: Script, progress: Progress
+    cluster: Cluster, client: ApplicationClient, script: Script, progress: Progress
 ) -> set[tuple[str, str]]:
     """Send the follows at an even pace, poison among them; streams and ids of the poison."""
     planted_events: set[tuple[str, str]] = set()
@@ -148,7 +147,7 @@ async def _load(
             await asyncio.sleep(begun + place * pace - time.monotonic())
             await client.follow(follow)
             if place in script.poison:
-                planted_events.add(await _plant(stage, client, place, script.poison[place]))
+                planted_events.add(await _plant(cluster, client, place, script.poison[place]))
             advance()
 
     with progress.bar("Following amid chaos", len(script.follows)) as advance:
@@ -156,16 +155,18 @@ async def _load(
     return planted_events
 
 
-async def _plant(stage: Stage, client: Client, place: int, follow: Follow) -> tuple[str, str]:
+async def _plant(
+    cluster: Cluster, client: ApplicationClient, place: int, follow: Follow
+) -> tuple[str, str]:
     stream = f"followship-{follow.follower}"
     if place % 2:
         (event_id,) = await client.follow(follow)
         return stream, event_id
-    return stream, await _plant_older_form(stage, stream, follow)
+    return stream, await _plant_older_form(cluster, stream, follow)
 
 
-async def _plant_older_form(stage: Stage, stream: str, follow: Follow) -> str:
-    """Stored by an earlier version of the application."""
+async def _plant_older_form(cluster: Cluster, stream: str, follow: Follow) -> str:
+    """StoredEvents by an earlier version of the application."""
     event = {
         "id": str(uuid5(NAMESPACE_URL, f"older {follow.follower} {follow.followed}")),
         "streamId": stream,
@@ -182,7 +183,7 @@ async def _plant_older_form(stage: Stage, stream: str, follow: Follow) -> str:
         reraise=True,
     ):
         with attempt:
-            async with CosmosClient(stage.endpoint, WELL_KNOWN_KEY) as sdk:
+            async with CosmosClient(cluster.endpoint, WELL_KNOWN_KEY) as sdk:
                 events = sdk.get_database_client(DATABASE).get_container_client("events")
                 await events.upsert_item(event)
     return str(event["id"])

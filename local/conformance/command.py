@@ -18,8 +18,8 @@ from local.conformance.report import show
 from local.conformance.runner import run
 from local.conformance.workspace import Target, WorkspaceError, opened_workspace
 from local.cosmos import WELL_KNOWN_KEY
+from local.harness.progress import Progress
 from local.signals import cancel_on_signals
-from local.stage.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

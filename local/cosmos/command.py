@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from local.cosmos.server import WELL_KNOWN_KEY, EmbeddedCosmos, Options
-from local.signals import until_stopped
+from local.signals import wait_for_shutdown
 
 
 def cosmos(  # noqa: PLR0917 - one parameter for each option
@@ -57,7 +57,7 @@ async def _serve(options: Options) -> None:
         if server.problem is not None:
             with suppress(OSError):  # as for a log on the disk that is full
                 typer.echo(server.problem, err=True)
-        await until_stopped()
+        await wait_for_shutdown()
     typer.echo("Stopped.")
 
 

@@ -13,12 +13,12 @@ from rich.console import Console
 
 from local.demo.play import Mishaps, play
 from local.demo.running import App, RunningReport, play_on
+from local.harness.client import ApplicationError
+from local.harness.cluster import Cluster, ClusterOptions
+from local.harness.follows import POLBLOGS, Follow, FollowFileError, read_follows
+from local.harness.processes import ProcessError
+from local.harness.progress import Progress
 from local.signals import cancel_on_signals
-from local.stage.client import ApplicationError
-from local.stage.follows import POLBLOGS, Follow, FollowFileError, read_follows
-from local.stage.processes import ProcessError
-from local.stage.progress import Progress
-from local.stage.stage import Setup, Stage
 
 if TYPE_CHECKING:
     from local.demo.report import Report
@@ -58,7 +58,7 @@ def demo(  # noqa: PLR0917 - one parameter for each option
             _finish(asyncio.run(_play_on(running, graph, console)), console, json_file)
             return
         with tempfile.TemporaryDirectory(prefix="demo-") as folder:
-            setup = Setup(
+            setup = ClusterOptions(
                 partitions=partitions,
                 throughput=throughput,
                 replica_lag=replica_lag,
@@ -87,7 +87,9 @@ async def _play_on(app: App, follows: list[Follow], console: Console) -> Running
     return await play_on(app, follows, Progress(console))
 
 
-def _play(follows: list[Follow], setup: Setup, mishaps: Mishaps, console: Console) -> Report:
+def _play(
+    follows: list[Follow], setup: ClusterOptions, mishaps: Mishaps, console: Console
+) -> Report:
     console.print(
         f"{len(follows):,} follows; embedded Cosmos DB with {setup.partitions} physical partitions "
         f"and {setup.throughput:,} RU/s for each container."
@@ -95,7 +97,7 @@ def _play(follows: list[Follow], setup: Setup, mishaps: Mishaps, console: Consol
 
     async def on_stage() -> Report:
         cancel_on_signals()
-        async with Stage(setup) as stage:
-            return await stage.during(play(stage, follows, Progress(console), mishaps))
+        async with Cluster(setup) as cluster:
+            return await cluster.run_monitored(play(cluster, follows, Progress(console), mishaps))
 
     return asyncio.run(on_stage())

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local.demo.report import Report
-from local.stage.client import Client
-from local.stage.lag import catch_up, checkpoints_of
-from local.stage.processes import peak_memory
-from local.stage.stage import FUNCTION_KEY, Stage
-from local.stage.verdict import Expected
+from local.harness.client import ApplicationClient
+from local.harness.cluster import FUNCTION_KEY, Cluster
+from local.harness.lag import checkpoints_by_lease, wait_until_caught_up
+from local.harness.processes import peak_memory
+from local.harness.verification import ExpectedState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from local.stage.follows import Follow
-    from local.stage.progress import Progress
+    from local.harness.follows import Follow
+    from local.harness.progress import Progress
 
 _CONCURRENCY = 32
 
@@ -55,7 +55,7 @@ class Mishaps:
 
 
 async def play(
-    stage: Stage, follows: Sequence[Follow], progress: Progress, mishaps: Mishaps
+    cluster: Cluster, follows: Sequence[Follow], progress: Progress, mishaps: Mishaps
 ) -> Report:
     """Play the follows on the stage and report what came of them.
 
@@ -63,22 +63,22 @@ async def play(
         ApplicationError: The application answered what it should not have.
         ProcessError: A process is gone for good.
     """
-    expected = Expected.of(follows)
-    async with Client(stage.urls, FUNCTION_KEY, _CONCURRENCY) as client:
+    expected = ExpectedState.from_follows(follows)
+    async with ApplicationClient(cluster.urls, FUNCTION_KEY, _CONCURRENCY) as client:
         begun = time.monotonic()
-        await _replay(stage, client, follows, progress, mishaps)
+        await _replay(cluster, client, follows, progress, mishaps)
         accepted = time.monotonic()
-        projections = await catch_up(client, progress)
+        projections = await wait_until_caught_up(client, progress)
         timing = Timing(begun=begun, accepted=accepted, caught_up=time.monotonic())
         with progress.bar("Checking every user", len(expected.users)) as advance:
             entities = await client.followships(expected.users, advance)
-    wrong = sum(not expected.is_right(user, entities[user]) for user in expected.users)
-    return await _report(stage, expected, wrong, projections, timing)
+    wrong = sum(not expected.matches(user, entities[user]) for user in expected.users)
+    return await _report(cluster, expected, wrong, projections, timing)
 
 
 async def _replay(
-    stage: Stage,
-    client: Client,
+    cluster: Cluster,
+    client: ApplicationClient,
     follows: Sequence[Follow],
     progress: Progress,
     mishaps: Mishaps,
@@ -92,7 +92,7 @@ async def _replay(
             nonlocal sent
             sent += 1
             for what in planned.get(sent, ()):
-                work = stage.kill_host() if what == "kill" else stage.split()
+                work = cluster.kill_host() if what == "kill" else cluster.split_partition()
                 happening.append(asyncio.create_task(work))
             advance()
 
@@ -101,14 +101,14 @@ async def _replay(
 
 
 async def _report(
-    stage: Stage,
-    expected: Expected,
+    cluster: Cluster,
+    expected: ExpectedState,
     wrong: int,
     projections: Sequence[dict[str, Any]],
     timing: Timing,
 ) -> Report:
-    statistics = await stage.statistics()
-    stored = await stage.stored()
+    statistics = await cluster.statistics()
+    stored = await cluster.stored_events()
     derived = sum(stored.was_followed.values())
     return Report(
         follows=len(expected.pairs),
@@ -118,14 +118,14 @@ async def _report(
         users_wrong=wrong,
         lost=stored.lost(expected),
         duplicated=stored.duplicated(expected),
-        dead_letters=len(await stage.dead_letters()),
+        dead_letters=len(await cluster.dead_letters()),
         throttled=statistics["throttled"],
         request_charge=round(statistics["request_charge"], 1),
         seconds=round(time.monotonic() - timing.begun, 2),
         replay_seconds=round(timing.accepted - timing.begun, 2),
         projecting_seconds=round(timing.caught_up - timing.begun, 2),
         events_per_second=round(derived / (timing.caught_up - timing.begun), 1),
-        host_starts=sum(host.starts for host in stage.hosts),
-        peak_memory={**stage.peaks, "The demo itself": peak_memory(os.getpid())},
-        checkpoints=checkpoints_of(projections),
+        host_starts=sum(host.starts for host in cluster.hosts),
+        peak_memory={**cluster.peaks, "The demo itself": peak_memory(os.getpid())},
+        checkpoints=checkpoints_by_lease(projections),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from local.stage.figures import figures
+from local.harness.metrics import metrics_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +66,7 @@ class Report:
 
     def show(self, console: Console) -> None:
         """Print the figures for a person."""
-        console.print(figures(self._rows()))
+        console.print(metrics_table(self._rows()))
         console.print(self._sentence())
 
     def _rows(self) -> list[tuple[str, str]]:

@@ -6,18 +6,18 @@ import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from local.stage.client import Client
-from local.stage.figures import figures
-from local.stage.lag import catch_up
-from local.stage.verdict import Expected
+from local.harness.client import ApplicationClient
+from local.harness.lag import wait_until_caught_up
+from local.harness.metrics import metrics_table
+from local.harness.verification import ExpectedState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import Console
 
-    from local.stage.follows import Follow
-    from local.stage.progress import Progress
+    from local.harness.follows import Follow
+    from local.harness.progress import Progress
 
 _CONCURRENCY = 32
 
@@ -70,7 +70,7 @@ class RunningReport:
             ("Commands accepted in", f"{self.replay_seconds:,.1f} s"),
             ("All projected after", f"{self.projecting_seconds:,.1f} s"),
         ]
-        console.print(figures(rows))
+        console.print(metrics_table(rows))
         if self.exact:
             console.print("[green]Every user is exactly as in the graph.[/green]")
         else:
@@ -83,20 +83,20 @@ async def play_on(app: App, follows: Sequence[Follow], progress: Progress) -> Ru
     Raises:
         ApplicationError: If the app returns an unexpected response.
     """
-    expected = Expected.of(follows)
-    async with Client([app.url.rstrip("/")], app.function_key, _CONCURRENCY) as client:
+    expected = ExpectedState.from_follows(follows)
+    async with ApplicationClient([app.url.rstrip("/")], app.function_key, _CONCURRENCY) as client:
         started = time.monotonic()
         with progress.bar("Replaying the follows", len(follows)) as advance:
             await client.follow_all(follows, advance)
         accepted = time.monotonic()
-        await catch_up(client, progress)
+        await wait_until_caught_up(client, progress)
         caught_up = time.monotonic()
         with progress.bar("Checking every user", len(expected.users)) as advance:
             entities = await client.followships(expected.users, advance)
     return RunningReport(
         follows=len(expected.pairs),
         users_checked=len(expected.users),
-        users_wrong=sum(not expected.is_right(user, entities[user]) for user in expected.users),
+        users_wrong=sum(not expected.matches(user, entities[user]) for user in expected.users),
         replay_seconds=round(accepted - started, 2),
         projecting_seconds=round(caught_up - started, 2),
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from local.cosmos import WELL_KNOWN_KEY
-from local.stage.processes import free_port
+from local.harness.processes import free_port
 from tests.commands import EXAMPLE, ROOT, RUN, run, run_in, running
 from tests.support import attempts, user
 
@@ -253,7 +253,7 @@ def children(pid: int) -> list[int]:
 
 @pytest.mark.parametrize(
     ("content", "expected"),
-    [("a b\nalone\n", "line 2: 'alone'"), ("", "holds no follow"), (None, "Cannot read")],
+    [("a b\nalone\n", "line 2: 'alone'"), ("", "contains no follow"), (None, "Cannot read")],
     ids=["a broken line", "an empty file", "no file"],
 )
 def test_a_bad_graph_is_refused_before_anything_is_written(

@@ -18,7 +18,7 @@ from admin.doctor.command import _check
 from core.errors import ConfigurationError
 from core.settings import Settings
 from local.cosmos import EmbeddedCosmos
-from local.stage.processes import free_port
+from local.harness.processes import free_port
 from tests.apps import follows
 from tests.commands import EXAMPLE, ROOT, run_in
 

@@ -25,7 +25,7 @@ from core.functions.openapi import build_openapi
 from core.model.registry import Registry
 from examples.followship import projections
 from local.cosmos import WELL_KNOWN_KEY
-from local.stage.processes import free_port
+from local.harness.processes import free_port
 from tests.commands import ROOT, RUN
 from tests.support import attempts
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from local.cosmos import EmbeddedCosmos, Options, run_in_thread
-from local.stage.follows import POLBLOGS, read_follows
+from local.harness.follows import POLBLOGS, read_follows
 from tests.commands import EXAMPLE, ROOT
 
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
@@ -144,7 +144,7 @@ def test_the_package_declares_the_functions_of_the_working_tree(
 @pytest.mark.timeout(240)
 def test_the_package_projects(example: Path, python: Path, embedded: EmbeddedCosmos) -> None:
     """Follows of the demo's graph, with the example as the application."""
-    follows = {each for each in read_follows(POLBLOGS, 300) if not each.to_oneself}
+    follows = {each for each in read_follows(POLBLOGS, 300) if not each.is_self_follow}
     words = "".join(f"{each.follower} {each.followed}\n" for each in follows)
     connection = embedded.connection_string
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from local.stage.processes import free_port
+from local.harness.processes import free_port
 from tests.commands import RUN, running
 from tests.documents.pages import ROOT, blocks
 

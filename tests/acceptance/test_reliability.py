@@ -23,8 +23,8 @@ from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
 from local.chaos.schedule import planted, schedule
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos
+from local.harness.cluster import FUNCTION_KEY, Cluster, ClusterOptions
 from local.host import HostOptions, TriggerHost
-from local.stage.stage import FUNCTION_KEY, Setup, Stage
 from tests.apps import follows, numbers
 from tests.support import (
     DATE_HANDLING,
@@ -292,24 +292,24 @@ MARK = "S3CR3T-M4RK"
 async def test_the_logs_of_a_whole_process_carry_no_secret_and_no_payload(tmp_path: Path) -> None:
     """Neither keys nor bodies nor stored fields, whatever fails."""
     app = ROOT / "local" / "chaos" / "app"
-    setup = Setup(partitions=2, throughput=2_000, folder=tmp_path, app=app)
+    setup = ClusterOptions(partitions=2, throughput=2_000, folder=tmp_path, app=app)
     older = followed(1, 2, data={"user_id": str(user(1)), "target": MARK})
-    async with Stage(setup) as stage:
-        url, headers = stage.urls[0], {"x-functions-key": FUNCTION_KEY, "Idempotency-Key": MARK}
+    async with Cluster(setup) as cluster:
+        url, headers = cluster.urls[0], {"x-functions-key": FUNCTION_KEY, "Idempotency-Key": MARK}
         async with aiohttp.ClientSession(headers=headers) as session:
             good = {"user_id": str(user(1)), "to_follow": "0000dead-0000-4000-8000-000000000001"}
             for body in (good, {"user_id": MARK}, {**good, MARK: MARK}, [MARK], MARK):
                 await session.post(f"{url}/api/commands/follow", json=body)
             await session.get(f"{url}/api/entities/followship/{MARK}%2f..")
-            await stage.control("faults", json={"rules": [{"fault": "error", "rate": 0.2}]})
+            await cluster.post_control("faults", json={"rules": [{"fault": "error", "rate": 0.2}]})
             await session.post(f"{url}/api/commands/follow", json=good)
-            await stage.control("faults", json={})
-        async with CosmosClient(stage.endpoint, WELL_KNOWN_KEY) as sdk:
+            await cluster.post_control("faults", json={})
+        async with CosmosClient(cluster.endpoint, WELL_KNOWN_KEY) as sdk:
             events = sdk.get_database_client("projections").get_container_client("events")
             await events.create_item(older)
 
         async def parked() -> bool:
-            return len(await stage.dead_letters()) == 2
+            return len(await cluster.dead_letters()) == 2
 
         await until(parked)
 

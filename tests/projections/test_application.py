@@ -11,7 +11,7 @@ import azure.functions as func
 
 import projections
 from core.model.registry import Registry
-from local.stage.processes import free_port
+from local.harness.processes import free_port
 from tests.commands import ROOT, running
 
 

@@ -1,4 +1,4 @@
-"""Reads a follow graph: lines `A B`, which say that A follows B."""
+"""Parsing of follow graphs: lines `A B`, each of which means that A follows B."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 POLBLOGS = Path(__file__).parent.parent / "data" / "polblogs.tsv.gz"
-"""The graph that comes with the project."""
+"""The graph that the project contains."""
 
 _USERS = UUID("0c7f9f0a-5d0c-5c55-9a55-7f2f4a1c9b10")
 _GZIP = b"\x1f\x8b"
@@ -27,46 +27,55 @@ _HEADER_WORDS = frozenset(
     )
 )
 _NUMBER = re.compile(r"[+-]?\d+\Z")
-_SHOWN = 3
+_MAX_SHOWN = 3
 _EXPECTED = "expected two names, `A B`, separated by spaces, tabs or commas"
 
 
 class FollowFileError(Exception):
-    """The file is no follow graph; says which lines are at fault and what was expected."""
+    """The file is not a follow graph; the message has the lines and the expected format."""
 
 
 @dataclass(frozen=True)
 class Follow:
-    """One line: `follower` follows `followed`."""
+    """One line of a graph: `follower` follows `followed`."""
 
     follower: UUID
     followed: UUID
 
     @property
-    def to_oneself(self) -> bool:
-        """Whether the application will refuse it."""
+    def users(self) -> tuple[UUID, UUID]:
+        """The follower and the followed user."""
+        return self.follower, self.followed
+
+    @property
+    def is_self_follow(self) -> bool:
+        """Whether the users are the same, so that the application rejects the follow."""
         return self.follower == self.followed
 
 
 def read_follows(path: Path, limit: int | None = None) -> list[Follow]:
-    """All follows of a file in its order, repeated and self-follows included; at most `limit`.
+    """Return the follows of a file in order, with repetitions and self-follows.
 
-    Names that are no UUIDs become UUIDs (UUIDv5). `#` begins a comment line; a header line and
-    columns after the second are passed over; gzip is recognised by its content.
+    Names that are not UUIDs become UUIDs (UUIDv5). `#` starts a comment line. A header line and
+    columns after the second are skipped. Gzip is recognized by content.
+
+    Args:
+        path: The file.
+        limit: The maximum number of follows.
 
     Raises:
-        FollowFileError: The file cannot be read, has unreadable lines, or has no follow in it.
+        FollowFileError: If the file cannot be read, has malformed lines, or has no follow.
     """
     rows = list(_rows(_text(path), path))
     if len(rows) > 1 and _is_header(rows[0], rows[1]):
         rows = rows[1:]
     if not rows:
-        raise FollowFileError(f"{path} holds no follow: {_EXPECTED}, one pair a line.")
+        raise FollowFileError(f"{path} contains no follow: {_EXPECTED}, one pair per line.")
     return [Follow(user_id(a), user_id(b)) for a, b in rows[:limit]]
 
 
 def user_id(name: str) -> UUID:
-    """The name itself where it is a UUID, otherwise a UUIDv5 of it."""
+    """Return the name if it is a UUID, and a UUIDv5 of it otherwise."""
     try:
         return UUID(name)
     except ValueError:
@@ -87,19 +96,19 @@ def _text(path: Path) -> str:
 
 
 def _rows(text: str, path: Path) -> Iterator[tuple[str, str]]:
-    unreadable: list[str] = []
+    malformed: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):
             continue
         names = _names(stripped)
         if names is None:
-            unreadable.append(f"line {number}: {stripped[:60]!r}")
+            malformed.append(f"line {number}: {stripped[:60]!r}")
         else:
             yield names
-    if unreadable:
-        shown = "; ".join(unreadable[:_SHOWN])
-        more = f"; and {len(unreadable) - _SHOWN} more" if len(unreadable) > _SHOWN else ""
+    if malformed:
+        shown = "; ".join(malformed[:_MAX_SHOWN])
+        more = f"; and {len(malformed) - _MAX_SHOWN} more" if len(malformed) > _MAX_SHOWN else ""
         raise FollowFileError(f"{path}, {shown}{more}: {_EXPECTED}.")
 
 
@@ -119,7 +128,7 @@ def _split(line: str) -> Sequence[str]:
 
 
 def _is_header(first: tuple[str, str], second: tuple[str, str]) -> bool:
-    """Column names: known ones, or words above a line that has only numbers and UUIDs."""
+    """Return whether the first row is a header: known words, or words above numbers or UUIDs."""
     if all(cell.lower() in _HEADER_WORDS for cell in first):
         return True
     return all(map(_is_word, first)) and not any(map(_is_word, second))

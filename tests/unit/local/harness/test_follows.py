@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from local.stage.follows import Follow, FollowFileError, read_follows, user_id
+from local.harness.follows import Follow, FollowFileError, read_follows, user_id
 
 A = UUID("11111111-1111-4111-8111-111111111111")
 B = UUID("22222222-2222-4222-8222-222222222222")
@@ -55,7 +55,7 @@ def test_names_that_are_uuids_stay_as_they_are(tmp_path: Path) -> None:
     assert user_id("42").version == 5
 
 
-def test_gzip_is_recognised_by_content(tmp_path: Path) -> None:
+def test_gzip_is_recognized_by_content(tmp_path: Path) -> None:
     """A compressed file is read whatever it is called."""
     path = tmp_path / "follows.tsv"
     path.write_bytes(gzip.compress(b"x\ty\n"))
@@ -78,7 +78,7 @@ def test_limit_takes_the_first_follows(tmp_path: Path) -> None:
         pytest.param(b"x y\nx,\n", "line 2: 'x,'", id="an empty name"),
         pytest.param(b"x y\n\xff\xfe z\n", "line 2: not UTF-8", id="not text"),
         pytest.param(b"one\ntwo\nthree\nfour\n", "and 1 more", id="many lines"),
-        pytest.param(b"# nothing\n", "holds no follow", id="empty"),
+        pytest.param(b"# nothing\n", "contains no follow", id="empty"),
         pytest.param(b"\x1f\x8bbroken", "Cannot read", id="broken gzip"),
     ],
 )
@@ -104,6 +104,6 @@ def test_the_shipped_graph_is_whole() -> None:
     follows = read_follows(path)
 
     assert len(follows) == 19_090
-    assert sum(follow.to_oneself for follow in follows) == 3
-    assert len({follow for follow in follows if not follow.to_oneself}) == 19_022
+    assert sum(follow.is_self_follow for follow in follows) == 3
+    assert len({follow for follow in follows if not follow.is_self_follow}) == 19_022
     assert len({user for each in follows for user in (each.follower, each.followed)}) == 1_224

@@ -1,4 +1,4 @@
-"""Figures for people."""
+"""Metrics as a table for people."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def figures(rows: Iterable[tuple[str, str]]) -> Table:
-    """Labels and figures as a table."""
+def metrics_table(rows: Iterable[tuple[str, str]]) -> Table:
+    """Return a table with a label and a value in each row."""
     table = Table(show_header=False, box=None, padding=(0, 2))
     table.add_column(style="dim")
     table.add_column(justify="right")

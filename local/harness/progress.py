@@ -1,4 +1,4 @@
-"""Progress of long work, for people."""
+"""Progress of long-running work, shown on a console."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 
 class Advance(Protocol):
-    """Moves a bar."""
+    """A function that advances a progress bar."""
 
     def __call__(self, steps: int = 1) -> None:
-        """By so many steps."""
+        """Advance the bar by the given number of steps."""
 
 
 class Progress:
-    """Bars and spinners on a console; silent where it is no terminal but for one line each."""
+    """Progress bars and spinners; without a terminal, each is one line."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     @contextmanager
-    def bar(self, what: str, total: int) -> Iterator[Advance]:
-        """A bar for `total` steps; yields what advances it."""
+    def bar(self, label: str, total: int) -> Iterator[Advance]:
+        """Show a bar for `total` steps; yield the function that advances it."""
         with RichProgress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -45,19 +45,19 @@ class Progress:
             TimeRemainingColumn(),
             console=self._console,
         ) as progress:
-            task = progress.add_task(what, total=total)
+            task = progress.add_task(label, total=total)
             yield lambda steps=1: progress.advance(task, steps)
 
     @contextmanager
-    def spinner(self, what: str) -> Iterator[Callable[[int], None]]:
-        """A spinner; yields what shows how many transactions are still to be read."""
+    def spinner(self, label: str) -> Iterator[Callable[[int], None]]:
+        """Show a spinner; yield the function that updates the lag beside it."""
         with RichProgress(
             SpinnerColumn(),
             TextColumn("{task.description}"),
             TimeElapsedColumn(),
             console=self._console,
         ) as progress:
-            task = progress.add_task(what, total=None)
-            yield lambda behind: progress.update(
-                task, description=f"{what}: {behind:,} transactions behind"
+            task = progress.add_task(label, total=None)
+            yield lambda lag: progress.update(
+                task, description=f"{label}: a lag of {lag:,} transactions"
             )
