@@ -64,7 +64,7 @@ def question_of(call: Call) -> tuple[Query, dict[str, Any]]:
     """
     body = call.json_object()
     try:
-        parameters = {each["name"]: each["value"] for each in body.get("parameters") or ()}
+        parameters = {pair["name"]: pair["value"] for pair in body.get("parameters") or ()}
     except (KeyError, TypeError):
         raise bad_request("Query parameters are objects with a name and a value.") from None
     try:
@@ -151,29 +151,29 @@ def _answer(
     partition.admit()
     view = container.view([partition], call.session_token)
     pager = Pager(question, parameters, view, container.default_ttl)
-    found = pager.page(target.scan, target.token, call.page_size(_DEFAULT_PAGE_SIZE))
-    returned = sum(map(len, found.bodies))
-    charge = charges.query(found.read, returned)
+    results = pager.page(target.scan, target.token, call.page_size(_DEFAULT_PAGE_SIZE))
+    returned = sum(map(len, results.bodies))
+    charge = charges.query(results.read, returned)
     partition.budget.take(charge)
     headers = {
         **progress(partition, lsn=view.lsns[partition.range.id]),
-        "x-ms-item-count": str(len(found.bodies)),
+        "x-ms-item-count": str(len(results.bodies)),
     }
-    continuation = target.continuation(None if found.next is None else found.next.text)
+    continuation = target.continuation(None if results.next is None else results.next.text)
     if continuation is not None:
         headers["x-ms-continuation"] = continuation
     if call.flag("x-ms-documentdb-populatequerymetrics"):
         headers["x-ms-documentdb-query-metrics"] = _metrics(
-            found, returned, time.perf_counter() - started
+            results, returned, time.perf_counter() - started
         )
-    return Answer(body=page(container, found.bodies), charge=charge, headers=headers)
+    return Answer(body=page(container, results.bodies), charge=charge, headers=headers)
 
 
-def _metrics(found: Page, returned: int, seconds: float) -> str:
+def _metrics(results: Page, returned: int, seconds: float) -> str:
     """Return what is measured here of the figures that the service reports."""
     return (
         f"totalExecutionTimeInMs={seconds * 1000:.2f};"
-        f"retrievedDocumentCount={found.read};retrievedDocumentSize={found.read_bytes};"
-        f"outputDocumentCount={len(found.bodies)};outputDocumentSize={returned}"
-        + ("" if found.read else ";indexUtilizationRatio=1.00")
+        f"retrievedDocumentCount={results.read};retrievedDocumentSize={results.read_bytes};"
+        f"outputDocumentCount={len(results.bodies)};outputDocumentSize={returned}"
+        + ("" if results.read else ";indexUtilizationRatio=1.00")
     )

@@ -56,7 +56,7 @@ class KeySet:
     def overlaps(self, partition: Partition) -> bool:
         """Return whether some of them are in a physical partition."""
         if self.keys is not None:
-            return any(partition.range.holds(each["min"]) for each in self.ranges)
+            return any(partition.range.holds(point["min"]) for point in self.ranges)
         minimum, maximum = self.within
         return partition.range.minimum < maximum and minimum < partition.range.maximum
 
@@ -92,7 +92,7 @@ class Target:
         if not entries:
             return None
         return json.dumps(
-            [{"token": each, "range": {"min": low, "max": high}} for each, (low, high) in entries],
+            [{"token": text, "range": {"min": low, "max": high}} for text, (low, high) in entries],
             separators=(",", ":"),
         )
 
@@ -146,7 +146,7 @@ def next_target(call: Call, container: Container, keys: KeySet) -> Target:
         ServiceError: 400, if the continuation is malformed.
     """
     continuation = call.headers.get("x-ms-continuation")
-    partitions = [each for each in container.partitions if keys.overlaps(each)]
+    partitions = [partition for partition in container.partitions if keys.overlaps(partition)]
     entries = _parsed(continuation) if continuation else [(None, _WHOLE)]
     entries = [entry for entry in entries if _inside(entry, partitions)]
     if not entries:
@@ -175,8 +175,8 @@ def _inside(entry: Entry, partitions: Sequence[Partition]) -> list[Partition]:
 def _parsed(continuation: str) -> list[Entry]:
     try:
         return [
-            (each["token"], (str(each["range"]["min"]), str(each["range"]["max"])))
-            for each in json.loads(continuation)
+            (entry["token"], (str(entry["range"]["min"]), str(entry["range"]["max"])))
+            for entry in json.loads(continuation)
         ]
     except (ValueError, TypeError, KeyError):
         raise bad_request(f"The continuation {continuation:.100} is malformed.") from None

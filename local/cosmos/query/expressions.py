@@ -198,9 +198,9 @@ class ExpressionParser:
         )
 
 
-def _alias(found: list[Token]) -> str:
+def _alias(words: list[Token]) -> str:
     """Return what the query calls a document: `FROM c`, `FROM root r`, `FROM root AS r`."""
-    names = [token for token in found if token.value != "AS"]
+    names = [token for token in words if token.value != "AS"]
     for nth, token in enumerate(names):
         if token.kind == "keyword" and token.value == "FROM":
             after = [token for token in names[nth + 1 : nth + 3] if token.kind == "name"]

@@ -35,7 +35,7 @@ async def run(
     pages = {**QUERY, **one_key, "x-ms-max-item-count": str(page_size)}
     rows: list[Any] = []
     for partition in (await raw.send("GET", f"{link}/pkranges")).body["PartitionKeyRanges"]:
-        if any(_overlaps(partition, each) for each in ranges):
+        if any(_overlaps(partition, keys) for keys in ranges):
             headers = {**pages, "x-ms-documentdb-partitionkeyrangeid": partition["id"]}
             rows += await _rows(raw, link, {**query, "query": text}, headers)
     return merged(info, rows)

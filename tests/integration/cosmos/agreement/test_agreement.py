@@ -57,7 +57,7 @@ class Account:
 
     def check(self, question: Question, results: list[Any], *, in_order: bool = True) -> None:
         """Check results over the documents that were stored last."""
-        bounds = [each.minimum for each in split_evenly(self.partitions)]
+        bounds = [partition.minimum for partition in split_evenly(self.partitions)]
         check(question, self.stored, bounds, results, in_order=in_order)
 
     def ask(self, container: str, question: Question) -> list[Any]:

@@ -230,9 +230,9 @@ def test_a_condition_bounds_a_path(condition: str, expected: list[tuple[str, Any
     """By what holds for every result."""
     tree = where(condition)
 
-    found = [each for each in comparisons(tree, {"@p": "p"}) if each.steps == ("id",)]
+    implied = [bound for bound in comparisons(tree, {"@p": "p"}) if bound.steps == ("id",)]
 
-    assert found == [Comparison(("id",), *bound) for bound in expected]
+    assert implied == [Comparison(("id",), *bound) for bound in expected]
 
 
 @pytest.mark.parametrize(
