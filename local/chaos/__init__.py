@@ -1,1 +1,1 @@
-"""Chaos: load, faults, kills, restarts and splits together, then every user checked."""
+"""Chaos experiments: load with faults, killed processes and splits, then verification."""

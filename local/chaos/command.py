@@ -1,4 +1,4 @@
-"""`python -m local chaos`."""
+"""The command `python -m local chaos`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from local.chaos.play import Script, play
+from local.chaos.experiment import Experiment, run_experiment
 from local.harness.client import ApplicationError
 from local.harness.cluster import Cluster, ClusterOptions
 from local.harness.follows import POLBLOGS, FollowFileError, read_follows
@@ -21,36 +21,43 @@ from local.harness.progress import Progress
 from local.signals import cancel_on_signals
 
 if TYPE_CHECKING:
-    from local.chaos.report import Report
+    from local.chaos.report import ChaosReport
 
 _APP = Path(__file__).parent / "app"
-_FOLLOWS_A_SECOND = 60
+_FOLLOWS_PER_SECOND = 60
 
 
 def chaos(  # noqa: PLR0917 - one parameter for each option
-    seed: Annotated[int, typer.Option(help="Everything that goes wrong follows from it.")] = 1,
-    minutes: Annotated[float, typer.Option(min=0.05, help="How long it goes wrong.")] = 3.0,
-    follows: Annotated[Path, typer.Option(help="Follow graph: lines `A B`; .gz too.")] = POLBLOGS,
-    partitions: Annotated[int, typer.Option(min=1, max=64, help="Physical partitions.")] = 4,
-    hosts: Annotated[int, typer.Option(min=1, max=8, help="Hosts that share the work.")] = 2,
+    seed: Annotated[
+        int, typer.Option(help="Random seed. The same seed repeats the same faults.")
+    ] = 1,
+    minutes: Annotated[float, typer.Option(min=0.05, help="Minutes of load and faults.")] = 3.0,
+    follows: Annotated[
+        Path, typer.Option(help="File of a follow graph with lines `A B`, plain or gzip.")
+    ] = POLBLOGS,
+    partitions: Annotated[
+        int, typer.Option(min=1, max=64, help="Number of physical partitions.")
+    ] = 4,
+    hosts: Annotated[int, typer.Option(min=1, max=8, help="Number of Functions hosts.")] = 2,
     replica_lag: Annotated[
         int, typer.Option(min=0, help="Milliseconds by which reads without a session token lag.")
     ] = 0,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the figures to this file as JSON.")
+        Path | None, typer.Option("--json", help="File for the report as JSON.")
     ] = None,
 ) -> None:
-    """Load with faults, kills, restarts and splits all together, then check every user.
+    """Send load while requests fail, hosts and the database are killed, and partitions split.
 
-    Poison events are planted, parked, and replayed after the code was mended. Exits with 1 if
-    anything is not as it should be, and keeps logs and data then.
+    Some events cannot be projected. They must be parked, and replayed once fixed code is deployed.
+    In the end, every user is compared with the graph. The exit code is 1 if anything differs;
+    logs and data are kept then.
     """
     console = Console()
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     try:
-        graph = read_follows(follows, int(minutes * 60 * _FOLLOWS_A_SECOND))
-        script = Script(seed=seed, seconds=minutes * 60, follows=graph)
-        setup = ClusterOptions(
+        graph = read_follows(follows, int(minutes * 60 * _FOLLOWS_PER_SECOND))
+        experiment = Experiment(seed=seed, seconds=minutes * 60, follows=graph)
+        options = ClusterOptions(
             partitions=partitions,
             throughput=100_000,
             replica_lag=replica_lag,
@@ -58,7 +65,7 @@ def chaos(  # noqa: PLR0917 - one parameter for each option
             hosts=hosts,
             app=_APP,
         )
-        report = asyncio.run(_on_stage(setup, script, console))
+        report = asyncio.run(_run_on_cluster(options, experiment, console))
     except (FollowFileError, ProcessError, ApplicationError) as error:
         typer.echo(f"Seed {seed}: {error}\nLogs and data: {folder}", err=True)
         raise typer.Exit(1) from None
@@ -68,18 +75,21 @@ def chaos(  # noqa: PLR0917 - one parameter for each option
         raise typer.Exit(130) from None
     report.show(console)
     if json_file is not None:
-        json_file.write_text(json.dumps(report.as_json(), indent=2) + "\n", encoding="utf-8")
-    if not report.exact:
+        json_file.write_text(json.dumps(report.to_dict(), indent=2) + "\n", encoding="utf-8")
+    if not report.is_exact:
         typer.echo(f"Logs and data: {folder}", err=True)
         raise typer.Exit(1)
     shutil.rmtree(folder)
 
 
-async def _on_stage(setup: ClusterOptions, script: Script, console: Console) -> Report:
+async def _run_on_cluster(
+    options: ClusterOptions, experiment: Experiment, console: Console
+) -> ChaosReport:
     cancel_on_signals()
     console.print(
-        f"Seed {script.seed}: {len(script.follows):,} follows within {script.seconds:,.0f} s, "
-        f"{setup.hosts} hosts, {setup.partitions} physical partitions."
+        f"Seed {experiment.seed}: {len(experiment.follows):,} follows within "
+        f"{experiment.seconds:,.0f} s, {options.hosts} hosts, "
+        f"{options.partitions} physical partitions."
     )
-    async with Cluster(setup) as cluster:
-        return await cluster.run_monitored(play(cluster, script, Progress(console)))
+    async with Cluster(options) as cluster:
+        return await cluster.run_monitored(run_experiment(cluster, experiment, Progress(console)))

@@ -1,11 +1,11 @@
-"""What a play of chaos found, as a value, as JSON and as a table."""
+"""The report of a chaos experiment, as a value, as JSON and as a table."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from local.harness.metrics import metrics_table
+from local.harness.metrics import metrics_table, to_camel_dict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,29 +14,28 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
-    """What happened.
+class ChaosReport:
+    """The results of an experiment.
 
     Attributes:
-        seed: Whence everything that went wrong followed.
-        seconds: From the first command to the last check.
-        follows: Distinct follows, those of the planted poison included.
-        derived: `WasFollowed` events stored in the end.
-        lost: Events of either type that should be stored and are not.
-        duplicated: Events of either type that are stored without need.
-        users_checked: Users whose entity was read and compared.
-        users_wrong: Users whose entity differs from the graph.
-        poison_planted: Events that could not be projected until the code was mended.
-        poison_missed: Of these, not parked.
-        parked_wrongly: Events that were parked and are none of these.
-        replayed: Dead letters that were gone after the replay.
-        kept: Dead letters that were not.
-        faults: Faults that struck requests, by kind.
-        acts: Kills, hosts cut off, restarts, crashes of the database, splits, changes of the
-            weather.
-        calls_cut_off: Calls that went on when their host was cut off from them.
-        host_starts: How often hosts were started.
-        peak_memory: Bytes of resident memory at its highest, by process.
+        seed: The random seed.
+        seconds: The time from the first command to the last check.
+        follows: The number of distinct follows, the poison included.
+        derived: The number of stored `WasFollowed` events.
+        lost: The number of events that should be stored and are not.
+        duplicated: The number of stored events beyond the first of each expected event.
+        users_checked: The number of users whose entity was compared.
+        users_incorrect: The number of users whose entity differs from the graph.
+        poison_planted: The number of events that the first deployment could not project.
+        poison_not_parked: The number of these that were not parked.
+        unexpectedly_parked: The number of other events that were parked.
+        replayed: The number of dead letters that a replay deleted.
+        dead_letters_left: The number of dead letters in the end.
+        faults: The number of injected faults of each kind.
+        disruptions: The number of executed disruptions of each kind.
+        calls_cut_off: The number of calls that ran when their host was cut off from them.
+        host_starts: The number of times that hosts were started.
+        peak_memory: The peak memory of each process in bytes.
     """
 
     seed: int
@@ -46,36 +45,36 @@ class Report:
     lost: int
     duplicated: int
     users_checked: int
-    users_wrong: int
+    users_incorrect: int
     poison_planted: int
-    poison_missed: int
-    parked_wrongly: int
+    poison_not_parked: int
+    unexpectedly_parked: int
     replayed: int
-    kept: int
+    dead_letters_left: int
     faults: Mapping[str, int]
-    acts: Mapping[str, int]
+    disruptions: Mapping[str, int]
     calls_cut_off: int
     host_starts: int
     peak_memory: Mapping[str, int]
 
     @property
-    def exact(self) -> bool:
+    def is_exact(self) -> bool:
         """Whether all is as in the graph, and exactly the poison was parked and replayed."""
         return self.replayed == self.poison_planted and not (
             self.lost
             or self.duplicated
-            or self.users_wrong
-            or self.poison_missed
-            or self.parked_wrongly
-            or self.kept
+            or self.users_incorrect
+            or self.poison_not_parked
+            or self.unexpectedly_parked
+            or self.dead_letters_left
         )
 
-    def as_json(self) -> dict[str, Any]:
-        """All figures, and whether they are as they should be."""
-        return {**asdict(self), "exact": self.exact}
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON has it."""
+        return {**to_camel_dict(self), "exact": self.is_exact}
 
     def show(self, console: Console) -> None:
-        """Print the figures for a person."""
+        """Print the report as a table and a sentence."""
         console.print(metrics_table(self._rows()))
         console.print(self._sentence())
 
@@ -86,24 +85,25 @@ class Report:
             ("WasFollowed events, derived", f"{self.derived:,}"),
             ("Users checked", f"{self.users_checked:,}"),
             ("Faults injected", f"{sum(self.faults.values()):,}"),
-            ("Hosts killed", f"{self.acts.get('kill', 0)} x"),
-            ("Hosts cut off", f"{self.acts.get('cut_off', 0)} x"),
-            ("Calls that went on then", f"{self.calls_cut_off}"),
-            ("Hosts restarted cleanly", f"{self.acts.get('restart', 0)} x"),
-            ("Cosmos DB killed", f"{self.acts.get('crash', 0)} x"),
-            ("Partitions split", f"{self.acts.get('split', 0)} x"),
-            ("Poison planted, parked", f"{self.poison_planted - self.poison_missed}"),
-            ("Replayed after the fix", f"{self.replayed}"),
-            ("Largest process", f"{memory:,.0f} MB"),
-            ("Time in all", f"{self.seconds:,.1f} s"),
+            ("Hosts killed", f"{self.disruptions.get('kill', 0)} x"),
+            ("Hosts cut off", f"{self.disruptions.get('cutOff', 0)} x"),
+            ("Calls cut off", f"{self.calls_cut_off:,}"),
+            ("Hosts restarted cleanly", f"{self.disruptions.get('restart', 0)} x"),
+            ("Cosmos DB killed", f"{self.disruptions.get('crash', 0)} x"),
+            ("Partitions split", f"{self.disruptions.get('split', 0)} x"),
+            ("Poison events parked", f"{self.poison_planted - self.poison_not_parked:,}"),
+            ("Replayed after the fix", f"{self.replayed:,}"),
+            ("Peak memory (largest process)", f"{memory:,.0f} MB"),
+            ("Total time", f"{self.seconds:,.1f} s"),
         ]
 
     def _sentence(self) -> str:
-        if self.exact:
-            return "[green]Every user is exactly as in the graph: 0 lost, 0 duplicated.[/green]"
+        if self.is_exact:
+            return "[green]Every user matches the graph: 0 lost, 0 duplicated.[/green]"
         return (
-            f"[red]Seed {self.seed}: {self.users_wrong} users wrong, {self.lost} lost, "
-            f"{self.duplicated} duplicated; of {self.poison_planted} poison events "
-            f"{self.poison_missed} were not parked, {self.parked_wrongly} others were; "
-            f"{self.kept} dead letters are left.[/red]"
+            f"[red]Seed {self.seed}: {self.users_incorrect} users do not match the graph, "
+            f"{self.lost} events are lost, {self.duplicated} duplicated; "
+            f"{self.poison_not_parked} of {self.poison_planted} poison events were not parked, "
+            f"{self.unexpectedly_parked} other events were; "
+            f"{self.dead_letters_left} dead letters are left.[/red]"
         )

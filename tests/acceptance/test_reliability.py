@@ -21,7 +21,7 @@ from typing_extensions import Self
 from core.application import Application
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
-from local.chaos.schedule import planted, schedule
+from local.chaos.schedule import poison_positions, schedule
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos
 from local.harness.cluster import FUNCTION_KEY, Cluster, ClusterOptions
 from local.host import HostOptions, TriggerHost
@@ -238,17 +238,18 @@ async def _posted(session: aiohttp.ClientSession, control: str) -> bool:
     return True
 
 
-def test_what_goes_wrong_follows_from_the_seed() -> None:
-    """All kinds of it, so that a failing run can be run again."""
-    acts = schedule(7, 180, 2)
+def test_disruptions_follow_from_the_seed() -> None:
+    """All kinds of them, so that a failing experiment can be repeated."""
+    disruptions = schedule(7, 180, 2)
+    kinds = [disruption.kind for disruption in disruptions]
+    times = [disruption.at for disruption in disruptions]
 
-    assert acts == schedule(7, 180, 2) != schedule(8, 180, 2)
-    assert {each.what for each in acts} == {
-        *("weather", "kill", "restart", "crash", "split", "cut_off"),
-    }
-    assert len([each for each in acts if each.what == "kill"]) >= 15
-    assert [each.at for each in acts] == sorted(each.at for each in acts)
-    assert planted(7, 1_000, 40) == planted(7, 1_000, 40) != planted(8, 1_000, 40)
+    assert disruptions == schedule(7, 180, 2) != schedule(8, 180, 2)
+    assert set(kinds) == {"faults", "kill", "restart", "crash", "split", "cutOff"}
+    assert kinds.count("kill") >= 15
+    assert times == sorted(times)
+    assert poison_positions(7, 1_000, 40) == poison_positions(7, 1_000, 40)
+    assert poison_positions(7, 1_000, 40) != poison_positions(8, 1_000, 40)
 
 
 @pytest.mark.timeout(150)
@@ -280,10 +281,10 @@ def test_chaos_ends_well(tmp_path: Path, lag: str, date_handling: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(figures.read_text(encoding="utf-8"))
     assert found["exact"]
-    assert found["poison_planted"] == found["replayed"] == 40
+    assert found["poisonPlanted"] == found["replayed"] == 40
     assert sum(found["faults"].values()) > 0
-    assert found["acts"]["kill"] >= 1
-    assert found["acts"]["cut_off"] >= 1
+    assert found["disruptions"]["kill"] >= 1
+    assert found["disruptions"]["cutOff"] >= 1
 
 
 MARK = "S3CR3T-M4RK"
