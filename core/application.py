@@ -177,7 +177,7 @@ class Application:
         return fold(entity, events)
 
     async def project(self, module: str, documents: Sequence[Mapping[str, Any]]) -> BatchResult:
-        """Project a batch of the change feed; return when everything that it implies is durable.
+        """Project a batch of the change feed until everything that it implies is durable.
 
         Raises:
             ProjectionBlockedError: If an event blocks the lease.
@@ -219,7 +219,7 @@ class Application:
         )
 
     async def close(self) -> None:
-        """Close what was opened; closing again does nothing."""
+        """Close what was opened, if anything was."""
         services, self._services = self._services, None
         if services is not None:
             await services.close()

@@ -1,31 +1,31 @@
 """Everything that can go wrong, as one tree.
 
 EngineError
-├── DefinitionError            a module in `projections/` is wrong; found at start
-│   └── ProjectionCycleError             projections would feed each other for ever
-├── SettingError               an application setting is missing or unreadable
-├── RequestError               a caller asked for something that cannot be done
-│   ├── UnknownResourceError       no such command, entity, projection or event
-│   ├── InvalidRequestError    the request does not fit, with the fields named
-│   │   └── Refused            an author's command says no
-│   ├── RequestTooLargeError   the request is larger than is accepted
-│   └── IdempotencyKeyReusedError         an Idempotency-Key came back with another request
-├── PoisonError                an event that no attempt can project
-│   ├── InvalidEventError      the document is no valid event
-│   ├── ProjectionFailedError  the projection raised
-│   ├── InvalidOutputError     the projection emitted what it may not
-│   ├── HopLimitError          too many projections lie behind the event
-│   └── HeldUpError            an earlier event of its stream is parked
-├── ProjectionBlockedError               an event stops its line
-├── CosmosError                Cosmos DB answered, or failed to
-│   ├── ThrottledError         wait as told, then again
-│   ├── TransientError         again with backoff
-│   ├── ConfigurationError     nothing helps but a change of configuration
-│   ├── ConflictError          a document with this id is there already
-│   ├── NotFoundError          the document is not there
-│   └── RejectedByCosmosError   the request itself was not acceptable
-├── LeaseFormatError                 a lease or an answer of the feed is not as documented
-└── DeadlineExceededError           the invocation's time ran out before the work did
+├── DefinitionError                a projection module is wrong, which shows at startup
+│   └── ProjectionCycleError       projections lead from an event type back to itself
+├── SettingError                   an application setting is missing or invalid
+├── RequestError                   a request cannot be served
+│   ├── UnknownResourceError       the command, entity, projection or event does not exist
+│   ├── InvalidRequestError        the request is invalid, with the fields named
+│   │   └── Refused                an author's command rejects the request
+│   ├── RequestTooLargeError       the request is larger than is accepted
+│   └── IdempotencyKeyReusedError  the Idempotency-Key was used for another request
+├── PoisonError                    an event that no attempt can project
+│   ├── InvalidEventError          the document is not a valid event
+│   ├── ProjectionFailedError      the projection raised an exception
+│   ├── InvalidOutputError         the projection emitted what it may not
+│   ├── HopLimitError              too many projections lie behind the event
+│   └── HeldUpError                an earlier event of its stream is parked
+├── ProjectionBlockedError         an event blocks its lease
+├── CosmosError                    Cosmos DB returned an error, or did not respond
+│   ├── ThrottledError             retry after the retry-after delay
+│   ├── TransientError             retry with backoff
+│   ├── ConfigurationError         correct the configuration
+│   ├── ConflictError              a document with this id exists
+│   ├── NotFoundError              the document does not exist
+│   └── RejectedByCosmosError      the request itself is invalid
+├── LeaseFormatError               a lease or a response of the feed is not as documented
+└── DeadlineExceededError          the deadline was reached before the work was done
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from dataclasses import dataclass
 
 
 class EngineError(Exception):
-    """Base of every error that the engine raises."""
+    """The base of every error that the engine raises."""
 
 
 class DefinitionError(EngineError):
-    """A projection module does not say what the engine needs to know."""
+    """A projection module lacks what the engine needs to know."""
 
 
 class ProjectionCycleError(DefinitionError):
@@ -46,10 +46,10 @@ class ProjectionCycleError(DefinitionError):
 
 
 class SettingError(EngineError):
-    """An application setting is missing or cannot be read.
+    """An application setting is missing or invalid.
 
     Attributes:
-        setting: Name of the setting.
+        setting: The name of the setting.
     """
 
     def __init__(self, setting: str, problem: str) -> None:
@@ -58,26 +58,31 @@ class SettingError(EngineError):
 
 
 class RequestError(EngineError):
-    """A caller asked for something that cannot be done."""
+    """A request that cannot be served."""
 
 
 class UnknownResourceError(RequestError):
-    """The route names a command, entity, projection or event that is not there."""
+    """The route names a command, entity, projection or event that does not exist."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FieldError:
-    """What is wrong with one field; `field` is dotted, empty for the whole body."""
+    """An error in one field of a request.
+
+    Attributes:
+        field: The path of the field with dots, empty for the whole body.
+        detail: The error.
+    """
 
     field: str
     detail: str
 
 
 class InvalidRequestError(RequestError):
-    """The request does not fit the command.
+    """The request is not valid.
 
     Attributes:
-        errors: One entry for each field.
+        errors: The errors by field.
     """
 
     def __init__(self, message: str, *errors: FieldError) -> None:
@@ -86,11 +91,11 @@ class InvalidRequestError(RequestError):
 
 
 class Refused(InvalidRequestError):  # noqa: N818 - authors raise it; it reads as a decision
-    """A command refuses what was asked; raised by an author's `handle`.
+    """A command rejects the request, raised by an author's `handle`.
 
     Args:
-        message: Why, in words for the caller.
-        field: The field that is at fault, if one is.
+        message: The reason, in words for the caller.
+        field: The invalid field, if there is one.
     """
 
     def __init__(self, message: str, *, field: str = "") -> None:
@@ -98,19 +103,19 @@ class Refused(InvalidRequestError):  # noqa: N818 - authors raise it; it reads a
 
 
 class RequestTooLargeError(RequestError):
-    """The request's body is larger than is accepted."""
+    """The body of the request is larger than is accepted."""
 
 
 class IdempotencyKeyReusedError(RequestError):
-    """An Idempotency-Key was used before, for a different request."""
+    """The Idempotency-Key was used before, for a different request."""
 
 
 class PoisonError(EngineError):
-    """An event that no attempt can project; it becomes a dead letter."""
+    """An event that no attempt can project, so that it becomes a dead letter."""
 
 
 class InvalidEventError(PoisonError):
-    """A document of the events container is no valid event."""
+    """A document of the events container is not a valid event."""
 
 
 class ProjectionFailedError(PoisonError):
@@ -118,7 +123,7 @@ class ProjectionFailedError(PoisonError):
 
 
 class InvalidOutputError(PoisonError):
-    """A projection emitted something that is no valid derived event."""
+    """A projection emitted something that is not a valid derived event."""
 
 
 class HopLimitError(PoisonError):
@@ -126,19 +131,19 @@ class HopLimitError(PoisonError):
 
 
 class HeldUpError(PoisonError):
-    """An earlier event of its stream is parked, and the projection keeps their order."""
+    """An earlier event of the stream is parked, and the projection keeps their order."""
 
 
 class ProjectionBlockedError(EngineError):
-    """An event fails in a projection declared with `on_failure="block"`; its lease waits."""
+    """An event blocks its lease, because of a projection with `on_failure="block"`."""
 
 
 class CosmosError(EngineError):
-    """Cosmos DB refused or failed a request.
+    """Cosmos DB returned an error, or did not respond.
 
     Attributes:
-        status: HTTP status, 0 where no answer came.
-        sub_status: Cosmos sub-status, 0 where none was given.
+        status: The HTTP status, 0 if there was no response.
+        sub_status: The sub-status of Cosmos DB, 0 if there was none.
     """
 
     def __init__(self, message: str, *, status: int = 0, sub_status: int = 0) -> None:
@@ -148,10 +153,10 @@ class CosmosError(EngineError):
 
 
 class ThrottledError(CosmosError):
-    """Cosmos DB takes no more for now (429, 449).
+    """Cosmos DB throttles requests (429, 449).
 
     Attributes:
-        retry_after: Seconds that the service asked to wait, None where it did not say.
+        retry_after: The seconds to wait, None if Cosmos DB does not specify them.
     """
 
     def __init__(
@@ -162,15 +167,15 @@ class ThrottledError(CosmosError):
 
 
 class TransientError(CosmosError):
-    """The request may succeed when sent again; it may also have been applied."""
+    """The request may succeed on retry, and it may have been applied already."""
 
 
 class ConfigurationError(CosmosError):
-    """Key, role, endpoint or container are wrong; retrying cannot help."""
+    """The key, role, endpoint or container is wrong, so that a retry cannot help."""
 
 
 class ConflictError(CosmosError):
-    """A document with this id exists in this stream."""
+    """A document with this id exists in the stream."""
 
 
 class NotFoundError(CosmosError):
@@ -178,12 +183,12 @@ class NotFoundError(CosmosError):
 
 
 class RejectedByCosmosError(CosmosError):
-    """Cosmos DB does not accept the request as it is."""
+    """Cosmos DB will never accept the request as it is."""
 
 
 class LeaseFormatError(EngineError):
-    """A lease document or an answer of the change feed does not hold what it must."""
+    """A lease document or a response of the change feed is not as documented."""
 
 
 class DeadlineExceededError(EngineError):
-    """The time budget of this invocation ended before all writes were durable."""
+    """The deadline of an invocation or a request was reached before the work was done."""

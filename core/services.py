@@ -58,7 +58,7 @@ class Services:
 
     @classmethod
     def open(cls, settings: Settings) -> Services:
-        """Open the client on the running loop; nothing is sent yet.
+        """Open the client on the running loop, without sending anything.
 
         Raises:
             SettingError: If the connection is missing or malformed.

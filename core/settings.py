@@ -1,4 +1,4 @@
-"""The application's settings: read once, checked, with the missing one named."""
+"""The application settings, validated when they are read."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CONNECTION_SETTING = "CosmosConnection"
-"""Name of the connection, for the bindings and for the app's own client alike."""
+"""The name of the connection, for the bindings and for the engine's own client."""
 
 
 def _pairs(text: object) -> object:
-    """`a.b=400; a.c=100` as a mapping."""
+    """Return `a.b=400; a.c=100` as a mapping."""
     if not isinstance(text, str):
         return text
     parts = (part.partition("=") for part in text.split(";") if part.strip())
@@ -24,18 +24,18 @@ def _pairs(text: object) -> object:
 
 
 def _client_id(text: object) -> object:
-    """The identity of `ClientId=...;Authorization=AAD`, None for the system's."""
+    """Return the client id of `ClientId=...;Authorization=AAD`, None for the system's identity."""
     return text.get("ClientId") if isinstance(text := _pairs(text), dict) else text
 
 
 ClientId = Annotated[str | None, BeforeValidator(_client_id)]
 
 RequestUnitLimits = Annotated[dict[str, Annotated[float, Field(gt=0)]], BeforeValidator(_pairs)]
-"""Request units a second by projection."""
+"""The request units a second by projection."""
 
 
 class Settings(BaseModel):
-    """Application settings by their names in Azure.
+    """The application settings, by their names in Azure.
 
     The connection is a connection string in `CosmosConnection`, or identity-based in
     `CosmosConnection__accountEndpoint` with, for a user-assigned identity,
@@ -83,10 +83,10 @@ class Settings(BaseModel):
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Settings:
-        """The settings in the environment; an empty value counts as absent.
+        """Return the settings in the environment, where an empty value counts as missing.
 
         Raises:
-            SettingError: One cannot be read; the error names it and never shows a secret.
+            SettingError: If one is invalid; the error names it and never shows its value.
         """
         present = {name: value for name, value in environ.items() if value.strip()}
         try:
@@ -97,16 +97,16 @@ class Settings(BaseModel):
 
     @property
     def telemetry_enabled(self) -> bool:
-        """Whether there is somewhere to send it to."""
+        """Whether telemetry is sent anywhere."""
         if self.telemetry_exporter is None:
             return self.app_insights_connection_string is not None
         return self.telemetry_exporter != "off"
 
     def require_app_insights(self) -> str:
-        """Connection string of Application Insights.
+        """Return the connection string of Application Insights.
 
         Raises:
-            SettingError: It is missing.
+            SettingError: If it is missing.
         """
         if self.app_insights_connection_string is None:
             raise SettingError(
@@ -115,10 +115,10 @@ class Settings(BaseModel):
         return self.app_insights_connection_string.get_secret_value()
 
     def require_connection(self) -> Connection:
-        """How to reach the account.
+        """Return the connection to the account.
 
         Raises:
-            SettingError: Neither form of the connection is there, or it is malformed.
+            SettingError: If the connection is missing or malformed.
         """
         if self.connection_string is not None:
             return _parse(self.connection_string.get_secret_value())
@@ -132,7 +132,7 @@ class Settings(BaseModel):
 
 
 class Connection(BaseModel):
-    """How to reach the Cosmos DB account: by key, or by identity where `key` is None."""
+    """The connection to the Cosmos DB account, by key or, if `key` is None, by identity."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -147,13 +147,13 @@ def _result(response: Mapping[str, Any]) -> OperationResult:
 
 
 def _operation(operation: Operation) -> bytes:
-    """Return the JSON of one of many; its key is JSON in a string, and ids need no escapes."""
+    """Return the JSON of an operation, whose key is JSON in a string without escapes."""
     key = b'"[\\"%b\\"]"' % operation.stream_id.encode()
     return b'{"operationType":"Upsert","partitionKey":%b,"resourceBody":%b}' % (key, operation.body)
 
 
 def _replace(request: HttpRequest, operations: bytes, headers: Mapping[str, str]) -> None:
-    """Replace the body and headers of the SDK's request; its signature covers neither."""
+    """Replace the body and headers of the SDK's request, which its signature does not cover."""
     request.data = b"[%b]" % operations
     request.headers["Content-Length"] = str(len(request.data))
     if _RANGE in headers:

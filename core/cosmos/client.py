@@ -1,4 +1,4 @@
-"""How a client of the azure-cosmos SDK is opened."""
+"""The client of the azure-cosmos SDK."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _CONNECT_TIMEOUT = 5
 
 
 class Client(CosmosClient):
-    """The SDK's client as this project uses it; nothing is sent until it is used.
+    """The SDK's client as the engine uses it, which sends nothing until it is used.
 
-    The SDK's own retries are off: one layer owns retrying. `retry_throttle_total=0` would be
-    taken for "not given", hence -1.
+    The SDK's own retries are off, because one layer owns retrying. The SDK takes
+    `retry_throttle_total=0` for "not given", hence -1.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -41,13 +41,14 @@ class Client(CosmosClient):
             read_timeout=REQUEST_TIMEOUT_SECONDS,
             connection_verify=connection.verify_certificate,
             no_response_on_write=True,
-            # Reading ~/.netrc and the environment anew for each request takes a third of its time.
+            # By default aiohttp reads ~/.netrc and the environment for every request, which takes a
+            # third of the request time.
             transport=AioHttpTransport(use_env_settings=bool(getproxies_environment())),
             user_agent_suffix="event-projections",
         )
 
     async def close(self) -> None:
-        """Close the connections, and those of the identity."""
+        """Close the connections, including those of the identity."""
         await super().close()
         if self._identity is not None:
             await self._identity.close()
@@ -55,7 +56,7 @@ class Client(CosmosClient):
 
 @asynccontextmanager
 async def open_client(connection: Connection) -> AsyncIterator[CosmosClient]:
-    """A client for as long as it is used; closed whatever happens."""
+    """Open a client, and close it whatever happens."""
     client = Client(connection)
     try:
         yield client
@@ -64,7 +65,7 @@ async def open_client(connection: Connection) -> AsyncIterator[CosmosClient]:
 
 
 def _identity(connection: Connection) -> Any:  # noqa: ANN401 - its library is loaded only here
-    # Loaded only where it is used: it is a third of a cold start.
+    # It is loaded only where it is used, because it takes a third of a cold start.
     from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415
 
     return DefaultAzureCredential(managed_identity_client_id=connection.client_id)

@@ -54,7 +54,7 @@ class Container:
         return dict(document)
 
     async def create(self, action: str, document: Document, deadline: Deadline) -> None:
-        """Store a new document; keep the one that is stored if its id exists."""
+        """Store a document unless one with its id exists."""
         try:
             await self.requests.send(
                 action,

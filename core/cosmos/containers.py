@@ -1,7 +1,7 @@
-"""The containers that the app needs, as values: one source for every place that creates them.
+"""The definitions of the containers that the app needs.
 
-`containers.json` is that source. The Bicep files read it as well, so the account in Azure and the
-embedded one have the same containers.
+They come from `containers.json`, which the Bicep files read as well, so that the account in Azure
+and the embedded one have the same containers.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ _DEFINITIONS = Path(__file__).with_name("containers.json")
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerDefinition:
-    """A container's definition.
+    """The definition of a container.
 
     Attributes:
-        name: As the settings name it.
-        partition_key: Path of the partition key.
-        indexing_policy: In the service's form. Only paths that queries filter by are indexed: all
-            others would cost RU with every write.
-        default_ttl: Seconds, -1 for "only where an item says so", None for off.
+        name: The name in the settings.
+        partition_key: The path of the partition key.
+        indexing_policy: The policy in the service's form. Only paths that queries filter by are
+            indexed, because every other path adds to the cost of each write.
+        default_ttl: The seconds after which items expire, -1 for only those items that have a TTL,
+            None for no item.
     """
 
     name: str
@@ -36,11 +37,11 @@ class ContainerDefinition:
 
 
 def container_definitions(settings: Settings) -> tuple[ContainerDefinition, ...]:
-    """Events, leases and dead letters.
+    """Return the definitions of the containers for events, leases and dead letters.
 
-    The partition key of events is indexed, as Cosmos DB does not do so by itself. Events have no
-    TTL: one that expired before it was read would never be projected. Leases need the TTL switched
-    on for the lock that the trigger takes at its first start.
+    The partition key of events is indexed, which Cosmos DB does not do automatically. Events have
+    no TTL: one that expired before it was read would never be projected. Leases need the TTL for
+    the lock that the trigger takes at its first start.
     """
     names = {
         "events": settings.events_container,
@@ -49,10 +50,10 @@ def container_definitions(settings: Settings) -> tuple[ContainerDefinition, ...]
     }
     return tuple(
         ContainerDefinition(
-            name=names[each["name"]],
-            partition_key=each["partitionKey"],
-            indexing_policy=each["indexingPolicy"],
-            default_ttl=each.get("defaultTtl"),
+            name=names[definition["name"]],
+            partition_key=definition["partitionKey"],
+            indexing_policy=definition["indexingPolicy"],
+            default_ttl=definition.get("defaultTtl"),
         )
-        for each in json.loads(_DEFINITIONS.read_text(encoding="utf-8"))
+        for definition in json.loads(_DEFINITIONS.read_text(encoding="utf-8"))
     )

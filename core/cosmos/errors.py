@@ -140,7 +140,7 @@ def _status_of(error: Exception) -> tuple[int, int]:
 
 
 def _failed_operation(error: CosmosBatchOperationError) -> Mapping[str, Any]:
-    """Return the operation that made the batch fail; the others only depended on it."""
+    """Return the operation that made the batch fail, on which the others depended."""
     failed = [
         result
         for result in error.operation_responses or ()

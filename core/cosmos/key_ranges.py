@@ -17,24 +17,24 @@ class KeyRange:
     end: str
 
     def covers(self, other: KeyRange) -> bool:
-        """Whether all of the other lies in this one."""
+        """Return whether this range contains all of another one."""
         return self.start <= other.start and other.end <= self.end
 
     def holds(self, effective_partition_key: str) -> bool:
-        """Whether the key lies in this range."""
+        """Return whether a key is in this range."""
         return self.start <= effective_partition_key < self.end
 
     def overlap(self, other: KeyRange) -> KeyRange | None:
-        """What both have in common."""
+        """Return what this range has in common with another one, None if there is nothing."""
         start, end = max(self.start, other.start), min(self.end, other.end)
         return KeyRange(start=start, end=end) if start < end else None
 
 
 def effective_partition_key(stream_id: str) -> str:
-    """The effective partition key of a stream: the hash by which streams are spread (version 2).
+    """Return the effective partition key of a stream (version 2 of the hash).
 
-    MurmurHash3 (128 bits, x64) over the value's type and content, the two highest bits cleared;
-    as the SDKs compute it.
+    It is MurmurHash3 (128 bits, x64) of the value's type and content with the two highest bits
+    cleared, as the SDKs compute it.
     """
     hashed = mmh3.hash128(b"\x08" + stream_id.encode() + b"\xff", 0, x64arch=True)
     return f"{hashed & _HASH_BITS:032X}"

@@ -56,7 +56,7 @@ class PartitionMap:
         self._lock = asyncio.Lock()
 
     async def locate(self, stream_id: str, deadline: Deadline) -> Partition:
-        """Return the physical partition of a stream; concurrent callers share one request.
+        """Return the physical partition of a stream, with one request for concurrent callers.
 
         Raises:
             DeadlineExceededError: If the deadline is reached.
@@ -87,7 +87,7 @@ class PartitionMap:
         self._starts = [start for start, _ in borders]
 
     def _known_key(self, stream_id: str) -> str | None:
-        """Return a stream's key, None if that takes a request; any key does for one partition."""
+        """Return the key of a stream, of which any does for one partition, or None if unknown."""
         if len(self._starts) == 1:
             return ""
         return effective_partition_key(stream_id) if self._is_hash_verified else None
@@ -129,12 +129,12 @@ class PartitionMap:
         return sorted((one["Range"]["min"], one["Range"]["max"]) for one in ranges)
 
     def _store_ids(self, response: Any) -> None:  # noqa: ANN401 - azure-core's pipeline response
-        """Keep the ids of a response; it holds only what has changed since the last one."""
+        """Add the ids of a response, which has only what has changed since the last one."""
         self._ids.update(range_ids(response))
 
 
 def range_ids(response: Any) -> dict[tuple[str, str], str]:  # noqa: ANN401 - as above
-    """Return the ids of key ranges in a raw response about them; the SDK leaves them out.
+    """Return the ids of key ranges in a raw response, which the SDK leaves out.
 
     There are none if nothing has changed (304), and in errors, which a raw hook sees as well.
     """

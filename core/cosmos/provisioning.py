@@ -34,7 +34,7 @@ class ProvisionedContainer:
 
 
 async def provision(client: CosmosClient, settings: Settings) -> list[ProvisionedContainer]:
-    """Create what is missing; change nothing that exists.
+    """Create what is missing, and change nothing that exists.
 
     Raises:
         DeadlineExceededError: If Cosmos DB does not respond in time.

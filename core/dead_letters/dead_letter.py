@@ -1,8 +1,8 @@
-"""Dead letters as values: what is kept of an event that could not be projected."""
+"""Dead letters as values: the stored records of poison events."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
 
 
 MAX_REASON_LENGTH = 4_000
-"""Characters: names of fields may be of any length, and a letter must always be small enough."""
+"""The characters of a reason, which bound the size of a dead letter whatever the reason quotes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeadLetter:
-    """A reference to an event, and why it could not be projected; never the event's data.
+    """A reference to an event with the error on which it failed, without the event's data.
 
     Attributes:
-        id: Deterministic: the same event and projection have the same letter for ever.
-        module: The projection module.
-        projection: The projection that failed; None where the event could not even be read.
-        stream_id: Of the event; anything, where the document is no event.
-        event_id: As above.
-        error_type: Name of the error.
-        reason: In words.
-        traceback: Where a projection raised; empty otherwise.
-        attempts: How often it was tried.
-        first: When it was parked, UTC.
-        last: When it was last tried, UTC.
-        order: The event's place in its stream; text that sorts.
-        blocking: Its lease waits for it.
-        discarded: Why nobody wants it any more; None while it waits.
+        id: The id, which is the same for the same event and projection.
+        module: The name of the projection module.
+        projection: The name of the projection; None if the event cannot be read.
+        stream_id: The stream of the event; any JSON value if the document is not an event.
+        event_id: The id of the event; any JSON value if the document is not an event.
+        error_type: The name of the error.
+        reason: The message of the error.
+        traceback: The traceback of the author's error, empty if there is none.
+        attempts: The number of attempts.
+        first: The time of the first failure, in UTC.
+        last: The time of the last failure, in UTC.
+        order: The place of the event in its stream, as text that sorts.
+        blocking: Whether it blocks its lease.
+        discarded: The reason why it is discarded, None if it is not.
     """
 
     id: str
@@ -86,22 +86,22 @@ class DeadLetter:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> DeadLetter:
-        """The letter of a stored document."""
+        """Return the dead letter that a document stores."""
         return cls(**{name: document[stored] for name, stored in _STORED.items()})
 
     def to_document(self) -> Document:
-        """The document that stores it, which is also how it is shown."""
+        """Return the document that stores it, which is also how it is shown."""
         return {stored: getattr(self, name) for name, stored in _STORED.items()}
 
     @property
     def name(self) -> str:
-        """Whom it concerns: the projection, or the module where the event is unreadable."""
+        """The name of the projection, or of the module if the event cannot be read."""
         return self.projection or self.module
 
     def is_preceded_by(self, other: DeadLetter) -> bool:
-        """Whether the other one is an earlier event of the same stream that holds this one up.
+        """Return whether this event must wait for an earlier event of the same stream.
 
-        An unreadable event is one of all projections of its module.
+        An event that cannot be read belongs to all projections of its module.
         """
         return (
             self.module == other.module
@@ -117,13 +117,13 @@ class DeadLetter:
         return own == (poison_event.module, cause.projection, cause.stream_id, cause.event_id)
 
     def matches(self, name: str | None) -> bool:
-        """Whether it is one of a projection, or of a module; None means any."""
+        """Return whether it belongs to a projection or a module, of which None is any."""
         return name in (None, self.module, self.projection)
 
     def failed_again(
         self, error_type: str, reason: str, traceback: str, now: datetime
     ) -> DeadLetter:
-        """The letter after one more attempt."""
+        """Return the dead letter after one more attempt."""
         return replace(
             self,
             error_type=error_type,
@@ -134,17 +134,17 @@ class DeadLetter:
         )
 
     def discard(self, reason: str) -> DeadLetter:
-        """The letter that nobody wants any more."""
+        """Return the dead letter as discarded for a reason."""
         return replace(self, discarded=reason, blocking=False)
 
 
 _STORED = {field.name: to_camel(field.name) for field in fields(DeadLetter)}
-"""Property of the document by field."""
+"""The properties of the document by field."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeadLetterCount:
-    """How many letters of one projection have one kind of error, and since when."""
+    """The number of dead letters of one projection and one kind of error, and the oldest time."""
 
     name: str
     error_type: str
@@ -152,7 +152,7 @@ class DeadLetterCount:
     oldest: str
 
     def as_json(self) -> dict[str, Any]:
-        """By name."""
+        """Return what is shown of it."""
         return {
             "projection": self.name,
             "errorType": self.error_type,
@@ -161,18 +161,13 @@ class DeadLetterCount:
         }
 
 
-def count_dead_letters(letters: Iterable[DeadLetter]) -> list[DeadLetterCount]:
-    """The letters counted by projection and kind of error, the most first."""
-    found = list(letters)
-    numbers = Counter((each.name, each.error_type) for each in found)
-    return [
-        DeadLetterCount(
-            name=name,
-            error_type=error_type,
-            count=count,
-            oldest=min(
-                each.first for each in found if (each.name, each.error_type) == (name, error_type)
-            ),
-        )
-        for (name, error_type), count in numbers.most_common()
+def count_dead_letters(dead_letters: Iterable[DeadLetter]) -> list[DeadLetterCount]:
+    """Return the counts by projection and kind of error, the largest one first."""
+    times: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for dead_letter in dead_letters:
+        times[dead_letter.name, dead_letter.error_type].append(dead_letter.first)
+    counts = [
+        DeadLetterCount(name=name, error_type=error_type, count=len(firsts), oldest=min(firsts))
+        for (name, error_type), firsts in times.items()
     ]
+    return sorted(counts, key=lambda count: -count.count)

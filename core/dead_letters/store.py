@@ -31,7 +31,7 @@ class DeadLetterStore:
     container: Container
 
     async def park(self, poison_events: Iterable[PoisonEvent], deadline: Deadline) -> None:
-        """Store a dead letter for each poison event; keep the first one if there is one."""
+        """Store a dead letter for each poison event that has none."""
         now = datetime.now(timezone.utc)
         for poison_event in poison_events:
             dead_letter = DeadLetter.from_poison_event(poison_event, now)
@@ -39,7 +39,7 @@ class DeadLetterStore:
             await self.container.create(action, dead_letter.to_document(), deadline)
 
     async def record_block(self, poison_event: PoisonEvent, deadline: Deadline) -> bool:
-        """Store that an event blocks its lease; return False if its dead letter is discarded."""
+        """Store that an event blocks its lease, or return False if its dead letter is discarded."""
         now = datetime.now(timezone.utc)
         dead_letter = DeadLetter.from_poison_event(poison_event, now)
         stored = await self._query(

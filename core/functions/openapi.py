@@ -1,4 +1,4 @@
-"""The HTTP functions described as OpenAPI 3.1, from what the modules declare."""
+"""The description of the HTTP functions in OpenAPI 3.1, from the declarations of the modules."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ Json = dict[str, Any]
 
 _REFERENCE = "#/components/schemas/{model}"
 _TEXT = {"type": "string"}
-_REFUSED = {"401": {"description": "The key is missing or wrong."}}
+_UNAUTHORIZED = {"401": {"description": "The key is missing or wrong."}}
 
 
 def build_openapi(registry: Registry) -> Json:
-    """The description: a path for each command and each entity, and those of operations."""
+    """Return the description, with a path for each command and entity, and those of operations."""
     schemas, definitions = models_json_schema(
         [
             *((model, "validation") for model in registry.commands.values()),
@@ -34,8 +34,8 @@ def build_openapi(registry: Registry) -> Json:
         "info": {"title": "Event projections", "version": "1"},
         "security": [{"key": []}],
         "paths": {
-            **{f"/api/commands/{name}": _command(name, each) for name, each in commands.items()},
-            **{f"/api/entities/{name}/{{id}}": _entity(each) for name, each in entities.items()},
+            **{f"/api/commands/{name}": _command(name, one) for name, one in commands.items()},
+            **{f"/api/entities/{name}/{{id}}": _entity(one) for name, one in entities.items()},
             **_OPERATIONS,
         },
         "components": {
@@ -50,7 +50,7 @@ def build_openapi(registry: Registry) -> Json:
 def _command(name: str, schema: Json) -> Json:
     answers = {
         "202": _answer("The ids of the events appended.", _object(events=_array(_TEXT))),
-        **_REFUSED,
+        **_UNAUTHORIZED,
         **_problems(400, 404, 413, 422, 503),
     }
     key = {
@@ -73,7 +73,7 @@ def _entity(schema: Json) -> Json:
 
 
 def _get(description: str, schema: Json, *path: str, query: tuple[str, ...] = ()) -> Json:
-    answers = {"200": _answer(description, schema), **_REFUSED, **_problems(404, 503)}
+    answers = {"200": _answer(description, schema), **_UNAUTHORIZED, **_problems(404, 503)}
     parameters = [*_path(path), *(_query(name, required=False) for name in query)]
     return {"get": {"parameters": parameters, "responses": answers}}
 
@@ -85,7 +85,11 @@ def _post(
     *path: str,
     query: tuple[str, ...] = (),
 ) -> Json:
-    answers = {"200": _answer(description, schema), **_REFUSED, **_problems(400, 404, 413, 503)}
+    answers = {
+        "200": _answer(description, schema),
+        **_UNAUTHORIZED,
+        **_problems(400, 404, 413, 503),
+    }
     parameters = [*_path(path), *(_query(name, required=True) for name in query)]
     operation: Json = {"parameters": parameters, "responses": answers}
     if body is not None:

@@ -32,9 +32,9 @@ _STATUSES: dict[type[EngineError], HTTPStatus] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """A problem document: `status`, `title`, `detail`, and the fields at fault.
+    """A problem document with `status`, `title`, `detail` and the invalid fields.
 
-    `type` is left out, which RFC 9457 section 4.2.1 reads as "about:blank": the status tells all.
+    `type` is left out, which RFC 9457 section 4.2.1 reads as "about:blank": the status suffices.
     """
 
     status: HTTPStatus
@@ -42,7 +42,7 @@ class Problem:
     errors: tuple[dict[str, str], ...] = ()
 
     def body(self) -> dict[str, Any]:
-        """The document's members; `errors` has one entry for each field."""
+        """Return the members of the document, of which `errors` has one entry for each field."""
         members: dict[str, Any] = {
             "title": self.status.phrase,
             "status": int(self.status),
@@ -54,22 +54,22 @@ class Problem:
 
 
 def to_problem(error: EngineError) -> Problem:
-    """What a caller is told of an error.
+    """Return the problem document of an error.
 
-    Callers learn what they did wrong, and whether to try again; what is wrong on our side is
-    for the log.
+    It shows what is wrong with the request, and whether to retry it. Internal errors are for the
+    log only.
     """
     status = next(
         (_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES),
         HTTPStatus.INTERNAL_SERVER_ERROR,
     )
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Problem(status=status, detail="The application is at fault; its log says more.")
+        return Problem(status=status, detail="Internal error. See the application log.")
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
-        return Problem(status=status, detail="Cosmos DB did not take it in time; try again.")
+        return Problem(status=status, detail="Cosmos DB did not respond in time. Retry later.")
     fields = error.errors if isinstance(error, InvalidRequestError) else ()
     return Problem(
         status=status,
         detail=str(error),
-        errors=tuple({"field": each.field, "problem": each.detail} for each in fields),
+        errors=tuple({"field": one.field, "problem": one.detail} for one in fields),
     )

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_LONGEST_KEY = 255
+_MAX_KEY_LENGTH = 255
 
 
 def register_routes(app: func.FunctionApp, application: Application) -> None:
-    """Declare the HTTP functions; all but health need the function key."""
+    """Declare the HTTP functions, which all but health need the function key."""
     routes = Routes(application)
     anonymous, function = func.AuthLevel.ANONYMOUS, func.AuthLevel.FUNCTION
     table = [
@@ -53,13 +53,13 @@ def register_routes(app: func.FunctionApp, application: Application) -> None:
 
 
 class Routes:
-    """What each route answers; errors become problem documents in one place."""
+    """The responses of the routes; errors become problem documents in one place."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
 
     async def command(self, req: func.HttpRequest) -> func.HttpResponse:
-        """POST /api/commands/{command}: 202 with the ids of the events appended."""
+        """Run a command and return the ids of its events (POST /api/commands/{command})."""
         ids = await self._application.execute(
             req.route_params["command"],
             req.get_body(),
@@ -69,16 +69,16 @@ class Routes:
         return _json({"events": ids}, HTTPStatus.ACCEPTED)
 
     async def entity(self, req: func.HttpRequest) -> func.HttpResponse:
-        """GET /api/entities/{entity}/{id}: the entity folded from its stream."""
+        """Return an entity, folded from its stream (GET /api/entities/{entity}/{id})."""
         entity = await self._application.load_entity(
             req.route_params["entity"], req.route_params["id"]
         )
         return _json(entity.model_dump(mode="json"))
 
     async def health(self, req: func.HttpRequest) -> func.HttpResponse:
-        """GET /api/health: 200 when settings and Cosmos DB are usable; tells blocked lines.
+        """Return 200 if settings and Cosmos DB are usable, with blocked leases (GET /api/health).
 
-        A blocked line is no reason to restart the app, so it is not an error's status.
+        A blocked lease is not a reason to restart the app, so the status is not that of an error.
         """
         del req
         await self._application.check_health()
@@ -86,57 +86,60 @@ class Routes:
         return _json({"status": "blocked" if blocked else "ok", "blocked": blocked})
 
     async def projections(self, req: func.HttpRequest) -> func.HttpResponse:
-        """GET /api/projections: how far each projection module is."""
+        """Return the status of each projection module (GET /api/projections)."""
         del req
         statuses = await self._application.status.module_statuses()
-        return _json({"projections": [each.as_json() for each in statuses]})
+        return _json({"projections": [status.as_json() for status in statuses]})
 
     async def event(self, req: func.HttpRequest) -> func.HttpResponse:
-        """GET /api/projections/{name}/events/{stream}/{id}: whether it is projected."""
-        found = await self._application.status.event_status(
+        """Return whether an event is processed.
+
+        The route is GET /api/projections/{name}/events/{stream}/{id}.
+        """
+        status = await self._application.status.event_status(
             req.route_params["name"], req.route_params["stream"], req.route_params["id"]
         )
-        return _json(found)
+        return _json(status)
 
     async def dead_letters(self, req: func.HttpRequest) -> func.HttpResponse:
-        """GET /api/deadletters?projection=: what waits, and how much of what kind."""
-        found = await self._application.dead_letters.search(req.params.get("projection"))
+        """Return dead letters and their counts (GET /api/deadletters?projection=)."""
+        dead_letters = await self._application.dead_letters.search(req.params.get("projection"))
         return _json(
             {
-                "counts": [each.as_json() for each in count_dead_letters(found)],
-                "deadLetters": [each.to_document() for each in found],
+                "counts": [count.as_json() for count in count_dead_letters(dead_letters)],
+                "deadLetters": [dead_letter.to_document() for dead_letter in dead_letters],
             }
         )
 
     async def dead_letter(self, req: func.HttpRequest) -> func.HttpResponse:
-        """GET /api/deadletters/{id}: one dead letter."""
-        found = await self._application.dead_letters.get(req.route_params["id"])
-        return _json(found.to_document())
+        """Return a dead letter (GET /api/deadletters/{id})."""
+        dead_letter = await self._application.dead_letters.get(req.route_params["id"])
+        return _json(dead_letter.to_document())
 
     async def replay(self, req: func.HttpRequest) -> func.HttpResponse:
-        """POST /api/deadletters/{id}/replay: project its event again."""
-        replayed = await self._application.dead_letters.replay(req.route_params["id"])
-        return _json(replayed.as_json())
+        """Project the event of a dead letter again (POST /api/deadletters/{id}/replay)."""
+        result = await self._application.dead_letters.replay(req.route_params["id"])
+        return _json(result.as_json())
 
     async def replay_all(self, req: func.HttpRequest) -> func.HttpResponse:
-        """POST /api/deadletters/replay?projection=: replay many; * for all."""
+        """Replay many dead letters (POST /api/deadletters/replay?projection=, * for all)."""
         return _json((await self._application.dead_letters.replay_all(_selection(req))).as_json())
 
     async def discard_all(self, req: func.HttpRequest) -> func.HttpResponse:
-        """POST /api/deadletters/discard?projection=: give many up; * for all."""
-        reason = parse_body(DiscardRequest, req.get_body(), "a discard").reason
+        """Discard many dead letters (POST /api/deadletters/discard?projection=, * for all)."""
+        reason = parse_body(DiscardRequest, req.get_body(), "discard request").reason
         return _json(
             (await self._application.dead_letters.discard_all(_selection(req), reason)).as_json()
         )
 
     async def discard(self, req: func.HttpRequest) -> func.HttpResponse:
-        """POST /api/deadletters/{id}/discard: give it up, for a reason that is kept."""
-        reason = parse_body(DiscardRequest, req.get_body(), "a discard").reason
-        letter = await self._application.dead_letters.discard(req.route_params["id"], reason)
-        return _json(letter.to_document())
+        """Discard a dead letter for a reason (POST /api/deadletters/{id}/discard)."""
+        reason = parse_body(DiscardRequest, req.get_body(), "discard request").reason
+        dead_letter = await self._application.dead_letters.discard(req.route_params["id"], reason)
+        return _json(dead_letter.to_document())
 
     async def openapi(self, req: func.HttpRequest) -> func.HttpResponse:
-        """GET /api/openapi.json: these functions as OpenAPI 3.1."""
+        """Return the description of these functions in OpenAPI 3.1 (GET /api/openapi.json)."""
         del req
         return _json(build_openapi(self._application.registry))
 
@@ -152,26 +155,26 @@ def _handle_errors(handler: Handler) -> Handler:
 
 
 def _error_response(error: EngineError) -> func.HttpResponse:
-    found = to_problem(error)
-    if found.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.error("request.failed status=%d error=%s", found.status, error)
-    return _json(found.body(), found.status, MEDIA_TYPE)
+    problem = to_problem(error)
+    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        logger.error("request.failed status=%d error=%s", problem.status, error)
+    return _json(problem.body(), problem.status, MEDIA_TYPE)
 
 
 def _selection(req: func.HttpRequest) -> str | None:
-    """The projection that is meant; None for all, which must be said."""
+    """Return the projection that the request names, None for all, which must be explicit."""
     name: str | None = req.params.get("projection")
     if not name:
-        problem = "Name a projection, or say * for all."
-        raise InvalidRequestError(problem, FieldError(field="projection", detail=problem))
+        detail = "Name a projection or a module, or pass * for all."
+        raise InvalidRequestError(detail, FieldError(field="projection", detail=detail))
     return None if name == "*" else name
 
 
 def _idempotency_key(req: func.HttpRequest) -> str | None:
     key: str | None = req.headers.get("Idempotency-Key")
-    if key is not None and not 1 <= len(key) <= _LONGEST_KEY:
+    if key is not None and not 1 <= len(key) <= _MAX_KEY_LENGTH:
         raise InvalidRequestError(
-            f"Header Idempotency-Key has 1 to {_LONGEST_KEY} characters, got {len(key)}."
+            f"Header Idempotency-Key has 1 to {_MAX_KEY_LENGTH} characters, got {len(key)}."
         )
     return key
 

@@ -1,4 +1,4 @@
-"""The Cosmos-triggered functions: one for each projection module, declared in one way."""
+"""The functions with a Cosmos DB trigger, one for each projection module."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def register_triggers(
 ) -> None:
     """Declare a trigger for each projection module.
 
-    Two things are part of correctness. The unlimited retry policy: without it the trigger
+    Two settings are part of correctness. The unlimited retry policy: without it the trigger
     checkpoints past a failed batch, and its events are lost. `start_from_beginning`: without it
     changes made before the first checkpoint are lost.
     """
@@ -50,14 +50,14 @@ def register_triggers(
 
 def _projecting(application: Application, module: str) -> Callable[..., Awaitable[None]]:
     async def project(documents: func.DocumentList) -> None:
-        await application.project(module, [dict(each) for each in documents])
+        await application.project(module, [dict(document) for document in documents])
 
     return project
 
 
 def _reference(environ: Mapping[str, str], setting: str, default: str) -> str:
-    """`%Setting%` for the host to resolve; the default where the setting is not there.
+    """Return `%Setting%` for the host to resolve, or the default if the setting does not exist.
 
-    The host refuses to start a function whose binding names a setting that does not exist.
+    The host does not start a function whose binding refers to a missing setting.
     """
     return f"%{setting}%" if environ.get(setting) else default

@@ -1,1 +1,1 @@
-"""What an author declares: events, commands, entities and projections."""
+"""What an author declares (events, commands, entities and projections), and how it is stored."""

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
-MAX_BODY = 1024 * 1024
-"""Bytes of a request's body."""
+MAX_BODY_BYTES = 1024 * 1024
+"""The bytes of a request's body."""
 
-_LONGEST_TEXT = 65_536
+_MAX_TEXT_LENGTH = 65_536
 
 
 class Command(BaseModel):
-    """A request; declare its fields, and what it appends in `handle`.
+    """A request that appends events, declared by its fields and by `handle`.
 
         class Follow(Command):                  # POST /api/commands/follow
             user_id: UUID
@@ -32,60 +32,69 @@ class Command(BaseModel):
             def handle(self) -> Iterator[Event]:
                 yield Followed(user_id=self.user_id, to_follow=self.to_follow)
 
-    All events of one command belong to one stream and are appended together or not at all; what
-    must happen in other streams is a projection's work. `handle` may raise `Refused`.
-    Text fields take at most 65,536 characters unless they say otherwise.
+    All events of one command belong to one stream and are appended together or not at all. What
+    must happen in other streams is the work of a projection. `handle` may raise `Refused`. A text
+    field takes up to 65,536 characters unless it declares another limit.
     """
 
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
         strict=True,
-        str_max_length=_LONGEST_TEXT,
+        str_max_length=_MAX_TEXT_LENGTH,
         allow_inf_nan=False,
     )
 
     def handle(self) -> Iterable[Event]:
-        """The events that the command appends, in order.
+        """Return the events that the command appends, in order.
 
         Raises:
-            Refused: The command will not be done.
+            Refused: If the command rejects the request.
         """
         raise NotImplementedError
 
 
 def command_name(command: type[Command]) -> str:
-    """The command's name in its route: `Follow` -> `follow`."""
+    """Return the name of a command in its route: `Follow` -> `follow`."""
     return snake_case(command.__name__)
 
 
 def parse_command(model: type[Command], body: bytes) -> Command:
-    """The JSON body as a command.
+    """Return the command of a JSON body.
 
     Raises:
-        RequestTooLargeError: The body is over 1 MB.
-        InvalidRequestError: It is no JSON or does not fit; every field at fault is named.
+        RequestTooLargeError: If the body is over 1 MB.
+        InvalidRequestError: If it is not JSON or not valid, with every invalid field.
     """
     return parse_body(model, body, f"command {command_name(model)!r}")
 
 
-def parse_body(model: type[ModelT], body: bytes, what: str) -> ModelT:
-    """A request's JSON body as a model; `what` is for the error.
+def parse_body(model: type[ModelT], body: bytes, name: str) -> ModelT:
+    """Return the model of a JSON body.
+
+    Args:
+        model: The model.
+        body: The body of the request.
+        name: A description of the model for the error.
 
     Raises:
-        RequestTooLargeError: The body is over 1 MB.
-        InvalidRequestError: It is no JSON or does not fit; every field at fault is named.
+        RequestTooLargeError: If the body is over 1 MB.
+        InvalidRequestError: If it is not JSON or not valid, with every invalid field.
     """
-    if len(body) > MAX_BODY:
-        raise RequestTooLargeError(f"The body has {len(body)} bytes; up to {MAX_BODY} are read.")
+    if len(body) > MAX_BODY_BYTES:
+        raise RequestTooLargeError(
+            f"The request body has {len(body)} bytes; the limit is {MAX_BODY_BYTES}."
+        )
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        raise InvalidRequestError(f"The body does not fit {what}.", *field_errors(error)) from None
+        raise InvalidRequestError(
+            f"The request body is not a valid {name}.", *field_errors(error)
+        ) from None
 
 
 def field_errors(error: ValidationError) -> list[FieldError]:
-    """The fields at fault and why, without the values that were found."""
+    """Return the invalid fields with their errors, without their values."""
     return [
         FieldError(field=".".join(map(str, detail["loc"])), detail=detail["msg"])
         for detail in error.errors(include_url=False, include_input=False, include_context=False)

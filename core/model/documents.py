@@ -36,8 +36,8 @@ Document = dict[str, Any]
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 """W3C Trace Context, section 3.2."""
 
-_PROBLEMS = 20
-"""Fields at fault that are named."""
+_MAX_NAMED_FIELDS = 20
+"""The invalid fields that an error names."""
 
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=1023)]
 _UtcTime = Annotated[
@@ -46,7 +46,7 @@ _UtcTime = Annotated[
 
 
 def _traceparent(value: object) -> object:
-    """No event is refused for the trace it belongs to: what is no traceparent is passed over."""
+    """Return a traceparent, None if the value is not one, as no event is invalid for its trace."""
     return value if isinstance(value, str) and _TRACEPARENT.match(value) else None
 
 
@@ -54,7 +54,7 @@ _Traceparent = Annotated[str | None, BeforeValidator(_traceparent)]
 
 
 class EventMetadata(BaseModel):
-    """Where an event comes from; `hops` counts the projections between it and its command."""
+    """The origin of a stored event; `hops` counts the projections between it and its command."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -64,7 +64,7 @@ class EventMetadata(BaseModel):
 
 
 class Envelope(BaseModel):
-    """A document of the events container, its data not yet read."""
+    """A document of the events container, whose data is not validated yet."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
@@ -78,16 +78,16 @@ class Envelope(BaseModel):
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
-        """The document as an envelope.
+        """Return the envelope of a document.
 
         Raises:
-            InvalidEventError: It is no event; the message names the fields, never their values.
+            InvalidEventError: If it is not an event. The message has no values of fields.
         """
         try:
             return cls.model_validate(document)
         except ValidationError as error:
             raise InvalidEventError(
-                f"The document is no event: {format_validation_errors(error)}"
+                f"The document is not an event: {format_validation_errors(error)}"
             ) from None
 
 
@@ -117,7 +117,7 @@ def feed_order(document: Mapping[str, Any]) -> str:
 
 
 class Origin(NamedTuple):
-    """What a new event owes to its cause: everything in `meta`."""
+    """The origin of a new event, which is stored as its `meta`."""
 
     correlation_id: str
     causation_id: str | None = None
@@ -136,39 +136,39 @@ def stream_of(event: Event) -> str:
 
 
 def parse_event(envelope: Envelope, model: type[Event]) -> Event:
-    """The envelope's data as `model`.
+    """Return the event of an envelope.
 
     Raises:
-        InvalidEventError: It does not fit today's model, or lies in a stream not its own.
+        InvalidEventError: If it is not valid for the model, or is stored in another stream.
     """
     if envelope.version > model.version:
         raise InvalidEventError(
-            f"{envelope.type} has version {envelope.version}, this code knows {model.version}."
+            f"{envelope.type} has version {envelope.version}; this code has {model.version}."
         )
     try:
         event = model.model_validate(envelope.data)
         stream = stream_of(event)
     except ValidationError as error:
         raise InvalidEventError(
-            f"The data does not fit {model.__name__}: {format_validation_errors(error)}"
+            f"The data is not a valid {model.__name__}: {format_validation_errors(error)}"
         ) from None
     except ValueError as error:
         raise InvalidEventError(f"{model.__name__}: {error}") from None
     except Exception as error:  # a validator or a property of the author's
         raise InvalidEventError(
-            f"{model.__name__} raised {type(error).__name__} while its data was read."
+            f"{model.__name__} raised {type(error).__name__} while its data was validated."
         ) from error
     if stream != envelope.stream_id:
-        raise InvalidEventError(f"{model.__name__} lies in a stream that is not its entity's.")
+        raise InvalidEventError(f"{model.__name__} is stored in the stream of another entity.")
     return event
 
 
 def to_document(event: Event, *, event_id: str, time: str, origin: Origin) -> Document:
-    """The document that stores the event; nothing in it depends on when or where it is made.
+    """Return the document that stores an event, the same wherever and whenever it is built.
 
     Raises:
-        ValueError: The event's `entity_id` is no usable id.
-        pydantic.PydanticSerializationError: A field holds what its type does not allow.
+        ValueError: If the event's `entity_id` cannot be used.
+        pydantic.PydanticSerializationError: If a field holds what its type does not allow.
     """
     return {
         "id": event_id,
@@ -207,19 +207,19 @@ class DerivedEventEncoder:
         self._meta = to_json(_meta(origin)).decode()
 
     def encode(self, event: Event, data: str, *, event_id: str, stream: str) -> bytes:
-        """The document in UTF-8.
+        """Return the document in UTF-8.
 
         Args:
             event: The event.
-            data: Its fields, as `model_dump_json` gives them.
-            event_id: A UUID.
+            data: The fields, as `model_dump_json` returns them.
+            event_id: The id, a UUID.
             stream: The stream of the event; neither needs escapes.
 
         Raises:
-            ValueError: A field holds a number that JSON does not have, or half a character.
+            ValueError: If a field holds a number that JSON does not have, or half a character.
         """
         if "NaN" in data or "Infinity" in data:
-            json.loads(data, parse_constant=_refuse)
+            json.loads(data, parse_constant=_reject)
         kind = type(event)
         head = f'"id":"{event_id}","streamId":"{stream}","type":"{kind.__name__}"'
         middle = f'"version":{kind.version},"time":"{self._time}","data":{data}'
@@ -236,20 +236,20 @@ def _meta(origin: Origin) -> Document:
     return {**meta, "traceparent": origin.traceparent} if origin.traceparent else meta
 
 
-def _refuse(constant: str) -> None:
+def _reject(constant: str) -> None:
     raise ValueError(f"JSON has no {constant}")
 
 
 def format_utc(moment: datetime) -> str:
-    """The moment as events store it: UTC, microseconds, `Z`; sorts as text."""
+    """Return a time as events store it: UTC with microseconds and `Z`, which sorts as text."""
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def format_validation_errors(error: ValidationError) -> str:
-    """The fields at fault and why, the first 20 of them, without the values that were found."""
-    found = [
+    """Return up to 20 invalid fields with their errors, without their values."""
+    fields = [
         f"{'.'.join(map(str, detail['loc'])) or 'document'}: {detail['msg']}"
         for detail in error.errors(include_url=False, include_input=False, include_context=False)
     ]
-    more = [f"and {len(found) - _PROBLEMS} more"] if len(found) > _PROBLEMS else []
-    return "; ".join(found[:_PROBLEMS] + more)
+    more = len(fields) - _MAX_NAMED_FIELDS
+    return "; ".join(fields[:_MAX_NAMED_FIELDS] + ([f"and {more} more"] if more > 0 else []))

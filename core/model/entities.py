@@ -26,7 +26,7 @@ EntityT = TypeVar("EntityT", bound="Entity")
 
 
 class Entity(BaseModel):
-    """State of one entity; every field has a default, which is the state before any event.
+    """The state of one entity; the defaults of its fields are the state before any event.
 
         class Followship(Entity):               # GET /api/entities/followship/{id}
             following: tuple[UUID, ...] = ()
@@ -35,29 +35,29 @@ class Entity(BaseModel):
             def followed(self, event: Followed) -> Self:
                 return self.evolve(following=(*self.following, event.to_follow))
 
-    Events are applied in the order of their `time`; those of equal time as they were stored.
+    Events are applied in the order of their `time`; those with the same time as they are stored.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def evolve(self, **changes: Any) -> Self:  # noqa: ANN401 - fields of any type
-        """This state with some fields changed."""
+        """Return this state with some fields changed."""
         return self.model_copy(update=changes)
 
 
 def reduces(method: ReducerT) -> ReducerT:
-    """Mark a method as the entity's reducer for the event type in its annotation."""
+    """Mark a method as the reducer for the event type in its annotation."""
     setattr(method, _MARK, True)
     return method
 
 
 def entity_name(entity: type[Entity]) -> str:
-    """The entity's name in routes and stream ids: `Followship` -> `followship`."""
+    """Return the name of an entity in routes and stream ids: `Followship` -> `followship`."""
     return snake_case(entity.__name__)
 
 
 def fold(entity: type[EntityT], events: Iterable[Event]) -> EntityT:
-    """The state after the events; those that the entity has no reducer for change nothing."""
+    """Return the state after the events, of which those without a reducer change nothing."""
     apply = reducers(entity)
     state = entity()
     for event in events:
@@ -69,10 +69,10 @@ def fold(entity: type[EntityT], events: Iterable[Event]) -> EntityT:
 
 @cache
 def reducers(entity: type[Entity]) -> Mapping[type[Event], Callable[..., Any]]:
-    """The entity's reducers by event type.
+    """Return the reducers of an entity by event type.
 
     Raises:
-        DefinitionError: A field has no default, or a reducer is not usable.
+        DefinitionError: If a field has no default, or a reducer is not valid.
     """
     missing = [name for name, field in entity.model_fields.items() if field.is_required()]
     if missing:
@@ -80,28 +80,28 @@ def reducers(entity: type[Entity]) -> Mapping[type[Event], Callable[..., Any]]:
             f"Entity {entity.__name__} has no default for {', '.join(missing)}: "
             "the fields' defaults are the state before any event."
         )
-    found: dict[type[Event], Callable[..., Any]] = {}
+    by_type: dict[type[Event], Callable[..., Any]] = {}
     for name, method in inspect.getmembers(entity, inspect.isfunction):
         if getattr(method, _MARK, False):
             for event_type in _reduced_types(f"{entity.__name__}.{name}", method):
-                _add(found, event_type, method, entity)
-    return found
+                _add(by_type, event_type, method, entity)
+    return by_type
 
 
 def _add(
-    found: dict[type[Event], Callable[..., Any]],
+    by_type: dict[type[Event], Callable[..., Any]],
     event_type: type[Event],
     method: Callable[..., Any],
     entity: type[Entity],
 ) -> None:
-    if event_type in found:
+    if event_type in by_type:
         raise DefinitionError(f"Entity {entity.__name__} reduces {event_type.__name__} twice.")
     if event_type.entity != entity_name(entity):
         raise DefinitionError(
             f"Entity {entity.__name__} reduces {event_type.__name__}, "
             f"which belongs to entity {event_type.entity!r}."
         )
-    found[event_type] = method
+    by_type[event_type] = method
 
 
 def _reduced_types(where: str, method: Callable[..., Any]) -> tuple[type[Event], ...]:

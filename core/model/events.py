@@ -11,9 +11,9 @@ from core.model.names import validate_entity_name
 
 
 class Event(BaseModel):
-    """A fact about one entity.
+    """An immutable fact about one entity.
 
-    Declare the entity it belongs to, and which of them by `entity_id`:
+    Declare the entity that it belongs to, and the id of that entity by `entity_id`:
 
         class Followed(Event, entity="followship"):
             user_id: UUID
@@ -23,10 +23,10 @@ class Event(BaseModel):
             def entity_id(self) -> UUID:
                 return self.user_id
 
-    The class's name is the event's type in the store; `version` is that of its fields.
+    The name of the class is stored as the event's type; `version` is the version of its fields.
     """
 
-    # Numbers that JSON does not have must show in the text, to be refused; null would be stored.
+    # Numbers that JSON does not have must appear in the text to be rejected, not stored as null.
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
     entity: ClassVar[str]
@@ -48,5 +48,5 @@ class Event(BaseModel):
 
     @property
     def entity_id(self) -> object:
-        """Which entity the event belongs to; its text is part of the stream's id."""
+        """The id of the entity that the event belongs to, which becomes part of the stream's id."""
         raise DefinitionError(f"Event {type(self).__name__} defines no entity_id.")

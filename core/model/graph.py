@@ -1,4 +1,4 @@
-"""Which events lead to which: the projection graph, known before anything runs."""
+"""The graph of projections, which is known before anything runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Edge:
-    """A projection may make events of type `target` from one of type `source`."""
+    """A projection that derives events of type `target` from events of type `source`."""
 
     source: str
     target: str
@@ -25,31 +25,31 @@ class Edge:
 
 
 def edges(projections: Iterable[Projection]) -> list[Edge]:
-    """All edges, in the order of the projections."""
+    """Return all edges, in the order of the projections."""
     return [
-        Edge(source=trigger.__name__, target=emitted.__name__, projection=each.name)
-        for each in projections
-        for trigger in each.source_types
-        for emitted in each.derived_types
+        Edge(source=source.__name__, target=target.__name__, projection=projection.name)
+        for projection in projections
+        for source in projection.source_types
+        for target in projection.derived_types
     ]
 
 
 def check_acyclic(projections: Iterable[Projection]) -> None:
-    """Refuse a cycle, unless one of its projections says that it is meant.
+    """Reject cycles in which no projection allows them.
 
     Raises:
-        ProjectionCycleError: Spells out the cycle, event by event and projection by projection.
+        ProjectionCycleError: If there is a cycle, with its events and projections.
     """
-    unmeant = edges(each for each in projections if not each.cyclic)
+    forbidden = edges(one for one in projections if not one.cyclic)
     sorter: TopologicalSorter[str] = TopologicalSorter()
-    for edge in unmeant:
+    for edge in forbidden:
         if edge.source == edge.target:
-            raise ProjectionCycleError(_message([edge.source, edge.target], unmeant))
+            raise ProjectionCycleError(_message([edge.source, edge.target], forbidden))
         sorter.add(edge.target, edge.source)
     try:
         sorter.prepare()
     except CycleError as error:
-        raise ProjectionCycleError(_message(error.args[1], unmeant)) from None
+        raise ProjectionCycleError(_message(error.args[1], forbidden)) from None
 
 
 def _message(cycle: list[str], known: list[Edge]) -> str:

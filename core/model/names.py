@@ -1,4 +1,4 @@
-"""How names in code become names in documents and routes."""
+"""The names of declarations in documents and routes."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ _ENTITY_ID = re.compile(r"[A-Za-z0-9._~:@+=-]{1,200}\Z")
 
 
 def snake_case(name: str) -> str:
-    """`AddFriend` -> `add_friend`."""
+    """Return a name in snake case: `AddFriend` -> `add_friend`."""
     return _WORD_START.sub("_", name).lower()
 
 
 def validate_entity_name(name: str) -> str:
-    """The name, if it may name an entity.
+    """Return the name of an entity.
 
-    An entity's name holds no `-`, so that a stream id splits in one way only.
+    It has no `-`, so that a stream id can be split in one way only.
 
     Raises:
-        DefinitionError: The name cannot be used.
+        DefinitionError: If the name is not valid.
     """
     if not _ENTITY.match(name):
         raise DefinitionError(
@@ -32,12 +32,12 @@ def validate_entity_name(name: str) -> str:
 
 
 def stream_id(entity: str, entity_id: object) -> str:
-    """The stream of one entity: `followship-4f1e...`.
+    """Return the stream of one entity: `followship-4f1e...`.
 
-    The characters are those that a Cosmos id and one segment of a URL both take unescaped.
+    The characters are those that an id in Cosmos DB and a segment of a URL take without escapes.
 
     Raises:
-        ValueError: The entity's id is empty, longer than 200 characters or has others.
+        ValueError: If the entity's id is empty, has over 200 characters or has other ones.
     """
     text = str(entity_id)
     if not _ENTITY_ID.match(text):

@@ -1,4 +1,4 @@
-"""Projections: pure functions from one event to the events that follow from it."""
+"""Projections: pure functions from one event to its derived events."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ OnFailure = Literal["park", "park_sequence", "block"]
 
 @dataclass(frozen=True, kw_only=True)
 class Projection:
-    """A projection and what its annotations say.
+    """A projection with what its annotations declare.
 
     Attributes:
-        name: Stable for ever: it is part of the id of every derived event.
+        name: The name, which is part of the id of every derived event and must never change.
         function: The pure function.
-        source_types: The event types it is run for.
-        derived_types: The event types it may emit.
-        cyclic: It is meant that what it emits leads back to what triggers it.
-        on_failure: Whether an event that it cannot project is parked, or stops the line.
+        source_types: The types of its source events.
+        derived_types: The types of the events that it may emit.
+        cyclic: Whether its derived events may lead back to its source events.
+        on_failure: What happens to an event on which it fails.
     """
 
     name: str
@@ -54,26 +54,26 @@ def projection(
     cyclic: bool = False,
     on_failure: OnFailure = "park",
 ) -> Projection | Callable[[Function], Projection]:
-    """Declare a projection; its annotations are its wiring.
+    """Declare a projection, whose annotations name its source and derived events.
 
         @projection
         def followers(event: Followed) -> Iterator[WasFollowed]:
             yield WasFollowed(user_id=event.to_follow, follower=event.user_id)
 
-    The function must be pure: the same event always gives the same events in the same order.
+    The function must be pure: the same event always leads to the same events in the same order.
 
     Args:
-        function: Takes one event, returns or yields events.
-        name: Default `module.function`. It is part of every derived id: give the old one when you
-            rename the function.
-        cyclic: Say that a cycle of projections is meant; the hop limit still ends it.
-        on_failure: "park": an event that cannot be projected goes to the dead letters, and the
-            others go on. "park_sequence": so do the later events of its stream, so that a replay
-            keeps their order. "block": its lease waits until the code is mended, or until its dead
-            letter is discarded.
+        function: A function that takes one event, and returns or yields events.
+        name: The name, by default `module.function`. It is part of every derived id, so pass the
+            old name if you rename the function.
+        cyclic: Whether a cycle of projections is allowed; the hop limit still ends it.
+        on_failure: What happens to an event on which the projection fails. "park": it becomes a
+            dead letter, and other events are unaffected. "park_sequence": so do the later events of
+            its stream, so that a replay keeps their order. "block": the lease does not advance
+            until a fixed version is deployed or the dead letter is discarded.
 
     Raises:
-        DefinitionError: The annotations do not tell trigger and emitted types.
+        DefinitionError: If the annotations do not name source and derived events.
     """
     if function is None:
         return lambda decorated: _define(decorated, name, cyclic=cyclic, on_failure=on_failure)
@@ -86,10 +86,10 @@ def _define(
     name = name or f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
     where = f"projection {name}"
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        raise DefinitionError(f"The {where} is async: a projection is pure and waits for nothing.")
+        raise DefinitionError(f"The {where} is async. A projection must be pure and cannot wait.")
     parameters = list(inspect.signature(function).parameters)
     if len(parameters) != 1:
-        raise DefinitionError(f"The {where} takes one event and nothing else.")
+        raise DefinitionError(f"The {where} must take one event and nothing else.")
     annotations = resolve_annotations(where, function)
     return Projection(
         name=name,

@@ -1,4 +1,4 @@
-"""Everything that the modules in `projections/` declare, found and checked once."""
+"""Everything that projection modules declare, discovered and checked once."""
 
 from __future__ import annotations
 
@@ -31,25 +31,26 @@ class ProjectionModule:
 
     @cached_property
     def projections_by_type(self) -> Mapping[str, tuple[Projection, ...]]:
-        """The projections by the name of the event type that triggers them."""
+        """The projections by the name of their source event type."""
         return {
-            name: tuple(each for each in self.projections if trigger in each.source_types)
-            for name, trigger in self.source_types.items()
+            name: tuple(one for one in self.projections if event_type in one.source_types)
+            for name, event_type in self.source_types.items()
         }
 
     @cached_property
     def source_types(self) -> Mapping[str, type[Event]]:
-        """The event types that trigger something, by name."""
-        return {each.__name__: each for found in self.projections for each in found.source_types}
+        """The types of source events, by name."""
+        types = (one for projection in self.projections for one in projection.source_types)
+        return {event_type.__name__: event_type for event_type in types}
 
     def restricted_to(self, projection: str | None) -> ProjectionModule:
-        """The module with one of its projections, none if it is gone; None means all of them."""
-        chosen = (each for each in self.projections if projection in (None, each.name))
+        """Return the module with one of its projections, if it has it, or with all for None."""
+        chosen = (own for own in self.projections if projection in (None, own.name))
         return replace(self, projections=tuple(chosen))
 
     def has_projection(self, projection: str) -> bool:
-        """Whether a projection is one of its own."""
-        return any(each.name == projection for each in self.projections)
+        """Return whether a projection belongs to the module."""
+        return any(own.name == projection for own in self.projections)
 
     def blocks(self, projection: str | None) -> bool:
         """Return whether the lease must not advance if a projection fails on an event."""
@@ -57,18 +58,18 @@ class ProjectionModule:
 
     @property
     def can_block(self) -> bool:
-        """Whether one of its projections may stop the line."""
-        return any(each.on_failure == "block" for each in self.projections)
+        """Whether one of its projections may block a lease."""
+        return any(own.on_failure == "block" for own in self.projections)
 
     @property
     def parks_streams(self) -> bool:
-        """Whether one of its projections parks what comes behind a parked event."""
-        return any(each.on_failure == "park_sequence" for each in self.projections)
+        """Whether one of its projections parks the later events of a stream as well."""
+        return any(own.on_failure == "park_sequence" for own in self.projections)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Registry:
-    """What an application consists of, by name."""
+    """The declarations of an application, by name."""
 
     modules: Mapping[str, ProjectionModule]
     events: Mapping[str, type[Event]]
@@ -77,33 +78,33 @@ class Registry:
 
     @classmethod
     def discover(cls, package: ModuleType) -> Registry:
-        """The registry of all modules of a package; those with a leading `_` are helpers.
+        """Return the registry of all modules of a package, except those with a leading `_`.
 
         Raises:
-            DefinitionError: As `from_modules`.
+            DefinitionError: If a declaration is not valid, as for `from_modules`.
         """
-        found = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
+        names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
         return cls.from_modules(
             importlib.import_module(f"{package.__name__}.{name}")
-            for name in found
+            for name in names
             if not name.startswith("_")
         )
 
     @classmethod
     def from_modules(cls, modules: Iterable[ModuleType]) -> Registry:
-        """The registry of these modules.
+        """Return the registry of the given modules.
 
         Raises:
-            DefinitionError: A name is declared twice, or something is declared wrongly.
-            ProjectionCycleError: Projections lead back to where they start.
+            DefinitionError: If a name is declared twice, or a declaration is not valid.
+            ProjectionCycleError: If projections lead from an event type back to itself.
         """
         modules = list(modules)
         declared = [_projection_module(module) for module in modules]
         registry = cls(
-            modules=_by_name([(each.name, each) for each in declared if each.projections]),
-            events=_by_name([(each.__name__, each) for each in _classes(modules, Event)]),
-            commands=_by_name([(command_name(each), each) for each in _classes(modules, Command)]),
-            entities=_by_name([(entity_name(each), each) for each in _classes(modules, Entity)]),
+            modules=_by_name([(one.name, one) for one in declared if one.projections]),
+            events=_by_name([(one.__name__, one) for one in _classes(modules, Event)]),
+            commands=_by_name([(command_name(one), one) for one in _classes(modules, Command)]),
+            entities=_by_name([(entity_name(one), one) for one in _classes(modules, Entity)]),
         )
         registry._check()
         return registry
@@ -112,30 +113,30 @@ class Registry:
     def projections(self) -> Mapping[str, Projection]:
         """The projections of all modules."""
         return _by_name(
-            [(each.name, each) for module in self.modules.values() for each in module.projections]
+            [(own.name, own) for module in self.modules.values() for own in module.projections]
         )
 
     def module(self, name: str) -> ProjectionModule:
-        """The projection module of this name.
+        """Return the projection module of a name.
 
         Raises:
-            UnknownResourceError: There is none.
+            UnknownResourceError: If it does not exist.
         """
         return _look_up(self.modules, name, "projection module")
 
     def command(self, name: str) -> type[Command]:
-        """The command of this name.
+        """Return the command of a name.
 
         Raises:
-            UnknownResourceError: There is none.
+            UnknownResourceError: If it does not exist.
         """
         return _look_up(self.commands, name, "command")
 
     def entity(self, name: str) -> type[Entity]:
-        """The entity of this name.
+        """Return the entity of a name.
 
         Raises:
-            UnknownResourceError: There is none.
+            UnknownResourceError: If it does not exist.
         """
         return _look_up(self.entities, name, "entity")
 
@@ -146,8 +147,8 @@ class Registry:
 
 
 def _projection_module(module: ModuleType) -> ProjectionModule:
-    found = [value for value in vars(module).values() if isinstance(value, Projection)]
-    own = [each for each in found if each.function.__module__ == module.__name__]
+    projections = (value for value in vars(module).values() if isinstance(value, Projection))
+    own = (one for one in projections if one.function.__module__ == module.__name__)
     return ProjectionModule(name=module.__name__.rpartition(".")[2], projections=tuple(own))
 
 
@@ -163,12 +164,12 @@ def _classes(modules: Iterable[ModuleType], base: type[DeclaredT]) -> list[type[
 
 
 def _by_name(declared: list[tuple[str, DeclaredT]]) -> Mapping[str, DeclaredT]:
-    found: dict[str, DeclaredT] = {}
+    by_name: dict[str, DeclaredT] = {}
     for name, value in declared:
-        if name in found:
-            raise DefinitionError(f"{name!r} is declared twice: {found[name]!r} and {value!r}.")
-        found[name] = value
-    return found
+        if name in by_name:
+            raise DefinitionError(f"{name!r} is declared twice: {by_name[name]!r} and {value!r}.")
+        by_name[name] = value
+    return by_name
 
 
 def _look_up(known: Mapping[str, DeclaredT], name: str, kind: str) -> DeclaredT:

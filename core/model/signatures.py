@@ -1,4 +1,4 @@
-"""What an author's annotations say about event types."""
+"""The event types in an author's annotations."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from core.model.events import Event
 
 
 def resolve_annotations(where: str, function: Callable[..., Any]) -> dict[str, Any]:
-    """The function's annotations, resolved.
+    """Return the annotations of a function.
 
     Raises:
-        DefinitionError: An annotation names something that is not defined (yet).
+        DefinitionError: If an annotation names something that is not defined above it.
     """
     try:
         return typing.get_type_hints(function)
@@ -26,10 +26,10 @@ def resolve_annotations(where: str, function: Callable[..., Any]) -> dict[str, A
 
 
 def event_types(annotation: object, where: str) -> tuple[type[Event], ...]:
-    """The event types of an annotation: one type, or a union of several.
+    """Return the event types of an annotation: one type, or a union of several.
 
     Raises:
-        DefinitionError: It is missing, or something else is in it.
+        DefinitionError: If it is missing, or names something else.
     """
     options = get_args(annotation) if _is_union(annotation) else (annotation,)
     if not all(isinstance(option, type) and issubclass(option, Event) for option in options):
@@ -40,10 +40,10 @@ def event_types(annotation: object, where: str) -> tuple[type[Event], ...]:
 
 
 def derived_types(annotation: object, where: str) -> tuple[type[Event], ...]:
-    """The event types of a collection's annotation: `Iterator[A | B]`, `list[A]`, `tuple[A, ...]`.
+    """Return the event types of a collection: `Iterator[A | B]`, `list[A]`, `tuple[A, ...]`.
 
     Raises:
-        DefinitionError: It is no collection of events.
+        DefinitionError: If it is not a collection of events.
     """
     origin = get_origin(annotation)
     if not (isinstance(origin, type) and issubclass(origin, Iterable)):
@@ -56,9 +56,9 @@ def derived_types(annotation: object, where: str) -> tuple[type[Event], ...]:
     elif issubclass(origin, Generator):
         arguments = arguments[:1]
     elif not issubclass(origin, (Iterator, Collection)) and origin is not Iterable:
-        raise DefinitionError(f"{where}: {origin.__name__} is no collection of events.")
-    found = [option for each in arguments for option in event_types(each, where)]
-    return tuple(dict.fromkeys(found))
+        raise DefinitionError(f"{where}: {origin.__name__} is not a collection of events.")
+    options = [option for argument in arguments for option in event_types(argument, where)]
+    return tuple(dict.fromkeys(options))
 
 
 def _is_union(annotation: object) -> bool:

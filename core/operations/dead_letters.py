@@ -70,7 +70,7 @@ class DeadLetterOperations:
     replay_timeout_seconds: float
 
     async def blocking(self) -> list[dict[str, str]]:
-        """Return projection, event and error of what blocks leases; no stream, as it is public."""
+        """Return projection, event and error of what blocks leases, but no stream in public."""
         deadline = Deadline.after(HEALTH_TIMEOUT_SECONDS)
         return [
             {
@@ -96,7 +96,7 @@ class DeadLetterOperations:
         return await self.services.dead_letters.get(dead_letter_id, deadline)
 
     async def replay(self, dead_letter_id: str) -> ReplayResult:
-        """Project the event of a dead letter again, with the code of now.
+        """Project the event of a dead letter again, with the current code.
 
         Raises:
             UnknownResourceError: If the dead letter does not exist.
@@ -123,7 +123,7 @@ class DeadLetterOperations:
         return await self._apply_to_all(name, replay_one)
 
     async def discard(self, dead_letter_id: str, reason: str) -> DeadLetter:
-        """Give up a dead letter, and return it; it is kept with the reason, but not listed.
+        """Discard a dead letter, which is kept with the reason but not listed, and return it.
 
         Raises:
             UnknownResourceError: If the dead letter does not exist.

@@ -1,4 +1,4 @@
-"""Replays dead letters: the projection runs again, with the code of now."""
+"""Replays dead letters: the projection runs again, with the current code."""
 
 from __future__ import annotations
 

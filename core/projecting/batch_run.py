@@ -1,4 +1,4 @@
-"""The state of the work on one batch; no I/O."""
+"""The state of the work on one batch, without I/O."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class BatchRun:
             fan_out.restart()
 
     def finish_resuming(self, fan_out: FanOut, progress: FanOutProgress) -> bool:
-        """Continue the new fan-out; return False if it emits other events and starts again."""
+        """Continue the new fan-out, or return False if it starts again as it emits other events."""
         self.new_fan_out = self.progress = None
         if fan_out.fingerprint == progress.fingerprint:
             self.written += progress.position
@@ -175,7 +175,7 @@ class BatchRun:
         )
 
     def _open_next(self) -> bool:
-        """Take the next fan-out, or the next poison event; return False at the end."""
+        """Take the next fan-out or poison event, or return False at the end."""
         opened = next(self._derived, None)
         if isinstance(opened, PoisonEvent):
             self._add(opened)
@@ -190,7 +190,7 @@ class BatchRun:
         return opened is not None
 
     def _derive_chunk(self, fan_out: FanOut) -> None:
-        """Derive the next chunk; keep the first of several aside until its progress is known."""
+        """Derive the next chunk, of which the first of several waits for its stored progress."""
         try:
             writes = fan_out.next_writes()
         except PoisonError as error:

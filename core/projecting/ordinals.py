@@ -1,4 +1,4 @@
-"""Ordinals of derived events: the how-manieth it is of its type into its stream."""
+"""Ordinals of derived events, counted from 0 by event type and target stream."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _NONE = array("Q")
 
 
 class Ordinals:
-    """Counts by type and stream in 18 to 36 bytes for each, so that a million take little.
+    """The counts by type and stream, in 18 to 36 bytes for each of up to millions of streams.
 
-    A dictionary would take two hundred. It is a hash table with open addressing (Knuth, The Art
-    of Computer Programming, volume 3, section 6.4); its keys are 64 bits of a BLAKE2 digest that
-    is the same in every process. Should two streams share one, which among a million happens once
-    in thirty million times, their ids are still distinct, for the stream is part of them.
+    A dictionary would take two hundred bytes. This is a hash table with open addressing (Knuth, The
+    Art of Computer Programming, volume 3, section 6.4), whose keys are 64 bits of a BLAKE2 digest
+    that is the same in every process. If two streams share a key, which among a million happens
+    once in thirty million times, their ids are still distinct, because the stream is part of them.
     """
 
     __slots__ = ("_counts", "_first", "_keys", "_used")
@@ -27,9 +27,9 @@ class Ordinals:
         self._keys = _NONE
 
     def next(self, event_type: str, stream: str) -> int:
-        """How often this was asked before for the same type and stream."""
+        """Return the next ordinal of a type and a stream."""
         if self._first is None:
-            self._first = event_type, stream  # the table is for what has more than one
+            self._first = event_type, stream  # one alone needs no table
             return 0
         if not self._keys:
             self._allocate(_FIRST_SLOTS)
@@ -48,7 +48,7 @@ class Ordinals:
         return ordinal
 
     def _slot(self, key: int) -> int:
-        """Where the key is, or the free place where it belongs."""
+        """Return the slot of a key, or the free one where it belongs."""
         keys, mask = self._keys, len(self._keys) - 1
         slot = key & mask
         while keys[slot] not in (0, key):
@@ -69,6 +69,6 @@ class Ordinals:
 
 
 def _key(event_type: str, stream: str) -> int:
-    """Never 0, which marks a free place."""
+    """Return the key, never 0, which marks a free slot."""
     name = f"{event_type}\0{stream}".encode()
     return int.from_bytes(hashlib.blake2b(name, digest_size=_KEY_BYTES).digest(), "big") or 1

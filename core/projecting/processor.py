@@ -109,7 +109,7 @@ class BatchProcessor:
     async def complete(
         self, run: BatchRun, deadline: Deadline, stats: RequestStats
     ) -> AsyncGenerator[list[PoisonEvent], None]:
-        """Make everything that follows from a batch durable; yield what cannot be projected.
+        """Make everything that follows from a batch durable, and yield what cannot be projected.
 
         The generator must be closed. Poison events that are yielded must be durable before the next
         ones are requested.

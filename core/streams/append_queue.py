@@ -1,4 +1,4 @@
-"""Appends to one stream that come at the same time, sent together."""
+"""Batches concurrent appends to a stream."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class _Append:
 
 
 class AppendQueue:
-    """While a request for a stream is on its way, later appends to it gather for the next one.
+    """Batches concurrent appends: while one request is in flight, later appends share the next one.
 
-    A request costs the SDK over a millisecond of CPU, whether it carries one event or many, so
-    that a hot stream would otherwise keep a whole worker busy. Each append still succeeds or
-    fails for itself: when a joint request fails, its appends are sent one by one.
+    A request costs the SDK over a millisecond of processor time, whether it has one event or many,
+    so that a hot stream would otherwise keep a whole worker busy. An append still succeeds or fails
+    individually: when a shared request fails, its appends are sent one by one.
 
     Args:
-        send: Sends documents to a stream, all or none; must be safe to repeat.
+        send: A function that sends documents to a stream, all or none, and is safe to repeat.
     """
 
     def __init__(self, send: Send) -> None:
@@ -45,10 +45,10 @@ class AppendQueue:
         self._senders: set[asyncio.Task[None]] = set()
 
     async def append(self, stream_id: str, documents: list[Document], deadline: Deadline) -> None:
-        """Return when these documents are durable; appends to a stream keep their order.
+        """Return when the documents are durable, in the order of the appends to the stream.
 
         Raises:
-            EngineError: Whatever `send` raised for them.
+            EngineError: If `send` raises it for them.
         """
         append = _Append(documents=documents, deadline=deadline)
         if stream_id in self._waiting:
@@ -64,33 +64,33 @@ class AppendQueue:
         waiting = self._waiting[stream_id]
         try:
             while waiting:
-                await self._send_group(stream_id, _take(waiting))
+                await self._send_group(stream_id, _next_group(waiting))
         finally:
             del self._waiting[stream_id]
             for append in waiting:
                 append.done.cancel()
 
     async def _send_group(self, stream_id: str, group: list[_Append]) -> None:
-        together = [document for append in group for document in append.documents]
-        deadline = min((append.deadline for append in group), key=lambda each: each.remaining())
+        documents = [document for append in group for document in append.documents]
+        deadline = min((append.deadline for append in group), key=lambda one: one.remaining())
         try:
-            await self._send(stream_id, together, deadline)
+            await self._send(stream_id, documents, deadline)
         except EngineError as error:
             if len(group) == 1:
-                _settle(group, error)
+                _resolve(group, error)
             for append in group if len(group) > 1 else ():
                 await self._send_group(stream_id, [append])
         except asyncio.CancelledError as error:
-            _settle(group, error)
+            _resolve(group, error)
             raise
-        except Exception as error:  # noqa: BLE001 - told to those whom it concerns; others go on
-            _settle(group, error)
+        except Exception as error:  # noqa: BLE001 - fails only the appends in this group
+            _resolve(group, error)
         else:
-            _settle(group, None)
+            _resolve(group, None)
 
 
-def _settle(group: list[_Append], error: BaseException | None) -> None:
-    """Tell those who still wait how it ended."""
+def _resolve(group: list[_Append], error: BaseException | None) -> None:
+    """Resolve the appends that still wait."""
     for append in group:
         if append.done.done():
             continue
@@ -102,8 +102,8 @@ def _settle(group: list[_Append], error: BaseException | None) -> None:
             append.done.set_exception(error)
 
 
-def _take(waiting: deque[_Append]) -> list[_Append]:
-    """The appends that go into one request together; at least one."""
+def _next_group(waiting: deque[_Append]) -> list[_Append]:
+    """Return the appends that fit into the next request, at least one."""
     group = [waiting.popleft()]
     count = len(group[0].documents)
     while waiting and count + len(waiting[0].documents) <= MAX_OPERATIONS:

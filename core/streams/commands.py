@@ -1,4 +1,4 @@
-"""From a command to the documents that it appends."""
+"""From a command to the documents that it appends; pure."""
 
 from __future__ import annotations
 
@@ -30,30 +30,31 @@ def build_documents(
     now: datetime,
     traceparent: str | None,
 ) -> list[Document]:
-    """The documents that the command appends to its stream; empty where it appends nothing.
+    """Return the documents that a command appends to its stream, none if it appends nothing.
 
-    With an idempotency key the ids follow from it, so that a client may repeat a request whose
-    reply it never saw. Times grow by a microsecond from event to event, which keeps their order.
+    With an idempotency key the ids follow from it, so that a client may repeat a request without
+    having seen the response. Times grow by a microsecond from event to event, which keeps their
+    order.
 
     Args:
         command: The command.
         key: The idempotency key, if there is one.
-        new_id: Returns a new random id; called only where there is no key.
+        new_id: A function that returns a random id, called only if there is no key.
         now: The time of the first event.
         traceparent: The trace that the command belongs to, if there is one.
 
     Raises:
-        Refused: The command's `handle` says no.
-        InvalidRequestError: The command is for an entity whose id cannot be used, or asks for what
-            an event's fields do not take.
-        DefinitionError: The command appends to several streams, or more than 100 events.
+        Refused: If the command rejects the request.
+        InvalidRequestError: If the id of the entity cannot be used, or the values are not valid for
+            the fields of an event.
+        DefinitionError: If the command appends to several streams, or more than 100 events.
     """
     name = command_name(type(command))
     try:
         events = list(command.handle())
     except ValidationError as error:
         raise InvalidRequestError(
-            f"What command {name!r} asks for makes no event.", *field_errors(error)
+            f"The request does not make a valid event of command {name!r}.", *field_errors(error)
         ) from None
     _check(name, events)
     origin = Origin(
@@ -88,11 +89,11 @@ def _check(name: str, events: list[Event]) -> None:
         raise InvalidRequestError(f"Command {name!r}: {error}.") from None
     if len(streams) > 1:
         raise DefinitionError(
-            f"Command {name!r} appends to {len(streams)} streams, which cannot be done as a "
-            "whole. Append to one and let a projection write the others."
+            f"Command {name!r} appends to {len(streams)} streams, which is not atomic. "
+            "Append to one stream and let a projection write the others."
         )
     if len(events) > MAX_OPERATIONS:
         raise DefinitionError(
-            f"Command {name!r} appends {len(events)} events; {MAX_OPERATIONS} can be appended "
-            "as a whole. Append one and let a projection derive the others."
+            f"Command {name!r} appends {len(events)} events; up to {MAX_OPERATIONS} are "
+            "atomic. Append one event and let a projection derive the others."
         )

@@ -1,7 +1,7 @@
-"""What the engine tells about itself: spans and figures, through the OpenTelemetry API.
+"""Spans and metrics through the OpenTelemetry API.
 
-Nothing is recorded until a process has set up where it goes (`core.telemetry.exporters`). Neither
-names nor attributes hold anything of an event but its type's module, and never an error's message.
+Nothing is recorded until a process has configured an exporter (`core.telemetry.exporters`). Of an
+event names and attributes hold the module of its type only, and of an error its type only.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
 SCOPE = "event-projections"
-"""Of all spans and instruments."""
+"""The instrumentation scope of all spans and instruments."""
 
-_MOST_LINKS = 32
-"""Of a batch's span to the commands that its events come from."""
+_MAX_LINKS = 32
+"""The links from the span of a batch to the commands that its events come from."""
 
 _tracer = trace.get_tracer(SCOPE)
 _meter = metrics.get_meter(SCOPE)
@@ -43,34 +43,34 @@ _retried = _meter.create_counter("projections.retried", "{request}", "Requests t
 
 @contextmanager
 def command_span(name: str, headers: Mapping[str, str]) -> Iterator[None]:
-    """The span of a command: part of the trace that the host, or the caller, began."""
-    host = trace.get_current_span().get_span_context().is_valid
-    context = None if host else _traces.extract({k.lower(): v for k, v in headers.items()})
+    """Record the span of a command, as part of the trace that the host or the caller started."""
+    is_traced = trace.get_current_span().get_span_context().is_valid
+    context = None if is_traced else _traces.extract({k.lower(): v for k, v in headers.items()})
     with _span(f"command {name}", SpanKind.SERVER, context=context):
         yield
 
 
 @contextmanager
 def batch_span(module: str, documents: Iterable[Mapping[str, Any]]) -> Iterator[None]:
-    """The span of a batch, linked to the commands that its events come from."""
-    if not _recording():
-        yield
+    """Record the span of a batch, with links to the commands that its events come from."""
+    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        yield  # nothing is recorded
         return
-    links = [Link(each) for each in _sources(documents)]
+    links = [Link(context) for context in _sources(documents)]
     with _span(f"project {module}", SpanKind.CONSUMER, links=links, attributes={"module": module}):
         yield
 
 
 @contextmanager
 def write_span(form: str, operations: int) -> Iterator[None]:
-    """The span of a request that writes so many documents, in one of the two batch forms."""
+    """Record the span of a request that writes documents in one of the two batch forms."""
     attributes = {"form": form, "operations": operations}
     with _span("write", SpanKind.CLIENT, attributes=attributes):
         yield
 
 
 def traceparent() -> str | None:
-    """The current span, as events carry it; None where nothing is recorded."""
+    """Return the current span as events store it, None if nothing is recorded."""
     carrier: dict[str, str] = {}
     _traces.inject(carrier)
     return carrier.get("traceparent")
@@ -85,24 +85,25 @@ def record_batch(
     derived: int,
     parked: int,
 ) -> None:
-    """Count a batch that is completed."""
+    """Count a completed batch."""
     labels = {"module": module}
     _events.add(events, labels)
     _derived.add(derived, labels)
     _parked.add(parked, labels)
     _batch_time.record(seconds, labels)
-    stored = [each["_ts"] for each in documents if isinstance(each.get("_ts"), (int, float))]
+    times = (document.get("_ts") for document in documents)
+    stored = [seconds for seconds in times if isinstance(seconds, (int, float))]
     if stored:
         _lag.record(max(0.0, time.time() - min(stored)), labels)
 
 
 def record_charge(request_units: float, module: str) -> None:
-    """Count what a request cost."""
+    """Count the charge of a request."""
     _charge.add(request_units, {"module": module})
 
 
 def record_retry(module: str, *, throttled: bool) -> None:
-    """Count a request that is tried again, and whether it was throttled."""
+    """Count a request that is retried, and whether it was throttled."""
     labels = {"module": module}
     _retried.add(1, labels)
     if throttled:
@@ -111,7 +112,7 @@ def record_retry(module: str, *, throttled: bool) -> None:
 
 @contextmanager
 def _span(name: str, kind: SpanKind, **options: Any) -> Iterator[Span]:  # noqa: ANN401 - OpenTelemetry's options
-    """A span that tells the type of an error, and nothing else of it."""
+    """Record a span that shows the type of an error and nothing else of it."""
     with _tracer.start_as_current_span(
         name, kind=kind, record_exception=False, set_status_on_exception=False, **options
     ) as span:
@@ -123,21 +124,17 @@ def _span(name: str, kind: SpanKind, **options: Any) -> Iterator[Span]:  # noqa:
             raise
 
 
-def _recording() -> bool:
-    return not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
-
-
 def _sources(documents: Iterable[Mapping[str, Any]]) -> list[trace.SpanContext]:
-    """The spans that the events come from, each once."""
-    found: dict[str, trace.SpanContext] = {}
+    """Return the spans that the events come from, without duplicates."""
+    contexts: dict[str, trace.SpanContext] = {}
     for document in documents:
         meta = document.get("meta")
         parent = meta.get("traceparent") if isinstance(meta, dict) else None
-        if isinstance(parent, str) and parent not in found:
-            context = _traces.extract({"traceparent": parent})
-            source = trace.get_current_span(context).get_span_context()
-            if source.is_valid:
-                found[parent] = source
-        if len(found) == _MOST_LINKS:
+        if isinstance(parent, str) and parent not in contexts:
+            extracted = _traces.extract({"traceparent": parent})
+            context = trace.get_current_span(extracted).get_span_context()
+            if context.is_valid:
+                contexts[parent] = context
+        if len(contexts) == _MAX_LINKS:
             break
-    return list(found.values())
+    return list(contexts.values())

@@ -162,7 +162,7 @@ class RequestAttempt:
         return self
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
-        """Record the outcome of the request; one without a response may have been applied."""
+        """Record the outcome of the request, which may have been applied without a response."""
         of_partition, last = self._limiters[-1], self._reservations[-1]
         charge = self._charge
         if error is None and self._pending is not None and charge:

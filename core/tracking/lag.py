@@ -1,4 +1,4 @@
-"""How far behind a lease or a module is; pure.
+"""The lag of a lease or a module; pure.
 
 Source: the .NET `ChangeFeedEstimator`, whose arithmetic this follows.
 """
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class FeedProbe:
-    """One look at the feed behind a checkpoint.
+    """What the change feed has after a checkpoint.
 
     Attributes:
-        session_lsn: The partition's last transaction.
-        first_lsn: Of the first unprocessed item, None where there is none.
-        first_time: When that item was written, in seconds since 1970.
+        session_lsn: The last transaction of the partition.
+        first_lsn: The transaction of the first unprocessed item, None if there is none.
+        first_time: The time when that item was written, in seconds since 1970.
     """
 
     session_lsn: int
@@ -32,12 +32,12 @@ class FeedProbe:
 
 @dataclass(frozen=True, kw_only=True)
 class Lag:
-    """How far behind; exact in whether it is 0.
+    """What is yet to be processed, exact only in whether it is 0.
 
     Attributes:
-        transactions: Transactions of the partition from the first unprocessed one on. Those that
-            changed no item count as well.
-        seconds: Age of the first unprocessed item.
+        transactions: The transactions of the partition from the first unprocessed one on, including
+            those that changed no item.
+        seconds: The age of the first unprocessed item.
     """
 
     transactions: int = 0
@@ -50,7 +50,7 @@ class Lag:
 
 
 def lag_of(probe: FeedProbe, now: datetime) -> Lag:
-    """How far behind one probe shows us to be, in the estimator's arithmetic."""
+    """Return the lag that a probe shows."""
     if probe.first_lsn is None:
         return Lag()
     age = 0.0 if probe.first_time is None else now.timestamp() - probe.first_time
@@ -58,23 +58,23 @@ def lag_of(probe: FeedProbe, now: datetime) -> Lag:
 
 
 def total_lag(lags: Iterable[Lag]) -> Lag:
-    """The lag of several parts: their transactions together, the oldest age."""
-    found = list(lags)
+    """Return the lag of several parts: the sum of their transactions, and the oldest age."""
+    parts = list(lags)
     return Lag(
-        transactions=sum(each.transactions for each in found),
-        seconds=max((each.seconds for each in found), default=0.0),
+        transactions=sum(part.transactions for part in parts),
+        seconds=max((part.seconds for part in parts), default=0.0),
     )
 
 
 def session_lsn(token: str) -> int:
-    """The global LSN of a session token: `0:12345`, `0:-1#12345#Region1=1`.
+    """Return the global LSN of a session token: `0:12345`, `0:-1#12345#Region1=1`.
 
     Raises:
-        LeaseFormatError: It holds none.
+        LeaseFormatError: If it has none.
     """
     segments = token.partition(":")[2].split("#")
     number = segments[1] if len(segments) > 1 else segments[0]
     try:
         return int(number)
     except ValueError:
-        raise LeaseFormatError(f"Session token {token!r:.80} holds no LSN.") from None
+        raise LeaseFormatError(f"Session token {token!r:.80} has no LSN.") from None

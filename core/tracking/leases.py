@@ -1,4 +1,4 @@
-"""Reads the trigger's lease documents: who works on what, how far, and how far behind; pure.
+"""The lease documents of the trigger: owners, checkpoints and key ranges; pure.
 
 Source: the .NET change feed processor, whose documents these are (`DocumentServiceLeaseCore`), and
 its `ChangeFeedEstimator`, whose arithmetic the lag follows.
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 EXPIRATION = timedelta(seconds=60)
-"""A lease that was not renewed for so long is free for others (the trigger's default)."""
+"""The time after which a lease that is not renewed expires (the trigger's default)."""
 
 _KEY_SPACE_END = "FF"
 
 
 class LeaseState(Enum):
-    """Whether somebody works on a lease."""
+    """The state of a lease."""
 
     ACTIVE = "alive"
     EXPIRED = "dead"
@@ -33,15 +33,15 @@ class LeaseState(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Lease:
-    """A lease as the trigger wrote it.
+    """A lease as the trigger stores it.
 
     Attributes:
-        id: Of the document.
-        token: Partition id, or an opaque name where the key range counts.
-        range: None in documents of older versions of the trigger.
-        owner: None when nobody works on it.
-        checkpoint: Continuation token as it is; None before the first checkpoint.
-        updated_at: When it was last written, for whatever reason; renewals count.
+        id: The id of the document.
+        token: The id of the partition, or an opaque name if the lease has a key range.
+        range: The key range, None in documents of old versions of the trigger.
+        owner: The host that works on it, None if there is none.
+        checkpoint: The continuation token, None before the first checkpoint.
+        updated_at: The time when it was last written, which includes renewals.
     """
 
     id: str
@@ -53,43 +53,37 @@ class Lease:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Lease | None:
-        """The lease of a document; None for the trigger's other documents and for cursors."""
+        """Return the lease of a document, None for other documents in the container."""
         token = document.get("LeaseToken") or document.get("PartitionId")
         if not isinstance(token, str):
             return None
-        found = (document.get("FeedRange") or {}).get("Range")
+        span = (document.get("FeedRange") or {}).get("Range")
         return cls(
             id=document["id"],
             token=token,
-            range=KeyRange(start=found["min"], end=found["max"]) if found else None,
+            range=KeyRange(start=span["min"], end=span["max"]) if span else None,
             owner=(document.get("Owner") or "").strip() or None,
             checkpoint=document.get("ContinuationToken"),
             updated_at=_moment(document),
         )
 
-    @property
-    def checkpoint_lsn(self) -> int | None:
-        """The transaction up to which all is processed; None where the token does not tell."""
-        number = (self.checkpoint or "").strip('"')
-        return int(number) if number.isdigit() else None
-
     def state(self, now: datetime, expiration: timedelta = EXPIRATION) -> LeaseState:
-        """Whether somebody works on it, by the clocks of the hosts."""
+        """Return the state at a time, by the clocks of the hosts."""
         if self.owner is None:
             return LeaseState.UNOWNED
         return LeaseState.ACTIVE if now - self.updated_at < expiration else LeaseState.EXPIRED
 
 
 def lease_prefix(module: str) -> str:
-    """What the lease ids of a projection module begin with.
+    """Return the prefix of the lease ids of a projection module.
 
-    Module names have no `-`, so that none of these begins another one.
+    Names of modules have no `-`, so that no prefix is the start of another one.
     """
     return f"{module}-"
 
 
 def is_lease_of(lease_id: str, module: str, container_rid: str) -> bool:
-    """Whether a lease is that of the module on the container of this resource id.
+    """Return whether a lease is that of a module on the container with a resource id.
 
     The id is `{prefix}{host}_{database rid}_{container rid}..{token}`. The host is not compared:
     an account may be reached by several names.
@@ -101,42 +95,42 @@ def is_lease_of(lease_id: str, module: str, container_rid: str) -> bool:
 
 
 def without_superseded(leases: Iterable[Lease], partitions: Sequence[KeyRange]) -> list[Lease]:
-    """Today's leases: without those whose children are there already.
+    """Return the leases without those whose children exist already.
 
-    A split creates the children before it deletes the parent, so both can be seen for a moment.
+    A split creates the children before it deletes the parent, so that both exist for a moment.
     """
-    found = list(leases)
-    return [lease for lease in found if not _superseded(lease, found, partitions)]
+    known = list(leases)
+    return [lease for lease in known if not _is_superseded(lease, known, partitions)]
 
 
 def partitions_without_lease(
     leases: Iterable[Lease], partitions: Sequence[KeyRange]
 ) -> list[KeyRange]:
-    """The physical partitions that no lease, or no set of leases, covers whole.
+    """Return the physical partitions that the leases do not cover completely.
 
-    Nobody reads them: the trigger creates leases at its first start only, so that a lease that
-    was deleted by hand stays away.
+    They are not processed: the trigger creates leases at its first start only, and not again if one
+    is deleted by hand.
     """
     ranges = [lease.range for lease in leases if lease.range is not None]
-    return [each for each in partitions if not _covers(ranges, each)]
+    return [partition for partition in partitions if not _covers(ranges, partition)]
 
 
 def split_by_partition(lease: Lease, partitions: Sequence[KeyRange]) -> list[KeyRange]:
-    """The parts of a lease's range, one for each physical partition of today."""
+    """Return the parts of a lease's range, one for each physical partition."""
     whole = lease.range or KeyRange(start="", end=_KEY_SPACE_END)
-    found = (whole.overlap(partition) for partition in partitions)
-    return [piece for piece in found if piece is not None]
+    parts = (whole.overlap(partition) for partition in partitions)
+    return [part for part in parts if part is not None]
 
 
 def _covers(ranges: Iterable[KeyRange], whole: KeyRange) -> bool:
     reached = whole.start
-    for each in sorted(ranges, key=lambda found: found.start):
-        if each.start <= reached < each.end:
-            reached = each.end
+    for key_range in sorted(ranges, key=lambda one: one.start):
+        if key_range.start <= reached < key_range.end:
+            reached = key_range.end
     return reached >= whole.end
 
 
-def _superseded(lease: Lease, leases: list[Lease], partitions: Sequence[KeyRange]) -> bool:
+def _is_superseded(lease: Lease, leases: list[Lease], partitions: Sequence[KeyRange]) -> bool:
     if lease.range is None or lease.range in partitions:
         return False
     inside = [
@@ -144,8 +138,8 @@ def _superseded(lease: Lease, leases: list[Lease], partitions: Sequence[KeyRange
         for other in leases
         if other.range and other.range != lease.range and lease.range.covers(other.range)
     ]
-    wanted = split_by_partition(lease, partitions)
-    return bool(wanted) and all(any(o.covers(piece) for o in inside) for piece in wanted)
+    parts = split_by_partition(lease, partitions)
+    return bool(parts) and all(any(other.covers(part) for other in inside) for part in parts)
 
 
 def _moment(document: Mapping[str, Any]) -> datetime:

@@ -1,4 +1,4 @@
-"""The tracker: what each projection module has completely processed, read from its leases."""
+"""The progress of projection modules, read from their leases."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ _MAX_CONCURRENT_PROBES = 8
 
 @dataclass(frozen=True, kw_only=True)
 class LeaseStatus:
-    """A lease, whether somebody works on it, and its lag."""
+    """A lease with its state and its lag."""
 
     lease: Lease
     state: LeaseState
     lag: Lag
 
     def as_json(self) -> dict[str, Any]:
-        """All that is known, by name."""
+        """Return what is shown of it."""
         lease = self.lease
         return {
             "id": lease.id,
@@ -58,10 +58,13 @@ class LeaseStatus:
 
 @dataclass(frozen=True, kw_only=True)
 class ModuleStatus:
-    """A projection module over all its leases; without any, its trigger has never started.
+    """The status of a projection module; without leases its trigger has never started.
 
-    `partitions_without_lease` counts the physical partitions that no lease covers.
-    `fan_outs` are the large ones that are under way.
+    Attributes:
+        name: The name of the module.
+        leases: The leases.
+        partitions_without_lease: The number of physical partitions that no lease covers.
+        fan_outs: The progress of large fan-outs that are not completed.
     """
 
     name: str
@@ -71,30 +74,30 @@ class ModuleStatus:
 
     @property
     def lag(self) -> Lag:
-        """Over all leases."""
-        return total_lag(each.lag for each in self.leases)
+        """The lag over all leases."""
+        return total_lag(status.lag for status in self.leases)
 
     @property
     def caught_up(self) -> bool:
-        """Whether everything that is stored was processed when it was looked at."""
+        """Whether everything that was stored at that time is processed."""
         return bool(self.leases) and not self.partitions_without_lease and self.lag.caught_up
 
     def as_json(self) -> dict[str, Any]:
-        """All that is known, by name; the lag is null where there are no leases to tell it."""
+        """Return what is shown of it; the lag is null without leases."""
         return {
             "name": self.name,
             "caught_up": self.caught_up,
             "lag_transactions": self.lag.transactions if self.leases else None,
             "lag_seconds": round(self.lag.seconds, 1) if self.leases else None,
             "uncovered_partitions": self.partitions_without_lease,
-            "fan_outs": [each.as_json() for each in self.fan_outs],
-            "leases": [each.as_json() for each in self.leases],
+            "fan_outs": [progress.as_json() for progress in self.fan_outs],
+            "leases": [status.as_json() for status in self.leases],
         }
 
 
 @dataclass(frozen=True, kw_only=True)
 class EventStatus:
-    """Whether one event is completely processed by one module, and by which lease it is told."""
+    """Whether a module has processed an event, and the lease that shows it."""
 
     module: str
     stream_id: str
@@ -103,7 +106,7 @@ class EventStatus:
     lease: str | None
 
     def as_json(self) -> dict[str, Any]:
-        """All that is known, by name."""
+        """Return what is shown of it."""
         return {
             "projection": self.module,
             "stream": self.stream_id,

@@ -119,7 +119,7 @@ class PartitionBulkWriter:
             await call.retrier.run(partial(self._attempt, request), call.deadline, call.stats)
 
     async def _attempt(self, request: _PendingRequest) -> None:
-        """Send as much as the rate allows; keep what was not sent, and what failed."""
+        """Send as much as the rate allows, and keep what was not sent or failed."""
         call = self._call
         try:
             async with call.limiters.background_attempt(

@@ -46,7 +46,7 @@ def plan_writes(writes: Iterable[Write], *, bulk: bool) -> tuple[list[Stream], l
 
 
 def count_fitting(writes: Iterable[Write], max_operations: int = MAX_OPERATIONS) -> int:
-    """Return how many of the writes fit into one request, in their order; at least one.
+    """Return how many of the writes fit into one request in their order, at least one.
 
     Args:
         writes: One or more writes.

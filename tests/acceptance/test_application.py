@@ -237,7 +237,7 @@ async def test_poison_is_parked_and_everything_around_it_is_projected(
     assert sorted(each["eventId"] for each in letters) == ["astray", "no-event", "no-stream"]
     assert status == 200
     assert found["processed"] is True
-    assert "The data does not fit Followed" in found["parked"][0]
+    assert "The data is not a valid Followed" in found["parked"][0]
 
 
 @both_date_handlings()

@@ -309,7 +309,7 @@ async def test_many_letters_are_replayed_or_discarded_at_once(
     assert (failed.done, len(failed.kept), failed.left) == (0, 2, 0)
     assert (replayed.done, replayed.kept) == (2, {})
     assert (rest.done, len(rest.kept)) == (0, 1)
-    assert next(iter(rest.kept.values())).startswith("The document is no event")
+    assert next(iter(rest.kept.values())).startswith("The document is not an event")
     assert (discarded.done, discarded.kept) == (1, {})
     assert await operations.search(None) == []
     assert await derived(database) == [1, 2, 101, 102]

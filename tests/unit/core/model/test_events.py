@@ -57,8 +57,8 @@ def test_meta_may_be_missing() -> None:
         pytest.param(
             {"data": {**followed(1, 2)["data"], "age": 3}}, "age: Extra inputs", id="extra field"
         ),
-        pytest.param({"version": 2}, "has version 2, this code knows 1", id="from the future"),
-        pytest.param({"streamId": stream(9)}, "stream that is not its entity's", id="astray"),
+        pytest.param({"version": 2}, "has version 2; this code has 1", id="from the future"),
+        pytest.param({"streamId": stream(9)}, "stream of another entity", id="astray"),
     ],
 )
 def test_data_that_no_longer_fits_is_refused(change: dict[str, Any], message: str) -> None:

@@ -129,8 +129,8 @@ def undefined(event: Undefined) -> Iterator[B]:  # type: ignore[name-defined] # 
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (no_parameter, "takes one event"),
-        (two_parameters, "takes one event"),
+        (no_parameter, "must take one event"),
+        (two_parameters, "must take one event"),
         (no_event, "Annotate the parameter"),
         (unannotated, "Annotate the parameter"),
         (any_event, "Event is every type"),

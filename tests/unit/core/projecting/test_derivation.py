@@ -211,7 +211,7 @@ def test_an_event_whose_own_code_fails_is_parked(kind: str) -> None:
     _, (poison,) = derived(reader, asked("x", type=kind))
 
     assert (poison.error_type, poison.cause.projection) == ("InvalidEventError", None)
-    assert poison.reason == f"{kind} raised KeyError while its data was read."
+    assert poison.reason == f"{kind} raised KeyError while its data was validated."
 
 
 def test_other_event_types_are_passed_over_unread() -> None:
