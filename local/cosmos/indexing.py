@@ -1,12 +1,15 @@
-"""Which terms of a document an indexing policy has indexed (pure)."""
+"""Which terms of a document an indexing policy has indexed, and what it can sort by (pure)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import zip_longest
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from local.cosmos.paths import parse_path
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _MISSING = object()
 
@@ -28,10 +31,11 @@ class _Rule:
 class IndexedPaths:
     """An indexing policy, ready to be asked; of several rules the most precise one counts.
 
-    The service always indexes `id`, unless nothing is indexed at all.
+    The service always indexes `id` and `_ts`, unless nothing is indexed at all.
 
     Args:
-        policy: The policy as containers have it: `includedPaths`, `excludedPaths`.
+        policy: The policy as containers have it: `includedPaths`, `excludedPaths`,
+            `compositeIndexes`.
     """
 
     def __init__(self, policy: dict[str, Any]) -> None:
@@ -39,8 +43,13 @@ class IndexedPaths:
         for listed, included in (("includedPaths", True), ("excludedPaths", False)):
             for entry in policy.get(listed) or ():
                 self._add(str(entry["path"]), included=included)
-        self._root.children.setdefault("id", _Rule()).here = True
+        for name in ("id", "_ts"):
+            self._root.children.setdefault(name, _Rule()).here = True
         self._indexes = policy.get("indexingMode") != "none"
+        self._composites = [
+            [(_steps(entry["path"]), entry.get("order") == "descending") for entry in composite]
+            for composite in policy.get("compositeIndexes") or ()
+        ]
 
     def count(self, document: dict[str, Any]) -> int:
         """Return the number of index terms of a document."""
@@ -49,6 +58,23 @@ class IndexedPaths:
     def count_changes(self, before: dict[str, Any], after: dict[str, Any]) -> int:
         """Return the number of index terms that differ between two versions of a document."""
         return _count_changes(self._root, before, after, inherited=False) if self._indexes else 0
+
+    def includes(self, steps: Sequence[str | int]) -> bool:
+        """Return whether the values at a path of documents are indexed."""
+        rule, below = self._root, bool(self._root.below)
+        for step in steps:
+            rule = rule.children.get("[]" if isinstance(step, int) else step) or _Rule()
+            below = below if rule.below is None else rule.below
+        return self._indexes and (below if rule.here is None else rule.here)
+
+    def sorts_by(self, order: Sequence[tuple[Sequence[str | int], bool]]) -> bool:
+        """Return whether a composite index has these paths, each with whether it descends.
+
+        All directions of the index may be reversed.
+        """
+        wanted = [(tuple(steps), descending) for steps, descending in order]
+        reverse = [(steps, not descending) for steps, descending in wanted]
+        return any(composite in (wanted, reverse) for composite in self._composites)
 
     def _add(self, path: str, *, included: bool) -> None:
         *parents, last = parse_path(path)
@@ -59,6 +85,10 @@ class IndexedPaths:
             rule.below = included
         else:
             rule.here = included
+
+
+def _steps(path: str) -> tuple[str, ...]:
+    return tuple(segment.name for segment in parse_path(path))
 
 
 def _count(rule: _Rule | None, value: object, *, inherited: bool) -> int:

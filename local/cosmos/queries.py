@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from local.cosmos.containers import Container
     from local.cosmos.errors import ServiceError
+    from local.cosmos.indexing import IndexedPaths
     from local.cosmos.pages import Page
     from local.cosmos.query import Plan, Query
     from local.cosmos.targets import KeySet, Target
@@ -34,6 +35,7 @@ def query(call: Call) -> Answer:
     question, parameters = question_of(call)
     with running():
         target = _target(call, container, question, parameters)
+        _check_order(container.indexed_paths, question)
         return _answer(call, container, target, question, parameters)
 
 
@@ -124,6 +126,20 @@ def _target(
             *(made, keys),
         )
     return (single_target if keys.is_single else next_target)(call, container, keys)
+
+
+def _check_order(indexed: IndexedPaths, question: Query) -> None:
+    """Raise what the service does where no index has the order of the results."""
+    order = [(item.path.steps, item.descending) for item in question.tree.order]
+    if not all(indexed.includes(steps) for steps, _ in order):
+        raise bad_request(
+            "The index path corresponding to the specified order-by item is excluded."
+        )
+    if len(order) > 1 and not indexed.sorts_by(order):
+        raise bad_request(
+            "The order by query does not have a corresponding composite index that it can be "
+            "served from."
+        )
 
 
 def _with_plan(error: ServiceError, made: Plan, keys: KeySet) -> ServiceError:

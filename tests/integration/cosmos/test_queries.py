@@ -208,6 +208,41 @@ async def test_a_split_between_pages_loses_and_repeats_nothing(raw: Raw, query: 
     assert sorted(rows) == sorted(f"k{number}" for number in range(30))
 
 
+async def index(raw: Raw, **policy: Any) -> None:
+    definition = (await raw.send("GET", "/dbs/db/colls/items")).body
+    definition["indexingPolicy"] = {"includedPaths": [{"path": "/*"}], **policy}
+    assert (await raw.send("PUT", "/dbs/db/colls/items", definition)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("order", "status"),
+    [
+        ("c.id", 200),
+        ("c._ts DESC", 200),
+        ("c.a", 400),
+        ("c.a.kept", 200),
+        ("c.n, c.g DESC", 200),
+        ("c.n DESC, c.g", 200),
+        ("c.n, c.g", 400),
+        ("c.g DESC, c.n", 400),
+        ("c.n, c.g DESC, c.id", 400),
+    ],
+)
+async def test_an_order_needs_an_index(raw: Raw, order: str, status: int) -> None:
+    """The service sorts by nothing that its indexes do not have in that order."""
+    await index(
+        raw,
+        includedPaths=[{"path": "/*"}, {"path": "/a/kept/?"}],
+        excludedPaths=[{"path": "/a/*"}],
+        compositeIndexes=[[{"path": "/n"}, {"path": "/g", "order": "descending"}]],
+    )
+
+    reply = await ask(raw, f"SELECT * FROM c ORDER BY {order}", A)  # noqa: S608 - of constants
+
+    assert reply.status == status
+    assert ("index" in str(reply.body.get("message"))) == (status == 400)
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -225,6 +260,7 @@ async def test_a_split_between_pages_loses_and_repeats_nothing(raw: Raw, query: 
 )
 async def test_pages_go_on_behind_the_last_row(raw: Raw, query: str, expected: str) -> None:
     """What is written between two pages shifts nothing: no row is lost or comes twice."""
+    await index(raw, compositeIndexes=[[{"path": "/g"}, {"path": "/n", "order": "descending"}]])
     for number, name in enumerate("abcdef"):
         await put(raw, name, n=number, g=number // 3)
     headers = {**A, "x-ms-max-item-count": "2"}

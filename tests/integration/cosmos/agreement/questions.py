@@ -28,6 +28,13 @@ documents = st.lists(
 """`n` and `s` have one type in all documents: SDKs do not merge mixed types. Neither has a value
 that an SDK takes for another one (true for 1) or, like `y`, for none (null, 0)."""
 
+COMPOSITES = [
+    [{"path": first, "order": "ascending"}, {"path": "/n", "order": order}]
+    for first in ("/s", "/_ts")
+    for order in ("ascending", "descending")
+]
+"""The indexes for the queries that order by two paths."""
+
 _conditions = st.recursive(
     st.sampled_from(
         [

@@ -19,7 +19,13 @@ from hypothesis import strategies as st
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos, Options, run_in_thread
 from local.cosmos.partitions import split_evenly
 from tests.integration.cosmos.agreement import dotnet, javascript
-from tests.integration.cosmos.agreement.questions import Question, check, documents, questions
+from tests.integration.cosmos.agreement.questions import (
+    COMPOSITES,
+    Question,
+    check,
+    documents,
+    questions,
+)
 from tests.integration.cosmos.raw import Raw
 
 few = settings(
@@ -46,7 +52,9 @@ class Account:
         """Store documents in a container of their own, and return its name."""
         name = f"c{uuid4().hex}"
         database = self.client.get_database_client("db")
-        container = database.create_container(name, PartitionKey("/pk"))
+        container = database.create_container(
+            name, PartitionKey("/pk"), indexing_policy={"compositeIndexes": COMPOSITES}
+        )
         number = Counter[str]()  # ids repeat, as those of several streams do
         self.stored = []
         for item in items:
