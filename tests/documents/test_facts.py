@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 from core.cosmos.requests import REQUEST_TIMEOUT_SECONDS
 from core.throttling.deadline import GRACE_SECONDS
 from core.tracking.leases import LeaseState
-from tests.documents.pages import ROOT
+from tests.documents.pages import ROOT, blocks
+
+FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def row(page: str, start: str) -> str:
@@ -39,3 +42,34 @@ def test_the_reference_adds_up_how_long_an_invocation_takes() -> None:
     ]
 
     assert seconds == [REQUEST_TIMEOUT_SECONDS, GRACE_SECONDS]
+
+
+def test_the_path_of_an_event_names_functions_that_exist() -> None:
+    """In the files that the page links to."""
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    steps = re.findall(r"^\| \d+\. .+ \| (`.+`) \| \[.+\]\(\.\./(.+)\) \|$", text, re.MULTILINE)
+
+    assert len(steps) == len(re.findall(r"^\| \d+\. ", text, re.MULTILINE)) > 0
+    for names, path in steps:
+        tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+        assert set(re.findall(r"`([\w.]+)`", names)) <= functions(tree), path
+
+
+def functions(tree: ast.Module) -> set[str]:
+    """Functions by name, methods with their class; those inside of functions as well."""
+    plain = {node.name for node in ast.walk(tree) if isinstance(node, FUNCTION)}
+    classes = (node for node in tree.body if isinstance(node, ast.ClassDef))
+    methods = ((kind.name, node) for kind in classes for node in kind.body)
+    return plain | {f"{kind}.{node.name}" for kind, node in methods if isinstance(node, FUNCTION)}
+
+
+def test_the_layout_of_the_engine_is_complete() -> None:
+    """One line for each package, and for each module that is in none."""
+    parts = {path.name for path in (ROOT / "core").iterdir() if not path.name.startswith("__")}
+    modules = {name for name in parts if name.endswith(".py")}
+    _, layout = blocks(ROOT / "docs" / "architecture.md", "")[:2]
+
+    listed = re.findall(r"^[├└]── (\S+)", layout, re.MULTILINE)
+
+    assert len(listed) == len(set(listed))
+    assert set(listed) == modules | {f"{name}/" for name in parts - modules - {"py.typed"}}
