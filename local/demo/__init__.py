@@ -1,1 +1,1 @@
-"""The demo: a real follow graph through the real command path, then every user checked."""
+"""The demo: it projects a follow graph, and compares every user with the graph."""

@@ -1,11 +1,11 @@
-"""What the demo found, as a value, as JSON and as a table."""
+"""The reports of the demo, as values, as JSON and as tables."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from local.harness.metrics import metrics_table
+from local.harness.metrics import metrics_table, to_camel_dict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -14,82 +14,109 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
-    """What happened.
+class ClientReport:
+    """The results that a client of the application can observe.
 
     Attributes:
-        follows: Distinct follows of the graph, self-follows left out.
-        followed_events: `Followed` events stored.
-        was_followed_events: `WasFollowed` events stored.
-        users_checked: Users whose entity was read and compared.
-        users_wrong: Users whose entity differs from the graph.
-        lost: Events of either type that should be stored and are not.
-        duplicated: Events of either type that are stored without need.
-        dead_letters: Events parked.
-        throttled: 429s that Cosmos DB answered.
-        request_charge: Request units that everything cost.
-        seconds: From the first command to the last check.
-        replay_seconds: From the first command to the last one accepted.
-        projecting_seconds: From the first command until all projections had caught up.
-        events_per_second: Derived events durable per second of projecting.
-        host_starts: How often the host was started; more than once if it was killed.
-        peak_memory: Bytes of resident memory at its highest, by process.
-        checkpoints: Continuation token of each lease.
+        follows: The number of distinct follows, without self-follows.
+        users_checked: The number of users whose entity was compared.
+        users_incorrect: The number of users whose entity differs from the graph.
+        accepted_seconds: The time until the last command was accepted.
+        caught_up_seconds: The time until all projections had caught up.
     """
 
     follows: int
+    users_checked: int
+    users_incorrect: int
+    accepted_seconds: float
+    caught_up_seconds: float
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether every user matches the graph."""
+        return not self.users_incorrect
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report as JSON has it."""
+        return to_camel_dict(self)
+
+    def show(self, console: Console) -> None:
+        """Print the report as a table and a sentence."""
+        console.print(metrics_table(self._rows()))
+        color = "green" if self.is_exact else "red"
+        console.print(f"[{color}]{self._sentence()}[/{color}]")
+
+    def _rows(self) -> list[tuple[str, str]]:
+        return [
+            ("Follows in the graph", f"{self.follows:,}"),
+            ("Users checked", f"{self.users_checked:,}"),
+            ("Commands accepted in", f"{self.accepted_seconds:,.1f} s"),
+            ("Caught up after", f"{self.caught_up_seconds:,.1f} s"),
+        ]
+
+    def _sentence(self) -> str:
+        if self.is_exact:
+            return "Every user matches the graph."
+        return f"{self.users_incorrect} users do not match the graph."
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoReport(ClientReport):
+    """The results on a cluster, with what is stored and what it took.
+
+    Attributes:
+        followed_events: The number of stored `Followed` events.
+        was_followed_events: The number of stored `WasFollowed` events.
+        lost: The number of events that should be stored and are not.
+        duplicated: The number of stored events beyond the first of each expected event.
+        dead_letters: The number of dead letters.
+        throttled: The number of requests that Cosmos DB throttled (429).
+        request_charge: The request units of all requests.
+        seconds: The time from the first command to the last check.
+        events_per_second: The number of derived events per second until all had caught up.
+        host_starts: The number of times that the host was started.
+        peak_memory: The peak memory of each process in bytes.
+        checkpoints: The checkpoint of each lease.
+    """
+
     followed_events: int
     was_followed_events: int
-    users_checked: int
-    users_wrong: int
     lost: int
     duplicated: int
     dead_letters: int
     throttled: int
     request_charge: float
     seconds: float
-    replay_seconds: float
-    projecting_seconds: float
     events_per_second: float
     host_starts: int
     peak_memory: Mapping[str, int]
     checkpoints: Mapping[str, str | None]
 
     @property
-    def exact(self) -> bool:
-        """Whether every user is as in the graph, with nothing lost, doubled or parked."""
-        return not (self.users_wrong or self.lost or self.duplicated or self.dead_letters)
-
-    def as_json(self) -> dict[str, Any]:
-        """All figures."""
-        return asdict(self)
-
-    def show(self, console: Console) -> None:
-        """Print the figures for a person."""
-        console.print(metrics_table(self._rows()))
-        console.print(self._sentence())
+    def is_exact(self) -> bool:
+        """Whether every user matches the graph, and nothing is lost, duplicated or parked."""
+        return not (self.users_incorrect or self.lost or self.duplicated or self.dead_letters)
 
     def _rows(self) -> list[tuple[str, str]]:
         memory = max(self.peak_memory.values(), default=0) / 1024 / 1024
+        follows, *others = super()._rows()
         return [
-            ("Follows in the graph", f"{self.follows:,}"),
+            follows,
             ("Followed events", f"{self.followed_events:,}"),
             ("WasFollowed events, derived", f"{self.was_followed_events:,}"),
-            ("Users checked", f"{self.users_checked:,}"),
-            ("Commands accepted in", f"{self.replay_seconds:,.1f} s"),
-            ("All projected after", f"{self.projecting_seconds:,.1f} s"),
+            *others,
             ("Derived events per second", f"{self.events_per_second:,.0f}"),
             ("Request units", f"{self.request_charge:,.0f}"),
-            ("429s met and waited for", f"{self.throttled:,}"),
+            ("Throttled requests (429)", f"{self.throttled:,}"),
             ("Host started", f"{self.host_starts} x"),
-            ("Largest process", f"{memory:,.0f} MB"),
-            ("Time in all", f"{self.seconds:,.1f} s"),
+            ("Peak memory (largest process)", f"{memory:,.0f} MB"),
+            ("Total time", f"{self.seconds:,.1f} s"),
         ]
 
     def _sentence(self) -> str:
-        if self.exact:
-            return "[green]Every user is exactly as in the graph: 0 lost, 0 duplicated.[/green]"
+        if self.is_exact:
+            return "Every user matches the graph: 0 lost, 0 duplicated."
         return (
-            f"[red]Not as in the graph: {self.users_wrong} users wrong, {self.lost} lost, "
-            f"{self.duplicated} duplicated, {self.dead_letters} parked.[/red]"
+            f"{self.users_incorrect} users do not match the graph, {self.lost} events are lost, "
+            f"{self.duplicated} duplicated, {self.dead_letters} parked."
         )

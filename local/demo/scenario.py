@@ -1,16 +1,16 @@
-"""The demo's three acts: replay the follows, wait for the projections, check every user."""
+"""The scenario of the demo: send the follows, wait for the projections, check every user."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
-from local.demo.report import Report
+from local.demo.report import ClientReport, DemoReport
 from local.harness.client import ApplicationClient
-from local.harness.cluster import FUNCTION_KEY, Cluster
+from local.harness.cluster import FUNCTION_KEY
 from local.harness.lag import checkpoints_by_lease, wait_until_caught_up
 from local.harness.processes import peak_memory
 from local.harness.verification import ExpectedState
@@ -18,114 +18,151 @@ from local.harness.verification import ExpectedState
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from local.harness.cluster import Cluster
     from local.harness.follows import Follow
     from local.harness.progress import Progress
 
+DisruptionKind = Literal["kill", "split"]
+
 _CONCURRENCY = 32
+_SENDING = "Sending the follows"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Timing:
-    """Moments of the replay on a monotonic clock."""
-
-    begun: float
-    accepted: float
-    caught_up: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mishaps:
-    """What happens on the way, spread evenly over the replay.
+class Disruptions:
+    """Disruptions that are spread evenly over the follows.
 
     Attributes:
-        kills: How often the host is killed.
-        splits: How often a physical partition is split.
+        kills: The number of times that the host is killed.
+        splits: The number of times that a physical partition is split.
     """
 
     kills: int = 0
     splits: int = 0
 
-    def over(self, follows: int) -> dict[int, list[str]]:
-        """What happens after so many follows."""
-        planned: dict[int, list[str]] = {}
-        for what, count in (("kill", self.kills), ("split", self.splits)):
-            for nth in range(count):
-                planned.setdefault(follows * (nth + 1) // (count + 1), []).append(what)
+    def schedule(self, follows: int) -> dict[int, list[DisruptionKind]]:
+        """Return the disruptions by the number of accepted follows before each."""
+        counts: dict[DisruptionKind, int] = {"kill": self.kills, "split": self.splits}
+        planned: dict[int, list[DisruptionKind]] = {}
+        for kind, count in counts.items():
+            for nth in range(1, count + 1):
+                planned.setdefault(follows * nth // (count + 1), []).append(kind)
         return planned
 
 
-async def play(
-    cluster: Cluster, follows: Sequence[Follow], progress: Progress, mishaps: Mishaps
-) -> Report:
-    """Play the follows on the stage and report what came of them.
+@dataclass(frozen=True, kw_only=True)
+class _Sent:
+    """Follows that were sent.
+
+    Attributes:
+        expected: The state that follows from them.
+        started: The monotonic time of the first command.
+        accepted: The monotonic time at which the last command was accepted.
+    """
+
+    expected: ExpectedState
+    started: float
+    accepted: float
+
+
+async def run_demo_on_app(
+    url: str, function_key: str, follows: Sequence[Follow], progress: Progress
+) -> ClientReport:
+    """Run the demo on an application that runs already, and return the report.
 
     Raises:
-        ApplicationError: The application answered what it should not have.
-        ProcessError: A process is gone for good.
+        ApplicationError: If the application returns an unexpected response.
     """
-    expected = ExpectedState.from_follows(follows)
+    async with ApplicationClient([url.rstrip("/")], function_key, _CONCURRENCY) as client:
+        started = time.monotonic()
+        with progress.bar(_SENDING, len(follows)) as advance:
+            await client.follow_all(follows, advance)
+        report, _ = await _verify(client, _sent(follows, started), progress)
+    return report
+
+
+async def run_demo(
+    cluster: Cluster, follows: Sequence[Follow], disruptions: Disruptions, progress: Progress
+) -> DemoReport:
+    """Run the demo on a cluster, and return the report.
+
+    Raises:
+        ApplicationError: If the application returns an unexpected response.
+        ProcessError: If a process cannot be restarted.
+    """
     async with ApplicationClient(cluster.urls, FUNCTION_KEY, _CONCURRENCY) as client:
-        begun = time.monotonic()
-        await _replay(cluster, client, follows, progress, mishaps)
-        accepted = time.monotonic()
-        projections = await wait_until_caught_up(client, progress)
-        timing = Timing(begun=begun, accepted=accepted, caught_up=time.monotonic())
-        with progress.bar("Checking every user", len(expected.users)) as advance:
-            entities = await client.followships(expected.users, advance)
-    wrong = sum(not expected.matches(user, entities[user]) for user in expected.users)
-    return await _report(cluster, expected, wrong, projections, timing)
+        started = time.monotonic()
+        await _send_with_disruptions(cluster, client, follows, disruptions, progress)
+        sent = _sent(follows, started)
+        report, statuses = await _verify(client, sent, progress)
+    return await _demo_report(cluster, report, statuses, sent)
 
 
-async def _replay(
+def _sent(follows: Sequence[Follow], started: float) -> _Sent:
+    accepted = time.monotonic()
+    return _Sent(expected=ExpectedState.from_follows(follows), started=started, accepted=accepted)
+
+
+async def _send_with_disruptions(
     cluster: Cluster,
     client: ApplicationClient,
     follows: Sequence[Follow],
+    disruptions: Disruptions,
     progress: Progress,
-    mishaps: Mishaps,
 ) -> None:
-    planned = mishaps.over(len(follows))
-    happening: list[asyncio.Task[None]] = []
-    sent = 0
-    with progress.bar("Replaying the follows", len(follows)) as advance:
+    planned = disruptions.schedule(len(follows))
+    tasks: list[asyncio.Task[None]] = []
+    accepted = 0
+    with progress.bar(_SENDING, len(follows)) as advance:
 
-        def note() -> None:
-            nonlocal sent
-            sent += 1
-            for what in planned.get(sent, ()):
-                work = cluster.kill_host() if what == "kill" else cluster.split_partition()
-                happening.append(asyncio.create_task(work))
+        def record_accepted() -> None:
+            nonlocal accepted
+            accepted += 1
+            for kind in planned.get(accepted, ()):
+                work = cluster.kill_host() if kind == "kill" else cluster.split_partition()
+                tasks.append(asyncio.create_task(work))
             advance()
 
-        await client.follow_all(follows, note)
-        await asyncio.gather(*happening)
+        await client.follow_all(follows, record_accepted)
+        await asyncio.gather(*tasks)
 
 
-async def _report(
-    cluster: Cluster,
-    expected: ExpectedState,
-    wrong: int,
-    projections: Sequence[dict[str, Any]],
-    timing: Timing,
-) -> Report:
+async def _verify(
+    client: ApplicationClient, sent: _Sent, progress: Progress
+) -> tuple[ClientReport, list[dict[str, Any]]]:
+    """Return the client's report and the status of each module."""
+    statuses = await wait_until_caught_up(client, progress)
+    caught_up = time.monotonic()
+    with progress.bar("Checking every user", len(sent.expected.users)) as advance:
+        entities = await client.followships(sent.expected.users, advance)
+    report = ClientReport(
+        follows=len(sent.expected.pairs),
+        users_checked=len(sent.expected.users),
+        users_incorrect=sent.expected.count_mismatches(entities),
+        accepted_seconds=round(sent.accepted - sent.started, 2),
+        caught_up_seconds=round(caught_up - sent.started, 2),
+    )
+    return report, statuses
+
+
+async def _demo_report(
+    cluster: Cluster, report: ClientReport, statuses: Sequence[dict[str, Any]], sent: _Sent
+) -> DemoReport:
     statistics = await cluster.statistics()
     stored = await cluster.stored_events()
     derived = sum(stored.was_followed.values())
-    return Report(
-        follows=len(expected.pairs),
+    return DemoReport(
+        **asdict(report),
         followed_events=sum(stored.followed.values()),
         was_followed_events=derived,
-        users_checked=len(expected.users),
-        users_wrong=wrong,
-        lost=stored.lost(expected),
-        duplicated=stored.duplicated(expected),
+        lost=stored.lost(sent.expected),
+        duplicated=stored.duplicated(sent.expected),
         dead_letters=len(await cluster.dead_letters()),
         throttled=statistics["throttled"],
         request_charge=round(statistics["request_charge"], 1),
-        seconds=round(time.monotonic() - timing.begun, 2),
-        replay_seconds=round(timing.accepted - timing.begun, 2),
-        projecting_seconds=round(timing.caught_up - timing.begun, 2),
-        events_per_second=round(derived / (timing.caught_up - timing.begun), 1),
+        seconds=round(time.monotonic() - sent.started, 2),
+        events_per_second=round(derived / report.caught_up_seconds, 1),
         host_starts=sum(host.starts for host in cluster.hosts),
         peak_memory={**cluster.peaks, "The demo itself": peak_memory(os.getpid())},
-        checkpoints=checkpoints_by_lease(projections),
+        checkpoints=checkpoints_by_lease(statuses),
     )

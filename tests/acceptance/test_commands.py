@@ -185,7 +185,7 @@ def test_a_taken_port_is_said() -> None:
 
 
 def test_the_demo_survives_a_killed_host_and_a_split(tmp_path: Path) -> None:
-    """Every user exactly as in the graph, and the figures in a file."""
+    """Every user matches the graph, and the report is in a file."""
     graph, figures = tmp_path / "follows.csv", tmp_path / "out.json"
     lines = [f"u{number % 7},u{number % 11}" for number in range(120)]
     graph.write_text("\n".join(["source,target", *lines]), encoding="utf-8")
@@ -198,14 +198,14 @@ def test_the_demo_survives_a_killed_host_and_a_split(tmp_path: Path) -> None:
     found = json.loads(figures.read_text(encoding="utf-8"))
     expected = {(a, b) for a, b in (line.split(",") for line in lines) if a != b}
     assert done.returncode == 0, done.stdout + done.stderr
-    assert found["follows"] == found["followed_events"] == len(expected)
-    assert found["was_followed_events"] == len(expected)
-    assert found["users_wrong"] == found["lost"] == found["duplicated"] == 0
-    assert found["dead_letters"] == 0
-    assert found["users_checked"] == 11
-    assert found["host_starts"] == 2
+    assert found["follows"] == found["followedEvents"] == len(expected)
+    assert found["wasFollowedEvents"] == len(expected)
+    assert found["usersIncorrect"] == found["lost"] == found["duplicated"] == 0
+    assert found["deadLetters"] == 0
+    assert found["usersChecked"] == 11
+    assert found["hostStarts"] == 2
     assert len(found["checkpoints"]) == 3
-    assert found["events_per_second"] > 0
+    assert found["eventsPerSecond"] > 0
 
 
 def test_the_demo_runs_on_an_app_that_is_running(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_the_demo_runs_on_an_app_that_is_running(tmp_path: Path) -> None:
 
     found = json.loads(figures.read_text(encoding="utf-8"))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (found["follows"], found["users_checked"], found["users_wrong"]) == (3, 3, 0)
+    assert (found["follows"], found["usersChecked"], found["usersIncorrect"]) == (3, 3, 0)
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="children are listed in /proc")
