@@ -1,4 +1,4 @@
-"""`python -m local`: your machine."""
+"""The command line for local development: `python -m local`."""
 
 import typer
 
@@ -9,7 +9,7 @@ from local.demo.command import demo
 from local.run import run
 
 app = typer.Typer(
-    help="Your machine: an embedded Cosmos DB and a Functions host.",
+    help="Run and test on this machine, with an embedded Cosmos DB and a Functions host.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

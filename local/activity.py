@@ -1,4 +1,4 @@
-"""What `python -m local run` says while it runs: one line for each thing that happens."""
+"""The output of `python -m local run`: one line for each command, batch, lease and dead letter."""
 
 from __future__ import annotations
 
@@ -32,12 +32,14 @@ _STYLES = {
 }
 
 
-def set_up_logging(console: Console | None) -> None:
-    """Write warnings and errors to standard error, and what happens to the console, if any."""
+def configure_logging(console: Console | None) -> None:
+    """Write warnings and errors to standard error, and activity to the console, if there is one."""
     errors = logging.StreamHandler()
     errors.setLevel(logging.WARNING)
     logging.basicConfig(handlers=[errors], format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("azure").setLevel(logging.ERROR)  # our own lines say the same in context
+    logging.getLogger("azure").setLevel(
+        logging.ERROR
+    )  # the host's own records repeat these with context
     if console is None:
         return
     activity = ActivityHandler(console)
@@ -48,10 +50,10 @@ def set_up_logging(console: Console | None) -> None:
 
 
 class ActivityHandler(logging.Handler):
-    """Turns log records of the host and the engine into lines for a person.
+    """Prints log records of the host and the engine as readable lines.
 
     Attributes:
-        lines: What makes the line of each event that is shown, by the event's name.
+        lines: The functions that format the fields of an event, by the event's name.
     """
 
     def __init__(self, console: Console) -> None:
@@ -59,31 +61,31 @@ class ActivityHandler(logging.Handler):
         self._console = console
         self._projected: dict[tuple[str, str], Fields] = {}
         self.lines: Mapping[str, Callable[[Fields], Line | None]] = {
-            "request.answered": _request,
-            "batch.delivered": self._batch,
-            "timer.fired": lambda f: ("timer", f"{f['function']}, {f['ms']} ms"),
-            "lease.acquired": lambda f: ("lease", f"{_lease(f)}: won"),
+            "request.completed": _request_line,
+            "batch.delivered": self._batch_line,
+            "timer.fired": lambda f: ("timer", f"{f['function']}, {f['duration_ms']} ms"),
+            "lease.acquired": lambda f: ("lease", f"{_lease(f)}: acquired"),
             "lease.released": lambda f: ("lease", f"{_lease(f)}: released"),
             "lease.lost": lambda f: ("lease", f"{_lease(f)}: lost"),
             "event.parked": lambda f: ("dead letter", "  ".join(f"{k} {v}" for k, v in f.items())),
         }
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print the record's line, if it has one."""
+        """Print the line of a record, if it has one."""
         name, fields = _event(record), dict(_FIELD.findall(record.getMessage()))
         if name == _PROJECTED:
             if lease := LEASE.get(None):
                 self._projected[lease] = fields
-        elif (make := self.lines.get(name)) and (line := make(fields)):
+        elif (to_line := self.lines.get(name)) and (line := to_line(fields)):
             self._print(*line)
 
-    def _batch(self, fields: Fields) -> Line:
-        """Return a batch's line, with what the engine said of it on the way."""
-        projected = self._projected.pop((fields["function"], fields["lease"]), {})
+    def _batch_line(self, fields: Fields) -> Line:
+        """Return the line of a batch, with the number of derived events that the engine logged."""
+        projected = self._projected.pop((fields["function"], fields["lease_token"]), {})
         derived = f", {projected['derived']} derived" if "derived" in projected else ""
         events = f"{fields['documents']} {'event' if fields['documents'] == '1' else 'events'}"
         lease = _lease({**fields, "function": projected.get("module", fields["function"])})
-        return "batch", f"{lease}: {events}{derived}, {fields['ms']} ms"
+        return "batch", f"{lease}: {events}{derived}, {fields['duration_ms']} ms"
 
     def _print(self, kind: str, text: str) -> None:
         line = Text(time.strftime("%H:%M:%S  "), style="dim")
@@ -96,13 +98,13 @@ def _event(record: logging.LogRecord) -> str:
 
 
 def _lease(fields: Fields) -> str:
-    return f"{fields['function']}, lease {fields['lease']}"
+    return f"{fields['function']}, lease {fields['lease_token']}"
 
 
-def _request(fields: Fields) -> Line | None:
-    """Return a request's line; none for what only reads."""
+def _request_line(fields: Fields) -> Line | None:
+    """Return the line of a request, or None if it only reads."""
     if fields["method"] in {"GET", "HEAD"}:
         return None
-    _, is_command, name = fields["path"].rpartition("/commands/")
-    kind, what = ("command", name) if is_command else ("request", fields["path"])
-    return kind, f"{what}: {fields['status']}, {fields['ms']} ms"
+    _, is_command, command = fields["path"].rpartition("/commands/")
+    kind, subject = ("command", command) if is_command else ("request", fields["path"])
+    return kind, f"{subject}: {fields['status']}, {fields['duration_ms']} ms"

@@ -1,4 +1,4 @@
-"""The settings of a running app, in a file where `python -m admin` finds them."""
+"""The file with the settings of the running app, which `python -m admin` reads."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def shared_settings(app: Path, values: Mapping[str, str]) -> Iterator[Path]:
-    """Keep a file with the settings, readable by its owner alone, for as long as the app runs.
+    """Write the settings to a file that only its owner can read, and remove it afterwards.
 
-    Files that killed processes left are removed.
+    Files of killed processes are removed, too.
     """
     folder = app / FOLDER
     folder.mkdir(exist_ok=True)

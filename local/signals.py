@@ -1,18 +1,18 @@
-"""Signals that end a process cleanly."""
+"""Signals on which commands stop cleanly."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM)
+_SHUTDOWN_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 async def wait_for_shutdown(*others: signal.Signals) -> signal.Signals:
     """Return the first SIGINT, SIGTERM or other given signal, which has no other effect."""
     loop = asyncio.get_running_loop()
     received: asyncio.Queue[signal.Signals] = asyncio.Queue()
-    for number in (*_STOPPING, *others):
+    for number in (*_SHUTDOWN_SIGNALS, *others):
         loop.add_signal_handler(number, received.put_nowait, number)
     return await received.get()
 
@@ -23,5 +23,5 @@ def cancel_on_signals() -> None:
     loop = asyncio.get_running_loop()
     if task is None:
         return
-    for number in _STOPPING:
+    for number in _SHUTDOWN_SIGNALS:
         loop.add_signal_handler(number, task.cancel)

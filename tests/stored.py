@@ -20,7 +20,7 @@ from core.application import Application
 from core.cosmos.client import open_client
 from core.cosmos.provisioning import provision
 from local.cosmos import EmbeddedCosmos, Options
-from local.host.leases import PartitionRange, lease_prefix, new_lease
+from local.host.leases import PartitionKeyRange, lease_prefix, new_lease
 from tests.apps import notices
 from tests.observing import observer_of
 from tests.support import Document, until
@@ -30,7 +30,7 @@ FOLDER = ROOT / "tests" / "fixtures" / "stored"
 
 MODULE, READERS = "board", 30_000
 SYSTEM = ("_rid", "_self", "_etag", "_attachments", "_ts", "_lsn")
-WHOLE = PartitionRange(id="0", minimum="", maximum="FF")
+WHOLE = PartitionKeyRange(id="0", minimum="", maximum="FF")
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 OPTIONS: dict[str, Any] = {"partitions": 1, "throughput": 20_000}

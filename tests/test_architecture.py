@@ -22,7 +22,7 @@ from core.cosmos.requests import REQUEST_TIMEOUT_SECONDS
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
 from core.settings import Settings
-from local.host.bindings import duration
+from local.host.bindings import parse_duration
 from tests.apps import follows
 
 ROOT = Path(__file__).parent.parent
@@ -360,7 +360,7 @@ def test_the_budget_ends_before_the_host_kills_the_worker() -> None:
 
     assert 2 * (
         Settings.from_environ({}).invocation_timeout_seconds + REQUEST_TIMEOUT_SECONDS
-    ) < duration(content["functionTimeout"])
+    ) < parse_duration(content["functionTimeout"])
 
 
 def test_health_alone_is_open_to_all() -> None:

@@ -1,7 +1,7 @@
-"""A Functions host for your machine: runs an app by the bindings it declares, as Azure would."""
+"""A local Functions host, which runs an app by the bindings that it declares, as Azure does."""
 
-from local.host.host import HostOptions, TriggerHost
+from local.host.host import FunctionsHost, HostOptions
 from local.host.invocation import LEASE
 from local.host.settings import HostError
 
-__all__ = ["LEASE", "HostError", "HostOptions", "TriggerHost"]
+__all__ = ["LEASE", "FunctionsHost", "HostError", "HostOptions"]

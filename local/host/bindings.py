@@ -1,4 +1,4 @@
-"""What an app declares, read from its functions as the real host reads it."""
+"""The triggers that an app declares, read from its functions as the real host reads them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from local.host.schedules import Schedule
-from local.host.settings import HostError, resolve
+from local.host.settings import HostError, resolve_references
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -20,12 +20,19 @@ _DEFAULT_MAX_ITEMS = 100
 
 @dataclass(frozen=True, kw_only=True)
 class RetryPolicy:
-    """When a failed invocation is repeated; `count` -1 for ever; intervals in seconds."""
+    """A policy for the retries of a failed invocation.
 
-    exponential: bool
-    count: int
-    minimum: float
-    maximum: float
+    Attributes:
+        is_exponential: Whether delays grow exponentially instead of being fixed.
+        max_retries: The number of retries; -1 for no limit.
+        min_delay: The shortest delay in seconds.
+        max_delay: The longest delay in seconds.
+    """
+
+    is_exponential: bool
+    max_retries: int
+    min_delay: float
+    max_delay: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +46,7 @@ class Function:
 
 @dataclass(frozen=True, kw_only=True)
 class CosmosTrigger:
-    """A function on a change feed. Intervals in seconds, None where the app says nothing."""
+    """A function on a change feed; an interval is in seconds, or None if it is not declared."""
 
     function: Function
     argument: str
@@ -65,7 +72,15 @@ class CosmosTrigger:
 
 @dataclass(frozen=True, kw_only=True)
 class HttpTrigger:
-    """A function on a route; `methods` is None for all, `level` anonymous, function or admin."""
+    """A function on a route.
+
+    Attributes:
+        function: The function.
+        argument: The name of its parameter for the request.
+        route: The route, without the host's prefix.
+        methods: The HTTP methods, or None for all.
+        level: The authorization level: anonymous, function or admin.
+    """
 
     function: Function
     argument: str
@@ -88,11 +103,11 @@ class TimerTrigger:
 Trigger = CosmosTrigger | HttpTrigger | TimerTrigger
 
 
-def declared(app: func.FunctionApp, settings: Mapping[str, str]) -> list[Trigger]:
-    """Return the triggers of an app's enabled functions, references to settings resolved.
+def find_triggers(app: func.FunctionApp, settings: Mapping[str, str]) -> list[Trigger]:
+    """Return the triggers of an app's enabled functions, with references to settings resolved.
 
     Raises:
-        HostError: If a setting is missing, or a function has a trigger that is not covered.
+        HostError: If a setting is missing, or a function has a trigger that is not supported.
     """
     functions = app.get_functions()
     return [
@@ -103,23 +118,21 @@ def declared(app: func.FunctionApp, settings: Mapping[str, str]) -> list[Trigger
 
 
 def is_disabled(function: str, settings: Mapping[str, str]) -> bool:
-    """Return whether the settings disable a function, by either of the names that Azure reads.
+    """Return whether the settings disable a function, by either name that Azure reads.
 
-    Any other value than `true` and `1` leaves it enabled, as in Azure.
+    As in Azure, only `true` and `1` disable it.
     """
     names = (f"AzureWebJobs.{function}.Disabled", f"AzureWebJobs_{function}_Disabled")
     return any(settings.get(name, "").strip().lower() in {"true", "1"} for name in names)
 
 
-def _trigger(declared_function: Any, settings: Mapping[str, str]) -> Trigger:  # noqa: ANN401 - no public type
+def _trigger(declaration: Any, settings: Mapping[str, str]) -> Trigger:  # noqa: ANN401 - no public type
     function = Function(
-        name=declared_function.get_function_name(),
-        call=declared_function.get_user_function(),
-        retry=_retry_policy(declared_function.get_settings_dict("retry_policy")),
+        name=declaration.get_function_name(),
+        call=declaration.get_user_function(),
+        retry=_retry_policy(declaration.get_settings_dict("retry_policy")),
     )
-    bindings = declared_function.get_bindings_dict()["bindings"]
-    triggers = [each for each in bindings if str(each["type"]).lower().endswith("trigger")]
-    for binding in triggers:
+    for binding in declaration.get_bindings_dict()["bindings"]:
         kind = str(binding["type"]).lower()
         if kind == "cosmosdbtrigger":
             return _cosmos(function, binding, settings)
@@ -128,8 +141,8 @@ def _trigger(declared_function: Any, settings: Mapping[str, str]) -> Trigger:  #
         if kind == "timertrigger":
             return _timer(function, binding, settings)
     raise HostError(
-        f"Function {function.name} has no Cosmos DB, HTTP or timer trigger, which is all that the "
-        "local host runs."
+        f"Function {function.name} has no Cosmos DB, HTTP or timer trigger. The local host "
+        "supports no other triggers; run the app with Azure Functions Core Tools."
     )
 
 
@@ -137,8 +150,8 @@ def _cosmos(
     function: Function, binding: Mapping[str, Any], settings: Mapping[str, str]
 ) -> CosmosTrigger:
     def text(name: str, default: str) -> str:
-        where = f"{name} of function {function.name}"
-        return resolve(str(binding.get(name) or default), settings, where)
+        referrer = f"{name} of function {function.name}"
+        return resolve_references(str(binding.get(name) or default), settings, referrer)
 
     def seconds(name: str) -> float | None:
         return int(binding[name]) / 1000 if binding.get(name) else None
@@ -170,7 +183,7 @@ def _http(function: Function, binding: Mapping[str, Any]) -> HttpTrigger:
         function=function,
         argument=str(binding["name"]),
         route=str(binding.get("route") or function.name),
-        methods=tuple(str(getattr(each, "value", each)).upper() for each in methods) or None,
+        methods=tuple(str(getattr(method, "value", method)).upper() for method in methods) or None,
         level=str(getattr(binding["authLevel"], "value", binding["authLevel"])).lower(),
     )
 
@@ -178,32 +191,33 @@ def _http(function: Function, binding: Mapping[str, Any]) -> HttpTrigger:
 def _timer(
     function: Function, binding: Mapping[str, Any], settings: Mapping[str, str]
 ) -> TimerTrigger:
-    where = f"schedule of function {function.name}"
+    referrer = f"schedule of function {function.name}"
+    expression = resolve_references(str(binding["schedule"]), settings, referrer)
     use_monitor = binding.get("useMonitor")
     return TimerTrigger(
         function=function,
         argument=str(binding["name"]),
-        schedule=Schedule(resolve(str(binding["schedule"]), settings, where), where),
+        schedule=Schedule(expression, referrer),
         run_on_startup=bool(binding.get("runOnStartup")),
         use_monitor=True if use_monitor is None else bool(use_monitor),
     )
 
 
-def _retry_policy(declared_policy: Mapping[str, Any] | None) -> RetryPolicy | None:
-    if not declared_policy:
+def _retry_policy(declaration: Mapping[str, Any] | None) -> RetryPolicy | None:
+    if not declaration:
         return None
-    fixed = str(declared_policy["strategy"]).lower().replace("_", "") in {"fixeddelay", "fixed"}
-    low = "delay_interval" if fixed else "minimum_interval"
-    high = "delay_interval" if fixed else "maximum_interval"
+    is_fixed = str(declaration["strategy"]).lower().replace("_", "") in {"fixeddelay", "fixed"}
+    min_delay = "delay_interval" if is_fixed else "minimum_interval"
+    max_delay = "delay_interval" if is_fixed else "maximum_interval"
     return RetryPolicy(
-        exponential=not fixed,
-        count=int(declared_policy["max_retry_count"]),
-        minimum=duration(declared_policy[low]),
-        maximum=duration(declared_policy[high]),
+        is_exponential=not is_fixed,
+        max_retries=int(declaration["max_retry_count"]),
+        min_delay=parse_duration(declaration[min_delay]),
+        max_delay=parse_duration(declaration[max_delay]),
     )
 
 
-def duration(text: str) -> float:
-    """Seconds of a `HH:MM:SS`."""
+def parse_duration(text: str) -> float:
+    """Return the seconds of a duration `HH:MM:SS`."""
     hours, minutes, seconds = map(int, text.split(":"))
     return timedelta(hours=hours, minutes=minutes, seconds=seconds).total_seconds()

@@ -1,7 +1,7 @@
-"""Dates as the Cosmos DB extension hands them over; pure.
+"""Dates as the Cosmos DB extension passes them on.
 
-The extension parses every document with Newtonsoft.Json, whose default turns each string that looks
-like a date into a date, and writes the dates again in its own form before Python sees them.
+The extension parses every document with Newtonsoft.Json, which by default converts each string that
+looks like a date into a date, and writes it in its own format before the Python worker receives it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ _ISO = re.compile(
 _MICROSOFT = re.compile(r"/Date\((-?\d+)([+-]\d\d(?:\d\d)?)?\)/", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _HOST_OFFSET = "+00:00"
-"""The offset of the host's own time zone, which is UTC on Azure."""
+"""The offset of the host's time zone, which is UTC in Azure."""
 
 
 def rewrite_dates(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Return a JSON value with every string that looks like a date rewritten; names stay."""
+    """Return a JSON value with every string that looks like a date rewritten, names excepted."""
     if isinstance(value, dict):
         return {name: rewrite_dates(member) for name, member in value.items()}
     if isinstance(value, list):
@@ -30,35 +30,35 @@ def rewrite_dates(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def rewrite_date(text: str) -> str:
-    """Return a date as the extension writes it; any other text as it is."""
+    """Return a date as the extension writes it, and any other text unchanged."""
     try:
         if match := _ISO.fullmatch(text):
-            return _iso(match)
+            return _rewrite_iso(match)
         if match := _MICROSOFT.fullmatch(text):
-            return _microsoft(match)
-    except (ValueError, OverflowError):  # no such day or time
+            return _rewrite_microsoft(match)
+    except (ValueError, OverflowError):  # not an existing day or time
         return text
     return text
 
 
-def _iso(match: re.Match[str]) -> str:
+def _rewrite_iso(match: re.Match[str]) -> str:
     year, month, day, hour, minute, second = map(int, match.groups()[:6])
     fraction, utc, sign, zone_hours, zone_minutes = match.groups()[6:]
     fraction = (fraction or "").rstrip("0")
-    is_midnight = hour == 24  # noqa: PLR2004 - the end of the day, as ISO 8601 allows it
+    is_midnight = hour == 24  # noqa: PLR2004 - ISO 8601 allows it as the end of the day
     if is_midnight and (minute or second or fraction):
-        raise ValueError("Only 24:00:00 is a time.")
+        raise ValueError("With hour 24, only 24:00:00 is valid.")
     hour = 0 if is_midnight else hour
     moment = datetime(year, month, day, hour, minute, second, tzinfo=timezone.utc)
     moment += timedelta(days=is_midnight)
     if sign is None:
-        return _written(moment, fraction, utc or "")
+        return _format(moment, fraction, utc or "")
     offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
-    return _written(*_moved(moment, fraction, offset if sign == "-" else -offset), _HOST_OFFSET)
+    return _format(*_move(moment, fraction, offset if sign == "-" else -offset), _HOST_OFFSET)
 
 
-def _moved(moment: datetime, fraction: str, offset: timedelta) -> tuple[datetime, str]:
-    """Move a time; what would leave the years 1 to 9999 stays at their end."""
+def _move(moment: datetime, fraction: str, offset: timedelta) -> tuple[datetime, str]:
+    """Return a time moved by an offset, limited to the years 1 to 9999."""
     try:
         return moment + offset, fraction
     except OverflowError:
@@ -67,12 +67,12 @@ def _moved(moment: datetime, fraction: str, offset: timedelta) -> tuple[datetime
         return datetime.max.replace(tzinfo=timezone.utc), "9999999"
 
 
-def _microsoft(match: re.Match[str]) -> str:
+def _rewrite_microsoft(match: re.Match[str]) -> str:
     moment = _EPOCH + timedelta(milliseconds=int(match[1]))
     fraction = f"{moment.microsecond:06}".rstrip("0")
-    return _written(moment, fraction, _HOST_OFFSET if match[2] else "Z")
+    return _format(moment, fraction, _HOST_OFFSET if match[2] else "Z")
 
 
-def _written(moment: datetime, fraction: str, zone: str) -> str:
+def _format(moment: datetime, fraction: str, zone: str) -> str:
     seconds = moment.isoformat()[:19]
     return f"{seconds}.{fraction}{zone}" if fraction else f"{seconds}{zone}"

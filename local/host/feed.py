@@ -1,44 +1,44 @@
-"""Reads the change feed as the trigger does: one part of the key space, page by page."""
+"""The change feed of a container, which the trigger reads page by page, lease by lease."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from local.host.leases import Lease, PartitionRange, is_container_rid, overlapping
-from local.host.rest import CosmosError
+from local.host.leases import Lease, PartitionKeyRange, is_container_rid, overlapping
+from local.host.rest import CosmosRestError
 
 if TYPE_CHECKING:
-    from local.host.rest import CosmosRest
+    from local.host.rest import CosmosRestClient
 
 _GONE = 410
 _NOT_MODIFIED = 304
 
 
 class PartitionGoneError(Exception):
-    """The lease's partition was split or merged."""
+    """The partition of a lease was split or merged."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """Documents after a token, and the token after them; empty when there is nothing new."""
+    """Documents of the change feed, if any, and the continuation after them."""
 
     documents: list[dict[str, Any]]
-    token: str
+    continuation: str
 
 
-class Feed:
-    """The change feed of one container.
+class ChangeFeedReader:
+    """Reads the change feed of one container.
 
     Args:
-        rest: The container's account.
-        container: Its link.
-        max_items: Hint on the size of a page.
-        from_beginning: Where to begin without a checkpoint; otherwise now.
+        rest: The client of the container's account.
+        container: The link of the container.
+        max_items: The maximum number of documents in a page, which is a hint.
+        from_beginning: Whether to start at the beginning, instead of now, without a checkpoint.
     """
 
     def __init__(
-        self, rest: CosmosRest, container: str, *, max_items: int, from_beginning: bool
+        self, rest: CosmosRestClient, container: str, *, max_items: int, from_beginning: bool
     ) -> None:
         self._rest = rest
         self._container = container
@@ -49,63 +49,64 @@ class Feed:
         """Return the container's resource id.
 
         Raises:
-            CosmosError: If it cannot be read.
+            CosmosRestError: If it cannot be read.
         """
-        answer = await self._rest.read(self._container)
-        rid = answer.text("_rid")
+        response = await self._rest.read(self._container)
+        rid = response.text("_rid")
         if not is_container_rid(rid):
-            raise answer.unusable(f"with {rid!r} for a container's resource id")
+            raise response.format_error(f"with {rid!r} as the resource id of a container")
         return rid
 
-    async def partitions(self) -> list[PartitionRange]:
+    async def partitions(self) -> list[PartitionKeyRange]:
         """Return the container's physical partitions.
 
         Raises:
-            CosmosError: If they cannot be read.
+            CosmosRestError: If they cannot be read.
         """
-        answer = await self._rest.read(f"{self._container}/pkranges")
+        response = await self._rest.read(f"{self._container}/pkranges")
+        members = ("id", "minInclusive", "maxExclusive")
         return [
-            PartitionRange(
+            PartitionKeyRange(
                 id=item["id"], minimum=item["minInclusive"], maximum=item["maxExclusive"]
             )
-            for item in answer.objects("PartitionKeyRanges", "id", "minInclusive", "maxExclusive")
+            for item in response.objects("PartitionKeyRanges", *members)
         ]
 
-    async def read(self, lease: Lease, token: str | None) -> Page:
-        """Return the page after the token.
+    async def read(self, lease: Lease, continuation: str | None) -> Page:
+        """Return the page of a lease after a continuation.
 
         Raises:
-            PartitionGoneError: If the lease must be replaced by those of today's partitions.
-            CosmosError: If the page cannot be read.
+            PartitionGoneError: If the lease must be replaced by leases of the current partitions.
+            CosmosRestError: If the page cannot be read.
         """
         headers = {
             "a-im": "Incremental Feed",
             "x-ms-max-item-count": str(self._max_items),
-            **(await self._place(lease)),
+            **(await self._range_headers(lease)),
         }
-        if token is not None:
-            headers["if-none-match"] = token
+        if continuation is not None:
+            headers["if-none-match"] = continuation
         elif not self._from_beginning:
             headers["if-none-match"] = "*"
         try:
-            answer = await self._rest.read(f"{self._container}/docs", headers)
-        except CosmosError as error:
+            response = await self._rest.read(f"{self._container}/docs", headers)
+        except CosmosRestError as error:
             if error.status == _GONE:
                 raise PartitionGoneError(lease.token) from None
             raise
-        documents = [] if answer.status == _NOT_MODIFIED else answer.objects("Documents")
-        return Page(documents=documents, token=answer.header("etag"))
+        documents = [] if response.status == _NOT_MODIFIED else response.objects("Documents")
+        return Page(documents=documents, continuation=response.header("etag"))
 
-    async def _place(self, lease: Lease) -> dict[str, str]:
+    async def _range_headers(self, lease: Lease) -> dict[str, str]:
         if not lease.by_key_range or lease.range is None:
             return {"x-ms-documentdb-partitionkeyrangeid": lease.token}
-        low, high = lease.range
-        partitions = overlapping(await self.partitions(), low, high)
+        start, end = lease.range
+        partitions = overlapping(await self.partitions(), start, end)
         if len(partitions) != 1:
             raise PartitionGoneError(lease.token)
         return {
             "x-ms-documentdb-partitionkeyrangeid": partitions[0].id,
             "x-ms-read-key-type": "EffectivePartitionKeyRange",
-            "x-ms-start-epk": low,
-            "x-ms-end-epk": high,
+            "x-ms-start-epk": start,
+            "x-ms-end-epk": end,
         }

@@ -1,4 +1,4 @@
-"""The HTTP functions: routes, methods, keys and limits as in Azure."""
+"""The HTTP trigger, with routes, methods, keys and limits as in Azure."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ logger = logging.getLogger(__name__)
 
 
 class HttpFunctions:
-    """Answers requests with the app's HTTP functions.
+    """Handles requests with the app's HTTP functions.
 
     Args:
         triggers: The functions.
-        invoker: What calls them.
-        configuration: The host's configuration.
-        function_key: The key that functions of level function or admin ask for.
+        invoker: The object that calls them.
+        configuration: The configuration of the host.
+        function_key: The key that functions of level function or admin require.
 
     Raises:
-        HostError: If a route has a form that is not covered.
+        HostError: If a route has a form that is not supported.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class HttpFunctions:
     def application(self) -> web.Application:
         """Return the web application that serves them."""
         app = web.Application(client_max_size=self._max_body_bytes)
-        app.router.add_route("*", r"/{path:[\s\S]*}", self._handle)  # also line breaks
+        app.router.add_route("*", r"/{path:[\s\S]*}", self._handle)  # a line break, too
         return app
 
     async def _handle(self, request: web.Request) -> web.Response:
@@ -63,20 +63,20 @@ class HttpFunctions:
         if trigger.level != "anonymous" and not self._has_key(request):
             return web.Response(status=401)
         started = time.monotonic()
-        response = await self._answered(trigger, request, parameters)
+        response = await self._invoke(trigger, request, parameters)
         logger.info(
-            "request.answered function=%s method=%s path=%s status=%d ms=%.0f",
+            "request.completed function=%s method=%s path=%s status=%d duration_ms=%.0f",
             *(trigger.function.name, request.method, request.rel_url.raw_path),
             *(response.status, (time.monotonic() - started) * 1000),
         )
         return response
 
-    async def _answered(
+    async def _invoke(
         self, trigger: HttpTrigger, request: web.Request, parameters: Mapping[str, str]
     ) -> web.Response:
-        """Return the function's response; for an exception an empty 500, as in Azure.
+        """Return the response of the function, or an empty 500 for an exception, as in Azure.
 
-        A body over the limit is one as well: the real host reads it when it binds the request.
+        A body over the limit is an exception, because the real host reads it during binding.
         """
         try:
             received = func.HttpRequest(
@@ -90,7 +90,7 @@ class HttpFunctions:
             return _response(await self._invoker.call(trigger, received, Attempt()))
         except web.HTTPRequestEntityTooLarge:
             logger.error(  # noqa: TRY400 - a traceback would add nothing
-                "function.failed function=%s: the request body is over %d bytes",
+                "function.failed function=%s reason=body_too_large max_body_bytes=%d",
                 *(trigger.function.name, self._max_body_bytes),
             )
         except Exception:

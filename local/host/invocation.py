@@ -1,4 +1,4 @@
-"""Calls the app's functions, the way the Python worker does."""
+"""Calls of the app's functions, made as by the Python worker of Azure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import azure.functions as func
 
-from local.host.retries import delay
+from local.host.retries import next_delay
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 LEASE: ContextVar[tuple[str, str]] = ContextVar("LEASE")
-"""The function and the lease whose batch is being processed, for what is logged on the way."""
+"""The function and the lease token of the current batch, for log records written meanwhile."""
 
 
-class Result(enum.Enum):
-    """What became of an invocation, its retries included."""
+class InvocationResult(enum.Enum):
+    """The result of an invocation with its retries."""
 
     SUCCEEDED = enum.auto()
     FAILED = enum.auto()
@@ -38,47 +38,47 @@ class Result(enum.Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Attempt:
-    """An attempt's number, counted from 0, and how many may follow the first."""
+    """An attempt: its number, counted from 0, and the maximum number of retries."""
 
     number: int = 0
-    most: int = 0
+    max_retries: int = 0
 
 
 class Invoker:
-    """Calls functions, and keeps what runs apart from what waits for it.
+    """Calls functions as tasks of their own, so that they can outlive the callers that wait.
 
     Args:
-        timeout: The seconds that an attempt may take; None for no limit.
+        timeout: The maximum seconds of an attempt, or None for no limit.
     """
 
     def __init__(self, timeout: float | None) -> None:
         self._timeout = timeout
-        self._running: set[asyncio.Task[Any]] = set()
-        self._waiting: set[asyncio.Task[Any]] = set()
+        self._running_calls: set[asyncio.Task[Any]] = set()
+        self._waiters: set[asyncio.Task[Any]] = set()
         self._is_cut_off = False
 
     async def call(self, trigger: Trigger, value: object, attempt: Attempt) -> Any:  # noqa: ANN401 - whatever the function returns
-        """Call a trigger's function with a value and return its result.
+        """Call the function of a trigger with a value, and return its result.
 
         Raises:
             TimeoutError: If it takes longer than `functionTimeout`.
-            Exception: What the function raises.
+            Exception: If the function raises it.
         """
         task = asyncio.create_task(_call(trigger, value, attempt))
-        self._running.add(task)
-        task.add_done_callback(self._forget)
+        self._running_calls.add(task)
+        task.add_done_callback(self._remove_call)
         waiter = asyncio.current_task()
         try:
             if waiter is not None:
-                self._waiting.add(waiter)
+                self._waiters.add(waiter)
             await asyncio.wait({task}, timeout=self._timeout)
         finally:
-            self._waiting.discard(waiter)
+            self._waiters.discard(waiter)
             if not self._is_cut_off:
                 task.cancel()
         if not task.done():
             await asyncio.wait({task})
-            raise TimeoutError(f"It took longer than functionTimeout, {self._timeout} s.")
+            raise TimeoutError(f"The call took longer than functionTimeout, {self._timeout} s.")
         return task.result()
 
     async def deliver(
@@ -86,18 +86,18 @@ class Invoker:
         trigger: Trigger,
         value: Callable[[], object],
         pause: Callable[[float], Awaitable[bool]],
-    ) -> Result:
-        """Call a trigger's function, again and again if its retry policy says so.
+    ) -> InvocationResult:
+        """Call the function of a trigger, with the retries of its policy.
 
         Args:
             trigger: The trigger.
-            value: What makes the value for an attempt.
-            pause: What waits for a number of seconds; it returns True when the host stops.
+            value: A function that returns the value for an attempt.
+            pause: A function that waits for the given seconds, and returns True if the host stops.
         """
         function, failures = trigger.function, 0
         policy = function.retry
         while True:
-            attempt = Attempt(number=failures, most=policy.count if policy else 0)
+            attempt = Attempt(number=failures, max_retries=policy.max_retries if policy else 0)
             try:
                 await self.call(trigger, value(), attempt)
             except Exception:
@@ -106,33 +106,33 @@ class Invoker:
                     "function.failed function=%s attempt=%d", *(function.name, failures)
                 )
             else:
-                return Result.SUCCEEDED
-            seconds = delay(policy, failures, random.random()) if policy else None  # noqa: S311 - jitter
+                return InvocationResult.SUCCEEDED
+            seconds = next_delay(policy, failures, random.random()) if policy else None  # noqa: S311 - jitter
             if seconds is None:
-                return Result.FAILED
+                return InvocationResult.FAILED
             if await pause(seconds):
-                return Result.STOPPED
+                return InvocationResult.STOPPED
 
     def cut_off(self) -> None:
-        """Cancel every wait for a function, but not the functions, which Azure leaves to Python."""
-        logger.warning("host.cut_off calls=%d", len(self._running))
+        """Cancel every wait for a function but not the functions, which continue as in Azure."""
+        logger.warning("host.cut_off running_calls=%d", len(self._running_calls))
         self._is_cut_off = True
-        for waiter in self._waiting:
+        for waiter in self._waiters:
             waiter.cancel()
 
     async def finish(self) -> None:
-        """Return when nothing runs any more, or only what takes longer than it may."""
-        if self._running:
-            await asyncio.wait(self._running, timeout=self._timeout)
+        """Wait for the running calls, but not longer than the timeout."""
+        if self._running_calls:
+            await asyncio.wait(self._running_calls, timeout=self._timeout)
 
-    def _forget(self, task: asyncio.Task[Any]) -> None:
-        self._running.discard(task)
+    def _remove_call(self, task: asyncio.Task[Any]) -> None:
+        self._running_calls.discard(task)
         if self._is_cut_off and not task.cancelled() and (error := task.exception()):
-            logger.error("function.failed after the host was cut off", exc_info=error)
+            logger.error("function.failed_after_cut_off", exc_info=error)
 
 
 async def pause(stopping: asyncio.Event, seconds: float) -> bool:
-    """Wait, but not longer than until the host stops; return whether it does."""
+    """Wait for the given seconds or until the host stops; return whether it stops."""
     try:
         await asyncio.wait_for(stopping.wait(), seconds)
     except asyncio.TimeoutError:
@@ -144,7 +144,7 @@ async def _call(trigger: Trigger, value: object, attempt: Attempt) -> Any:  # no
     function = trigger.function
     arguments: dict[str, Any] = {trigger.argument: value}
     if _takes_context(function.call):
-        retry = _RetryContext(attempt.number, attempt.most)
+        retry = _RetryContext(attempt.number, attempt.max_retries)
         arguments["context"] = _Context(function.name, retry)
     if inspect.iscoroutinefunction(function.call):
         return await function.call(**arguments)
@@ -158,7 +158,7 @@ class _RetryContext:
 
 
 class _Context(func.Context):
-    """What a function that asks for `context` gets."""
+    """The context of an invocation, for functions with a parameter `context`."""
 
     def __init__(self, name: str, retry: _RetryContext) -> None:
         self._name = name

@@ -1,4 +1,4 @@
-"""Lease documents and the rules about them, as the trigger has them; pure.
+"""Lease documents and their rules, as the trigger has them.
 
 Source: the .NET change feed processor, whose documents these are (`DocumentServiceLeaseCore`,
 `EqualPartitionsBalancingStrategy`, `PartitionSynchronizerCore`).
@@ -26,26 +26,26 @@ _RID_BYTES = 8
 
 
 class LeaseFormatError(Exception):
-    """A lease document is not as the trigger writes them; names the document and the member."""
+    """A lease document is not as the trigger writes it; the message names the property."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class LeaseTiming:
-    """Seconds between balancing rounds, between renewals, and until a lease expires."""
+class LeaseIntervals:
+    """The seconds between acquisition rounds, between renewals, and until a lease expires."""
 
     acquire: float = 13.0
     renew: float = 17.0
     expiration: float = 60.0
 
     @classmethod
-    def scaled(cls, expiration: float) -> LeaseTiming:
-        """Azure's proportions for another expiration."""
+    def scaled(cls, expiration: float) -> LeaseIntervals:
+        """Return intervals with Azure's proportions for another expiration."""
         factor = expiration / 60.0
         return cls(acquire=13.0 * factor, renew=17.0 * factor, expiration=expiration)
 
 
 @dataclass(frozen=True, kw_only=True)
-class PartitionRange:
+class PartitionKeyRange:
     """A physical partition of the monitored container."""
 
     id: str
@@ -55,9 +55,9 @@ class PartitionRange:
 
 @dataclass(frozen=True)
 class Lease:
-    """A lease document; unknown properties are kept.
+    """A lease document, whose unknown properties are retained.
 
-    Its properties raise LeaseFormatError where the document does not have them as it should.
+    The properties of this class raise LeaseFormatError if that of the document is invalid.
     """
 
     document: Json
@@ -67,11 +67,11 @@ class Lease:
         """Return the lease of a stored document.
 
         Raises:
-            LeaseFormatError: If it is not one that can be worked on.
+            LeaseFormatError: If a property is missing or invalid.
         """
         lease = cls(document)
         _ = (lease.id, lease.token, lease.etag, lease.owner, lease.continuation, lease.range)
-        _ = lease.written
+        _ = lease.updated_at
         return lease
 
     @property
@@ -81,7 +81,7 @@ class Lease:
 
     @property
     def token(self) -> str:
-        """The part of the feed: a partition's id, or an opaque name in version 1."""
+        """The id of the partition, or an opaque name in version 1."""
         return self._text("LeaseToken" if self.document.get("LeaseToken") else "PartitionId")
 
     @property
@@ -91,89 +91,89 @@ class Lease:
 
     @property
     def owner(self) -> str | None:
-        """The listener that works on it; None when it is free."""
+        """The name of the owner, or None if the lease is unowned."""
         return self._text("Owner") if self.document.get("Owner") else None
 
     @property
     def continuation(self) -> str | None:
-        """The checkpoint: an ETag of the feed, quotes included."""
-        is_absent = self.document.get("ContinuationToken") is None
-        return None if is_absent else self._text("ContinuationToken")
+        """The checkpoint, an ETag of the change feed with its quotes, or None."""
+        has_checkpoint = self.document.get("ContinuationToken") is not None
+        return self._text("ContinuationToken") if has_checkpoint else None
 
     @property
     def by_key_range(self) -> bool:
-        """Whether the key range counts and not the partition's id (version 1, after a merge)."""
+        """Whether the lease is on a key range instead of a partition (version 1, after a merge)."""
         return self.document.get("version") == _EPK_VERSION
 
     @property
     def range(self) -> tuple[str, str] | None:
-        """The key range, where the document has one."""
+        """The key range (start, end), or None if the document has none."""
         if self.document.get("FeedRange") is None:
             return None
         try:
-            low, high = (self.document["FeedRange"]["Range"][name] for name in ("min", "max"))
+            start, end = (self.document["FeedRange"]["Range"][name] for name in ("min", "max"))
         except (KeyError, TypeError):
-            raise self._unusable("FeedRange") from None
-        if not isinstance(low, str) or not isinstance(high, str):
-            raise self._unusable("FeedRange")
-        return low, high
+            raise self._format_error("FeedRange") from None
+        if not isinstance(start, str) or not isinstance(end, str):
+            raise self._format_error("FeedRange")
+        return start, end
 
     @property
-    def written(self) -> datetime:
-        """The time of the last write, by the clock of the host that wrote."""
+    def updated_at(self) -> datetime:
+        """The time of the last write, by the clock of the host that wrote it."""
         if self.document.get("timestamp") is None:
-            return self._stored()
+            return self._stored_at()
         return self.time("timestamp")
 
     def time(self, name: str) -> datetime:
-        """Return a property that is a time, as lease documents have it."""
+        """Return a property that is a time in the format of lease documents."""
         match = _TIME.fullmatch(self._text(name))
         if match is None:
-            raise self._unusable(name)
+            raise self._format_error(name)
         try:
             moment = datetime.strptime(f"{match[1]}+0000", "%Y-%m-%dT%H:%M:%S%z")
             return moment + timedelta(seconds=float(match[2] or 0))
         except (ValueError, OverflowError):
-            raise self._unusable(name) from None
+            raise self._format_error(name) from None
 
-    def expired(self, now: datetime, timing: LeaseTiming) -> bool:
-        """Return whether anybody may take it: free, or not renewed for too long."""
-        return self.owner is None or now - self.written > timedelta(seconds=timing.expiration)
+    def is_expired(self, now: datetime, intervals: LeaseIntervals) -> bool:
+        """Return whether any host may acquire it: it is unowned, or was not renewed in time."""
+        return self.owner is None or now - self.updated_at > timedelta(seconds=intervals.expiration)
 
-    def changed(self, now: datetime, changes: Mapping[str, object]) -> Json:
-        """Return the document with some properties changed and the time of this write."""
+    def with_changes(self, now: datetime, changes: Mapping[str, object]) -> Json:
+        """Return the document with changed properties and the time of this write."""
         return {**self.document, **changes, "timestamp": timestamp(now)}
 
     def with_etag(self, document: Json, etag: str) -> Lease:
-        """Return the lease as it was just written."""
+        """Return the lease after its document was written."""
         return replace(self, document={**document, "_etag": etag})
 
-    def _stored(self) -> datetime:
+    def _stored_at(self) -> datetime:
         try:
             return datetime.fromtimestamp(int(self.document.get("_ts", 0)), timezone.utc)
         except (TypeError, ValueError, OverflowError, OSError):
-            raise self._unusable("_ts") from None
+            raise self._format_error("_ts") from None
 
     def _text(self, name: str) -> str:
         value = self.document.get(name)
         if not isinstance(value, str):
-            raise self._unusable(name)
+            raise self._format_error(name)
         return value
 
-    def _unusable(self, name: str) -> LeaseFormatError:
+    def _format_error(self, name: str) -> LeaseFormatError:
         return LeaseFormatError(
-            f"Lease document {self.document.get('id')!r}: cannot read {name}, "
-            f"which is {self.document.get(name)!r:.100}."
+            f"Lease document {self.document.get('id')!r}: property {name} is invalid, "
+            f"got {self.document.get(name)!r:.100}. Repair the document."
         )
 
 
 def timestamp(moment: datetime) -> str:
-    """The moment as lease documents have it: UTC, seven decimals, `Z`."""
+    """Return a time in the format of lease documents: UTC, seven decimals, `Z`."""
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f0Z")
 
 
 def is_container_rid(text: str) -> bool:
-    """Return whether a text is the resource id of a container: 8 bytes in base64."""
+    """Return whether a text is the resource id of a container, which has 8 bytes."""
     try:
         return len(_rid_bytes(text)) == _RID_BYTES
     except ValueError:
@@ -185,7 +185,7 @@ def _rid_bytes(text: str) -> bytes:
 
 
 def lease_prefix(prefix: str, endpoint: str, container_rid: str) -> str:
-    """What the ids of a processor's documents begin with: `{prefix}{host}_{dbRid}_{collRid}`.
+    """Return the prefix of the ids of a processor's documents, `{prefix}{host}_{dbRid}_{collRid}`.
 
     The database's resource id is the first 4 of the container's 8 bytes.
     """
@@ -193,8 +193,8 @@ def lease_prefix(prefix: str, endpoint: str, container_rid: str) -> str:
     return f"{prefix}{urlsplit(endpoint).hostname}_{database_rid}_{container_rid}"
 
 
-def new_lease(prefix: str, partition: PartitionRange, continuation: str | None) -> Json:
-    """The document of a free lease on one physical partition (version 0)."""
+def new_lease(prefix: str, partition: PartitionKeyRange, continuation: str | None) -> Json:
+    """Return the document of an unowned lease on a physical partition (version 0)."""
     return {
         "id": f"{prefix}..{partition.id}",
         "version": 0,
@@ -208,55 +208,65 @@ def new_lease(prefix: str, partition: PartitionRange, continuation: str | None) 
     }
 
 
-def successors(
-    prefix: str, lease: Lease, partitions: list[PartitionRange], continuation: str | None
+def child_leases(
+    prefix: str, lease: Lease, partitions: list[PartitionKeyRange], continuation: str | None
 ) -> list[Json]:
-    """The leases that follow one whose partition is gone; none where it stays as it is.
+    """Return the leases that replace one whose partition is gone, or none if it remains.
 
-    A lease on a partition is followed by those of its children or, after a merge, by one on its
-    key range. A lease on a key range is cut where the partitions are, and stays where one
-    partition holds it whole.
+    A lease on a partition is replaced by leases on its children or, after a merge, by one on its
+    key range. A lease on a key range is divided at the bounds of the partitions; it remains if one
+    partition contains all of it.
 
     Raises:
-        LeaseFormatError: If the lease has no key range, or one that holds no partition.
+        LeaseFormatError: If the lease has no key range, or one without partitions.
     """
     if lease.range is None:
-        raise LeaseFormatError(f"Lease document {lease.id!r} has no FeedRange to split.")
-    low, high = lease.range
-    heirs = overlapping(partitions, low, high)
-    if not heirs:
-        raise LeaseFormatError(f"Lease document {lease.id!r}: no partition is in its FeedRange.")
-    if not lease.by_key_range and len(heirs) > 1:
-        return [new_lease(prefix, heir, continuation) for heir in heirs]
-    if lease.by_key_range and len(heirs) == 1:
+        raise LeaseFormatError(f"Lease document {lease.id!r} has no FeedRange to split. Repair it.")
+    start, end = lease.range
+    children = overlapping(partitions, start, end)
+    if not children:
+        raise LeaseFormatError(
+            f"Lease document {lease.id!r}: its FeedRange contains no partition. Repair it."
+        )
+    if not lease.by_key_range and len(children) > 1:
+        return [new_lease(prefix, child, continuation) for child in children]
+    if lease.by_key_range and len(children) == 1:
         return []
-    cuts = [(max(low, heir.minimum), min(high, heir.maximum)) for heir in heirs]
-    return [_key_range_lease(prefix, *cut, continuation) for cut in cuts]
+    bounds = [(max(start, child.minimum), min(end, child.maximum)) for child in children]
+    return [_key_range_lease(prefix, *pair, continuation) for pair in bounds]
 
 
-def overlapping(partitions: list[PartitionRange], low: str, high: str) -> list[PartitionRange]:
-    """Return the partitions that hold a part of a key range."""
-    return [item for item in partitions if item.minimum < high and low < item.maximum]
+def overlapping(
+    partitions: list[PartitionKeyRange], start: str, end: str
+) -> list[PartitionKeyRange]:
+    """Return the partitions that contain a part of a key range."""
+    return [
+        partition
+        for partition in partitions
+        if partition.minimum < end and start < partition.maximum
+    ]
 
 
-def _key_range_lease(prefix: str, low: str, high: str, continuation: str | None) -> Json:
-    place = PartitionRange(id=f"{low}-{high}", minimum=low, maximum=high)
-    return {**new_lease(prefix, place, continuation), "version": _EPK_VERSION}
+def _key_range_lease(prefix: str, start: str, end: str, continuation: str | None) -> Json:
+    key_range = PartitionKeyRange(id=f"{start}-{end}", minimum=start, maximum=end)
+    return {**new_lease(prefix, key_range, continuation), "version": _EPK_VERSION}
 
 
-def to_take(leases: list[Lease], me: str, now: datetime, timing: LeaseTiming) -> list[Lease]:
-    """The leases that a balancing round should acquire: free ones first, else one to steal."""
-    taken = [lease for lease in leases if not lease.expired(now, timing)]
-    workers = Counter({me: 0})
-    workers.update(str(lease.owner) for lease in taken)
-    target = 1 if len(leases) <= len(workers) else math.ceil(len(leases) / len(workers))
-    need = target - workers[me]
-    if need <= 0:
+def leases_to_acquire(
+    leases: list[Lease], owner: str, now: datetime, intervals: LeaseIntervals
+) -> list[Lease]:
+    """Return the leases to acquire in this round: available ones, or else one of another owner."""
+    owned = [lease for lease in leases if not lease.is_expired(now, intervals)]
+    owners = Counter({owner: 0})
+    owners.update(str(lease.owner) for lease in owned)
+    target = 1 if len(leases) <= len(owners) else math.ceil(len(leases) / len(owners))
+    missing = target - owners[owner]
+    if missing <= 0:
         return []
-    free = [lease for lease in leases if lease.expired(now, timing)]
-    if free:
-        return free[:need]
-    busiest, count = workers.most_common(1)[0]
-    if count <= target - (1 if need > 1 else 0):
+    available = [lease for lease in leases if lease.is_expired(now, intervals)]
+    if available:
+        return available[:missing]
+    busiest, count = owners.most_common(1)[0]
+    if count <= target - (1 if missing > 1 else 0):
         return []
-    return [lease for lease in taken if lease.owner == busiest][:1]
+    return [lease for lease in owned if lease.owner == busiest][:1]

@@ -1,4 +1,4 @@
-"""A small REST client for what the trigger does: the SDK hides its tokens and its 410s."""
+"""A REST client for the requests of the trigger, because the SDK hides its tokens and 410s."""
 
 from __future__ import annotations
 
@@ -24,33 +24,33 @@ if TYPE_CHECKING:
 _VERSION = "2018-12-31"
 _THROTTLED = 429
 _SESSION_NOT_AVAILABLE = (404, 1002)
-_REQUEST_SECONDS = 65.0
-_WITHOUT_HINT = 1.0
+_REQUEST_TIMEOUT_SECONDS = 65.0
+_DEFAULT_RETRY_AFTER_SECONDS = 1.0
 _MAX_RETRY_AFTER_SECONDS = 30.0
-"""As the SDKs wait at most for one throttled request."""
+"""The maximum delay of the SDKs for one throttled request."""
 
 Json = dict[str, Any]
 
 
-class CosmosError(Exception):
-    """Cosmos DB returned an error, or no usable answer (status 0)."""
+class CosmosRestError(Exception):
+    """Cosmos DB returned an error, or no valid response (status 0)."""
 
     def __init__(self, action: str, status: int, sub_status: int = 0, problem: str = "") -> None:
-        problem = problem or f"Cosmos DB answered {status}/{sub_status}"
+        problem = problem or f"Cosmos DB returned {status}/{sub_status}"
         super().__init__(f"{action}: {problem}.")
         self.status = status
         self.sub_status = sub_status
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
-    """An answer with a status below 400; its parts are looked up so that none can be missing.
+class RestResponse:
+    """A response with a status below 400, whose methods raise an error for missing parts.
 
     Attributes:
         action: The request, for messages.
         status: The HTTP status.
         headers: The headers.
-        body: The members of the JSON body; none where there is no body.
+        body: The members of the JSON body, if it has one.
     """
 
     action: str
@@ -62,42 +62,50 @@ class Answer:
         """Return a header.
 
         Raises:
-            CosmosError: If the answer does not have it.
+            CosmosRestError: If the response has no such header.
         """
         value = self.headers.get(name)
         if value is None:
-            raise self.unusable(f"without the header {name}")
+            raise self.format_error(f"without the header {name}")
         return value
 
     def text(self, name: str) -> str:
         """Return a member that is a string.
 
         Raises:
-            CosmosError: If it is not one.
+            CosmosRestError: If it is not a string.
         """
         value = self.body.get(name)
         if not isinstance(value, str):
-            raise self.unusable(f"without a string {name}")
+            raise self.format_error(f"without a string {name}")
         return value
 
-    def objects(self, name: str, *texts: str) -> list[Json]:
-        """Return a member that is a list of objects, each with these members as strings.
+    def objects(self, name: str, *members: str) -> list[Json]:
+        """Return a member that is a list of objects with the given string members.
 
         Raises:
-            CosmosError: If it is not one.
+            CosmosRestError: If it is not such a list.
         """
         values = self.body.get(name)
-        if not isinstance(values, list) or not all(_has_texts(value, texts) for value in values):
-            raise self.unusable(f"without a list {name} as it should be")
+        if not isinstance(values, list) or not all(
+            _has_strings(value, members) for value in values
+        ):
+            raise self.format_error(f"without a valid list {name}")
         return values
 
-    def unusable(self, problem: str) -> CosmosError:
-        """Return the error for an answer in which something is wrong."""
-        return CosmosError(self.action, 0, problem=f"Cosmos DB answered {self.status} {problem}")
+    def format_error(self, problem: str) -> CosmosRestError:
+        """Return the error for a response that is invalid."""
+        return CosmosRestError(
+            self.action, 0, problem=f"Cosmos DB returned {self.status} {problem}"
+        )
 
 
-class CosmosRest:
-    """Signed requests to one account; an account that throttles is waited for."""
+class CosmosRestClient:
+    """Sends signed requests to one account, and retries throttled ones after their delay.
+
+    Args:
+        account: The account.
+    """
 
     def __init__(self, account: Account) -> None:
         self._endpoint = account.endpoint
@@ -111,17 +119,17 @@ class CosmosRest:
         if session is not None:
             await session.close()
 
-    async def read(self, link: str, headers: Mapping[str, str] | None = None) -> Answer:
-        """GET a resource, or a list of resources of the last segment's type."""
+    async def read(self, link: str, headers: Mapping[str, str] | None = None) -> RestResponse:
+        """Return the response to GET of a resource, or of a list of resources."""
         return await self._send("GET", link, link, headers or {}, None)
 
-    async def create(self, container: str, document: Json) -> Answer:
-        """POST a new document."""
+    async def create(self, container: str, document: Json) -> RestResponse:
+        """Create a document."""
         headers = {"x-ms-documentdb-partitionkey": json.dumps([document["id"]])}
         return await self._send("POST", f"{container}/docs", container, headers, document)
 
-    async def replace(self, container: str, document: Json, etag: str) -> Answer:
-        """PUT a document in place of the version with this ETag."""
+    async def replace(self, container: str, document: Json, etag: str) -> RestResponse:
+        """Replace a document if the stored one has this ETag."""
         headers = {
             "x-ms-documentdb-partitionkey": json.dumps([document["id"]]),
             "if-match": etag,
@@ -129,14 +137,14 @@ class CosmosRest:
         link = f"{container}/docs/{document['id']}"
         return await self._send("PUT", link, link, headers, document)
 
-    async def read_document(self, container: str, document_id: str) -> Answer:
-        """GET a document whose partition key is its id."""
+    async def read_document(self, container: str, document_id: str) -> RestResponse:
+        """Read a document whose partition key is its id."""
         link = f"{container}/docs/{document_id}"
         headers = {"x-ms-documentdb-partitionkey": json.dumps([document_id])}
         return await self._send("GET", link, link, headers, None)
 
     async def delete(self, container: str, document_id: str) -> None:
-        """DELETE a document whose partition key is its id."""
+        """Delete a document whose partition key is its id."""
         link = f"{container}/docs/{document_id}"
         headers = {"x-ms-documentdb-partitionkey": json.dumps([document_id])}
         await self._send("DELETE", link, link, headers, None)
@@ -144,10 +152,10 @@ class CosmosRest:
     async def query(
         self, container: str, text: str, parameters: Mapping[str, Any]
     ) -> AsyncIterator[Json]:
-        """All results of a query over the whole container."""
+        """Yield the results of a query over all partitions of a container."""
         body = {
             "query": text,
-            "parameters": [{"name": name, "value": each} for name, each in parameters.items()],
+            "parameters": [{"name": name, "value": value} for name, value in parameters.items()],
         }
         headers = {
             "x-ms-documentdb-isquery": "true",
@@ -155,42 +163,42 @@ class CosmosRest:
             "content-type": "application/query+json",
         }
         while True:
-            answer = await self._send("POST", f"{container}/docs", container, headers, body)
-            for document in answer.objects("Documents"):
+            response = await self._send("POST", f"{container}/docs", container, headers, body)
+            for document in response.objects("Documents"):
                 yield document
-            if not answer.headers.get("x-ms-continuation"):
+            if not response.headers.get("x-ms-continuation"):
                 return
-            headers["x-ms-continuation"] = answer.headers["x-ms-continuation"]
+            headers["x-ms-continuation"] = response.headers["x-ms-continuation"]
 
     async def _send(
         self, method: str, path: str, link: str, headers: Mapping[str, str], body: Json | None
-    ) -> Answer:
+    ) -> RestResponse:
         kind = _kind(path)
         owner = link if path == link and not _is_list(path) else link.removesuffix(f"/{kind}")
         while True:
-            answer = await self._once(method, path, (kind, owner), headers, body)
-            if answer.status != _THROTTLED:
+            response = await self._send_once(method, path, (kind, owner), headers, body)
+            if response.status != _THROTTLED:
                 break
-            await asyncio.sleep(_retry_after_seconds(answer.headers))
+            await asyncio.sleep(_retry_after_seconds(response.headers))
         action = f"{method} {path}"
-        if answer.status >= 400:  # noqa: PLR2004 - HTTP: an error
-            sub_status = _number(answer.headers, "x-ms-substatus") or 0
-            raise CosmosError(action, answer.status, int(sub_status))
-        return Answer(
+        if response.status >= 400:  # noqa: PLR2004 - HTTP: an error
+            sub_status = _number(response.headers, "x-ms-substatus") or 0
+            raise CosmosRestError(action, response.status, int(sub_status))
+        return RestResponse(
             action=action,
-            status=answer.status,
-            headers=answer.headers,
-            body=_members(action, answer),
+            status=response.status,
+            headers=response.headers,
+            body=_parse_body(action, response),
         )
 
-    async def _once(
+    async def _send_once(
         self,
         method: str,
         path: str,
         resource: tuple[str, str],
         headers: Mapping[str, str],
         body: Json | None,
-    ) -> _RawAnswer:
+    ) -> _RawResponse:
         date = formatdate(usegmt=True)
         signed = {
             "x-ms-date": date,
@@ -203,13 +211,15 @@ class CosmosRest:
         content = None if body is None else json.dumps(body).encode()
         url = f"{self._endpoint}/{quote(path)}"
         try:
-            async with self._open().request(method, url, headers=signed, data=content) as response:
-                return _RawAnswer(response.status, response.headers, await response.read())
+            async with self._open_session().request(
+                method, url, headers=signed, data=content
+            ) as response:
+                return _RawResponse(response.status, response.headers, await response.read())
         except asyncio.TimeoutError:
-            problem = f"no answer within {_REQUEST_SECONDS:.0f} s"
-        except (aiohttp.ClientError, ValueError) as error:  # ValueError: impossible in a header
-            problem = f"no usable answer ({type(error).__name__})"  # its text may hold a payload
-        raise CosmosError(f"{method} {path}", 0, problem=problem)
+            problem = f"no response within {_REQUEST_TIMEOUT_SECONDS:.0f} s"
+        except (aiohttp.ClientError, ValueError) as error:  # ValueError: an invalid header
+            problem = f"no valid response ({type(error).__name__})"  # its text may hold a payload
+        raise CosmosRestError(f"{method} {path}", 0, problem=problem)
 
     def _signature(self, method: str, kind: str, link: str, date: str) -> str:
         text = f"{method.lower()}\n{kind}\n{link}\n{date.lower()}\n\n"
@@ -217,56 +227,56 @@ class CosmosRest:
         signature = base64.b64encode(digest).decode()
         return quote(f"type=master&ver=1.0&sig={signature}", safe="")
 
-    def _open(self) -> aiohttp.ClientSession:
+    def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
             local = any(host in self._endpoint for host in ("//localhost", "//127.0.0.1"))
             self._session = aiohttp.ClientSession(
-                timeout=aiohttp.ClientTimeout(total=_REQUEST_SECONDS),
+                timeout=aiohttp.ClientTimeout(total=_REQUEST_TIMEOUT_SECONDS),
                 connector=aiohttp.TCPConnector(ssl=not local),
             )
         return self._session
 
 
 @dataclass(frozen=True)
-class _RawAnswer:
-    """An answer as it was received."""
+class _RawResponse:
+    """A response before its body is parsed."""
 
     status: int
     headers: Mapping[str, str]
     content: bytes
 
 
-def _members(action: str, answer: _RawAnswer) -> Json:
-    """Return the members of a JSON body; none where there is no body.
+def _parse_body(action: str, response: _RawResponse) -> Json:
+    """Return the members of the JSON body, if there is one.
 
     Raises:
-        CosmosError: If the body is not a JSON object.
+        CosmosRestError: If the body is not a JSON object.
     """
-    if not answer.content:
+    if not response.content:
         return {}
     try:
-        body = json.loads(answer.content)
+        body = json.loads(response.content)
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
-        problem = f"Cosmos DB answered {answer.status} with a body that is not a JSON object"
-        raise CosmosError(action, 0, problem=problem)
+        problem = f"Cosmos DB returned {response.status} with a body that is not a JSON object"
+        raise CosmosRestError(action, 0, problem=problem)
     return body
 
 
-def _has_texts(value: object, names: tuple[str, ...]) -> bool:
+def _has_strings(value: object, names: tuple[str, ...]) -> bool:
     return isinstance(value, dict) and all(isinstance(value.get(name), str) for name in names)
 
 
 def _retry_after_seconds(headers: Mapping[str, str]) -> float:
-    """Return how long a throttled request waits: as told, within limits."""
+    """Return the delay before a throttled request is retried, within limits."""
     milliseconds = _number(headers, "x-ms-retry-after-ms")
-    seconds = _WITHOUT_HINT if milliseconds is None else milliseconds / 1000
+    seconds = _DEFAULT_RETRY_AFTER_SECONDS if milliseconds is None else milliseconds / 1000
     return min(max(0.0, seconds), _MAX_RETRY_AFTER_SECONDS)
 
 
 def _number(headers: Mapping[str, str], name: str) -> int | None:
-    """Return a header as a number; None where it is missing or is none."""
+    """Return the number in a header, or None if it is missing or not a number."""
     try:
         return int(headers[name])
     except (KeyError, ValueError):

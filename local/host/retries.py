@@ -1,4 +1,4 @@
-"""How long the host waits before it repeats a failed invocation; pure.
+"""The delay before the host retries a failed invocation.
 
 Source: `RandomizedExponentialBackoffStrategy` and the retry loop of the WebJobs SDK.
 """
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
     from local.host.bindings import RetryPolicy
 
 
-def delay(policy: RetryPolicy, failures: int, random: float) -> float | None:
-    """Seconds until the next attempt; None when there is to be none.
+def next_delay(policy: RetryPolicy, failures: int, random: float) -> float | None:
+    """Return the seconds until the next attempt, or None if no retries are left.
 
     Args:
-        policy: As declared.
-        failures: Failed attempts so far, counted from 1.
-        random: In [0, 1); spreads the exponential delays by a fifth to either side.
+        policy: The declared policy.
+        failures: The number of failed attempts so far, at least 1.
+        random: A random number in [0, 1) that varies exponential delays by up to 20%.
     """
-    if 0 <= policy.count < failures:
+    if 0 <= policy.max_retries < failures:
         return None
-    if not policy.exponential or failures == 1:
-        return policy.minimum
-    grown = policy.minimum * 2.0 ** min(failures - 2, 60) * (0.8 + 0.4 * random)
-    return min(policy.minimum + grown, policy.maximum)
+    if not policy.is_exponential or failures == 1:
+        return policy.min_delay
+    increase = policy.min_delay * 2.0 ** min(failures - 2, 60) * (0.8 + 0.4 * random)
+    return min(policy.min_delay + increase, policy.max_delay)

@@ -1,9 +1,9 @@
-"""The session tokens of what this process has read and written, as Microsoft's SDKs keep them."""
+"""The session tokens of this process's reads and writes, stored as in Microsoft's SDKs."""
 
 from __future__ import annotations
 
 _CONTAINER_SEGMENTS = 4
-"""`dbs/{db}/colls/{coll}`, before what the path addresses inside the container."""
+"""The number of segments in the link of a container, `dbs/{db}/colls/{coll}`."""
 
 _ITEMS = "docs"
 
@@ -15,14 +15,14 @@ class SessionTokens:
         self._tokens: dict[str, dict[str, tuple[int, str]]] = {}
 
     def for_path(self, path: str) -> str:
-        """Return the tokens that a request for items must send, as a comma-separated list."""
+        """Return the tokens to send with a request for items, as a comma-separated list."""
         if _ITEMS not in path.split("/")[_CONTAINER_SEGMENTS:]:
             return ""
         tokens = self._tokens.get(_container_of(path), {})
         return ",".join(token for _, token in tokens.values())
 
     def record(self, path: str, token: str | None) -> None:
-        """Keep the token of a response, unless a later one is known."""
+        """Store the token of a response, unless a later one is stored."""
         if not token:
             return
         partition_id, _, versions = token.partition(":")
@@ -32,7 +32,7 @@ class SessionTokens:
             tokens[partition_id] = max(tokens.get(partition_id, (-1, "")), (int(lsn), token))
 
     def discard(self, path: str) -> bool:
-        """Forget the tokens of a container; return whether there were any."""
+        """Remove the tokens of a container, and return whether there were any."""
         return self._tokens.pop(_container_of(path), None) is not None
 
 

@@ -1,4 +1,4 @@
-"""Application settings on your machine, and the references to them in bindings."""
+"""Application settings on this machine, and references to them in bindings."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _REFERENCE = re.compile(r"%([^%\s]+)%")
 
 
 class HostError(Exception):
-    """The host cannot run the app; says what to change."""
+    """The host cannot run the app; the message says what to change."""
 
 
 def load_settings(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
-    """`Values` of the folder's local.settings.json, overridden by environment variables.
+    """Return `Values` of the folder's local.settings.json, overridden by environment variables.
 
     Raises:
-        HostError: The file is there and cannot be read.
+        HostError: If the file exists and cannot be read.
     """
     path = folder / "local.settings.json"
     values: dict[str, str] = {}
@@ -38,17 +38,24 @@ def load_settings(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
     return {**values, **environ}
 
 
-def resolve(text: str, settings: Mapping[str, str], where: str) -> str:
-    """The text with each `%NAME%` replaced by that setting.
+def resolve_references(text: str, settings: Mapping[str, str], referrer: str) -> str:
+    """Return a text with each `%NAME%` replaced by that setting.
+
+    Args:
+        text: The text.
+        settings: The application settings.
+        referrer: The binding that contains the text, for messages.
 
     Raises:
-        HostError: A setting is missing; names it and the binding that needs it.
+        HostError: If a setting is missing.
     """
 
     def value(match: re.Match[str]) -> str:
         name = match.group(1)
         if not settings.get(name):
-            raise HostError(f"Setting {name} is missing; {where} refers to it as %{name}%.")
+            raise HostError(
+                f"Setting {name} is missing; {referrer} refers to it as %{name}%. Set it."
+            )
         return settings[name]
 
     return _REFERENCE.sub(value, text)
@@ -56,24 +63,23 @@ def resolve(text: str, settings: Mapping[str, str], where: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Account:
-    """A Cosmos DB account by key."""
+    """A Cosmos DB account with its key."""
 
     endpoint: str
     key: str
 
     @classmethod
-    def of(cls, connection: str, settings: Mapping[str, str], where: str) -> Account:
-        """The account of a connection string setting.
+    def from_setting(cls, name: str, settings: Mapping[str, str], referrer: str) -> Account:
+        """Return the account of a setting that is a connection string.
 
         Raises:
-            HostError: The setting is missing or malformed.
+            HostError: If the setting is missing or malformed.
         """
-        text = settings.get(connection, "")
-        pairs = (part.partition("=") for part in text.split(";"))
-        values = {name.strip().lower(): value.strip() for name, _, value in pairs}
+        pairs = (part.partition("=") for part in settings.get(name, "").split(";"))
+        values = {key.strip().lower(): value.strip() for key, _, value in pairs}
         if not values.get("accountendpoint") or not values.get("accountkey"):
             raise HostError(
-                f"Setting {connection}, which {where} needs, must be a connection string "
-                "AccountEndpoint=...;AccountKey=...; the local host does not use identities."
+                f"Setting {name}, which {referrer} needs, must be a connection string "
+                "AccountEndpoint=...;AccountKey=...; the local host does not support identities."
             )
         return cls(endpoint=values["accountendpoint"].rstrip("/"), key=values["accountkey"])

@@ -17,7 +17,7 @@ from core.application import Application
 from core.errors import SettingError
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
-from local.host import HostOptions, TriggerHost
+from local.host import FunctionsHost, HostOptions
 from tests.apps import follows
 from tests.support import both_date_handlings, followed, stream, until, user, without_session_token
 
@@ -79,10 +79,10 @@ def app(application: Application, environ: dict[str, str]) -> func.FunctionApp:
 async def api(
     app: func.FunctionApp, database: DatabaseProxy, environ: dict[str, str]
 ) -> AsyncIterator[Api]:
-    """The application, running on the trigger host."""
+    """The application, running on the local Functions host."""
     options = HostOptions(port=0, function_key="k", lease_expiration=2.0)
     async with (
-        TriggerHost(options, environ, app) as host,
+        FunctionsHost(options, environ, app) as host,
         aiohttp.ClientSession(headers={"x-functions-key": "k"}) as session,
     ):
         yield Api(session, host.url)

@@ -46,9 +46,9 @@ def follow(url: str) -> int:
         return int(response.status)
 
 
-@pytest.mark.parametrize("quiet", [False, True], ids=["telling", "quiet"])
+@pytest.mark.parametrize("quiet", [False, True], ids=["verbose", "quiet"])
 def test_admin_finds_the_running_app_by_itself(*, quiet: bool) -> None:
-    """In the next terminal, with nothing to type; what happens is told unless it must be quiet."""
+    """In the next terminal, without options; activity is printed unless --quiet is given."""
     port, cosmos_port = free_port(), free_port()
     arguments = ["--port", str(port), "--cosmos-port", str(cosmos_port)]
     arguments += ["--quiet"] if quiet else []
@@ -69,8 +69,13 @@ def test_admin_finds_the_running_app_by_itself(*, quiet: bool) -> None:
     assert f".local/run-{process.pid}.json" in done.stderr
     assert mode == 0o600
     assert not file.exists()
-    for told in ("command     follow: 202", "batch       followship, lease", ": won", ": released"):
-        assert (told in output) is not quiet
+    for text in (
+        "command     follow: 202",
+        "batch       followship, lease",
+        ": acquired",
+        ": released",
+    ):
+        assert (text in output) is not quiet
 
 
 def test_the_settings_of_an_app_that_has_ended_are_not_used(tmp_path: Path) -> None:
@@ -152,7 +157,7 @@ def test_a_host_is_cut_off_by_a_signal() -> None:
         output, _ = process.communicate(timeout=30)
 
     assert process.returncode == 0, output
-    assert "host.cut_off calls=0" in output
+    assert "host.cut_off running_calls=0" in output
     assert output.splitlines()[-1] == "Stopped."
 
 

@@ -13,7 +13,7 @@ from core.application import Application
 from core.functions.triggers import register_triggers
 from core.model.registry import ProjectionModule, Registry
 from core.throttling.deadline import Deadline
-from local.host import HostOptions, TriggerHost
+from local.host import FunctionsHost, HostOptions
 from tests.support import both_date_handlings, until
 
 COUNT = 12
@@ -80,7 +80,7 @@ async def mirrored(application: Application, environ: dict[str, str]) -> Mirror:
     """The entity behind the trigger, once all of a command's events are projected."""
     app = func.FunctionApp()
     register_triggers(app, application, environ)
-    async with TriggerHost(HostOptions(port=0), environ, app):
+    async with FunctionsHost(HostOptions(port=0), environ, app):
         await application.execute("fill", b"{}")
 
         async def complete() -> bool:

@@ -24,7 +24,7 @@ from core.functions.triggers import register_triggers
 from local.chaos.schedule import poison_positions, schedule
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos
 from local.harness.cluster import FUNCTION_KEY, Cluster, ClusterOptions
-from local.host import HostOptions, TriggerHost
+from local.host import FunctionsHost, HostOptions
 from tests.apps import follows, numbers
 from tests.support import (
     DATE_HANDLING,
@@ -58,14 +58,14 @@ class Cast:
         """All leave."""
         await self._stack.aclose()
 
-    async def enter(self) -> TriggerHost:
+    async def enter(self) -> FunctionsHost:
         """One more host, with a client of its own."""
         application = Application.discover(follows, self._environ)
         app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
         register_triggers(app, application, self._environ)
         register_routes(app, application)
         self._stack.push_async_callback(application.close)
-        host = TriggerHost(HostOptions(port=0, lease_expiration=1.5), self._environ, app)
+        host = FunctionsHost(HostOptions(port=0, lease_expiration=1.5), self._environ, app)
         return await self._stack.enter_async_context(host)
 
     async def act(self, nth: int) -> None:

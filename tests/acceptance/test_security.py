@@ -20,7 +20,7 @@ from core.functions.openapi import build_openapi
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos
-from local.host import HostOptions, TriggerHost
+from local.host import FunctionsHost, HostOptions
 from tests.apps import follows
 from tests.support import followed, stream, until, user
 
@@ -42,7 +42,7 @@ async def url(
     register_triggers(app, application, environ)
     register_routes(app, application)
     options = HostOptions(port=0, function_key=SECRET, lease_expiration=2.0)
-    async with TriggerHost(options, environ, app) as host:
+    async with FunctionsHost(options, environ, app) as host:
         yield host.url
 
 

@@ -16,10 +16,10 @@ from core.throttling.retrier import Retrier
 from core.tracking.change_feed import ChangeFeed
 from core.tracking.leases import LeaseState
 from core.tracking.tracker import ProgressTracker
-from local.host.leases import PartitionRange, lease_prefix, new_lease, timestamp
+from local.host.leases import PartitionKeyRange, lease_prefix, new_lease, timestamp
 from tests.support import followed, stream
 
-FIRST, WHOLE = "1" + "0" * 31, PartitionRange(id="0", minimum="", maximum="FF")
+FIRST, WHOLE = "1" + "0" * 31, PartitionKeyRange(id="0", minimum="", maximum="FF")
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ async def test_a_partition_without_a_lease_is_never_caught_up(
     database: DatabaseProxy, events: ContainerProxy, tracker: ProgressTracker
 ) -> None:
     """Though all leases that are there may be."""
-    part = PartitionRange(id="0", minimum="", maximum=FIRST)
+    part = PartitionKeyRange(id="0", minimum="", maximum=FIRST)
     await put_lease(database, events, '"0"', partition=part)
 
     status = await tracker.module_status("followship", Deadline.after(20))
@@ -187,7 +187,7 @@ async def test_merged_leases_count_their_own_range(
     """Two of version 1 on one partition."""
     await write(events, 4)
     for low, high in (("", FIRST), (FIRST, "FF")):
-        part = PartitionRange(id=f"{low}-{high}", minimum=low, maximum=high)
+        part = PartitionKeyRange(id=f"{low}-{high}", minimum=low, maximum=high)
         await put_lease(database, events, '"0"', partition=part, version=1)
 
     found = await tracker.module_status("followship", Deadline.after(20))

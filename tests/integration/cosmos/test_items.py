@@ -311,12 +311,12 @@ async def test_what_is_not_covered_is_refused_by_name(
     cosmos: EmbeddedCosmos, container: ContainerProxy, method: str, path: str
 ) -> None:
     """A clear 4xx, never a wrong answer."""
-    from local.host.rest import CosmosError, CosmosRest  # noqa: PLC0415 - used here only
+    from local.host.rest import CosmosRestClient, CosmosRestError  # noqa: PLC0415 - used here only
     from local.host.settings import Account  # noqa: PLC0415 - used here only
 
-    rest = CosmosRest(Account(endpoint=cosmos.endpoint.rstrip("/"), key=WELL_KNOWN_KEY))
+    rest = CosmosRestClient(Account(endpoint=cosmos.endpoint.rstrip("/"), key=WELL_KNOWN_KEY))
 
-    with pytest.raises(CosmosError) as caught:
+    with pytest.raises(CosmosRestError) as caught:
         await rest.read(f"dbs/db/colls/items/{path}")
     await rest.close()
 

@@ -12,7 +12,7 @@ from azure.cosmos.aio import ContainerProxy, CosmosClient
 
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos, Options
 from local.cosmos.partitions import Range, halves, split_evenly
-from local.host.rest import CosmosError, CosmosRest
+from local.host.rest import CosmosRestClient, CosmosRestError
 from local.host.settings import Account
 
 
@@ -84,7 +84,7 @@ async def test_the_parents_feed_is_gone_and_its_tokens_stay_good(
 ) -> None:
     """410 for the parent; the children's feeds go on from its LSN."""
     container = await filled(client)
-    rest = CosmosRest(Account(endpoint=cosmos.endpoint.rstrip("/"), key=WELL_KNOWN_KEY))
+    rest = CosmosRestClient(Account(endpoint=cosmos.endpoint.rstrip("/"), key=WELL_KNOWN_KEY))
     headers = {"a-im": "Incremental Feed", "if-none-match": '"40"'}
 
     def of(partition: str) -> dict[str, str]:
@@ -93,7 +93,7 @@ async def test_the_parents_feed_is_gone_and_its_tokens_stay_good(
     await split(cosmos)
     await container.create_item({"id": "new", "pk": "k0"})
 
-    with pytest.raises(CosmosError) as gone:
+    with pytest.raises(CosmosRestError) as gone:
         await rest.read("dbs/db/colls/items/docs", of("0"))
     answers = [await rest.read("dbs/db/colls/items/docs", of(child)) for child in ("1", "2")]
     await rest.close()

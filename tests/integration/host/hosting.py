@@ -10,7 +10,7 @@ import azure.functions as func
 from azure.cosmos.aio import ContainerProxy, DatabaseProxy
 
 from local.cosmos import EmbeddedCosmos
-from local.host import HostOptions, TriggerHost
+from local.host import FunctionsHost, HostOptions
 from tests.support import until
 
 Work = Callable[[list[dict[str, Any]]], Awaitable[None]]
@@ -65,10 +65,10 @@ class Received:
         await until(enough)
 
 
-def host(cosmos: EmbeddedCosmos, work: Work, **options: Any) -> TriggerHost:
+def host(cosmos: EmbeddedCosmos, work: Work, **options: Any) -> FunctionsHost:
     expiration, folder = options.pop("expiration", 1.5), options.pop("folder", Path.cwd())
     endpoint = options.pop("endpoint", cosmos.endpoint)
-    return TriggerHost(
+    return FunctionsHost(
         HostOptions(port=0, lease_expiration=expiration, folder=folder),
         {"C": cosmos.connection_string.replace(cosmos.endpoint, endpoint)},
         app(work, **options),

@@ -14,7 +14,7 @@ import pytest
 from azure.cosmos.aio import ContainerProxy, DatabaseProxy
 
 from local.cosmos import EmbeddedCosmos
-from local.host import HostOptions, TriggerHost
+from local.host import FunctionsHost, HostOptions
 from local.host.leases import timestamp
 from tests.integration.host.hosting import Received, all_owned, change_leases, host, leases, write
 from tests.support import until
@@ -95,7 +95,7 @@ async def test_a_request_goes_on_when_its_host_is_cut_off() -> None:
         ended.set()
         return "late"
 
-    running = TriggerHost(HostOptions(port=0), {}, app)
+    running = FunctionsHost(HostOptions(port=0), {}, app)
     await running.start()
     async with aiohttp.ClientSession() as session:
         asking = asyncio.create_task(session.get(f"{running.url}/api/slow"))

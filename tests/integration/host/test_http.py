@@ -8,7 +8,7 @@ import aiohttp
 import azure.functions as func
 import pytest
 
-from local.host import HostOptions, TriggerHost
+from local.host import FunctionsHost, HostOptions
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def web() -> AsyncIterator[str]:
 
     options = HostOptions(port=0, function_key="k")
     settings = {"FUNCTIONS_REQUEST_BODY_SIZE_LIMIT": "1000", "AzureWebJobs.off.Disabled": "1"}
-    async with TriggerHost(options, settings, found) as running:
+    async with FunctionsHost(options, settings, found) as running:
         yield f"{running.url}/api"
 
 
@@ -86,7 +86,7 @@ async def test_a_body_over_the_limit_is_an_empty_500(
             body = await refused.read()
 
     assert (fits.status, refused.status, body) == (202, 500, b"")
-    assert "function.failed function=echo: the request body is over 1000 bytes" in caplog.text
+    assert "function.failed function=echo reason=body_too_large max_body_bytes=1000" in caplog.text
 
 
 async def test_an_exception_is_logged(web: str, caplog: pytest.LogCaptureFixture) -> None:

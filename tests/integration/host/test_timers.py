@@ -13,7 +13,7 @@ import pytest
 from azure.cosmos.aio import ContainerProxy, DatabaseProxy
 
 from local.cosmos import EmbeddedCosmos
-from local.host import HostError, HostOptions, TriggerHost
+from local.host import FunctionsHost, HostError, HostOptions
 from local.host.leases import timestamp
 from tests.integration.host.hosting import Received, app
 from tests.support import until
@@ -51,9 +51,9 @@ def timed(ticks: Ticks, schedule: str = EVERY_SECOND, **options: Any) -> func.Fu
     return found
 
 
-def host(cosmos: EmbeddedCosmos, found: func.FunctionApp, **settings: str) -> TriggerHost:
+def host(cosmos: EmbeddedCosmos, found: func.FunctionApp, **settings: str) -> FunctionsHost:
     options = HostOptions(port=0, lease_expiration=1.5)
-    return TriggerHost(options, {"C": cosmos.connection_string, **settings}, found)
+    return FunctionsHost(options, {"C": cosmos.connection_string, **settings}, found)
 
 
 async def test_of_several_hosts_one_runs_a_timer(
@@ -158,7 +158,7 @@ async def test_a_timer_without_a_place_for_its_lock_is_refused() -> None:
     def tick(timer: func.TimerRequest) -> None: ...
 
     with pytest.raises(HostError, match=r"timer of function tick .* needs a Cosmos DB trigger"):
-        await TriggerHost(HostOptions(port=0), {}, found).start()
+        await FunctionsHost(HostOptions(port=0), {}, found).start()
 
 
 @pytest.mark.parametrize("name", ["AzureWebJobs.tick.Disabled", "AzureWebJobs_tick_Disabled"])

@@ -1,4 +1,4 @@
-"""The trigger host against the embedded Cosmos DB."""
+"""The Functions host against the embedded Cosmos DB."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ async def test_without_a_retry_policy_a_failed_batch_is_lost(
         await received.complete(1)
 
     assert received.ids == ["kept"]
-    assert "batch.lost" in caplog.text
+    assert "batch.dropped" in caplog.text
 
 
 async def test_hosts_share_the_leases(

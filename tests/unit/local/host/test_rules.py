@@ -1,4 +1,4 @@
-"""The pure rules of the trigger host."""
+"""The rules of the Functions host, which only compute."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any
 import azure.functions as func
 import pytest
 
-from local.host.bindings import CosmosTrigger, HttpTrigger, RetryPolicy, declared
+from local.host.bindings import CosmosTrigger, HttpTrigger, RetryPolicy, find_triggers
 from local.host.leases import (
     Lease,
     LeaseFormatError,
-    LeaseTiming,
-    PartitionRange,
+    LeaseIntervals,
+    PartitionKeyRange,
+    child_leases,
     lease_prefix,
+    leases_to_acquire,
     new_lease,
-    successors,
     timestamp,
-    to_take,
 )
-from local.host.retries import delay
-from local.host.settings import Account, HostError, load_settings, resolve
+from local.host.retries import next_delay
+from local.host.settings import Account, HostError, load_settings, resolve_references
 
 NOW = datetime(2026, 8, 1, 12, tzinfo=timezone.utc)
-TIMING = LeaseTiming()
+INTERVALS = LeaseIntervals()
 
 
 def lease(token: str, owner: str | None, age: float = 1.0) -> Lease:
@@ -57,7 +57,7 @@ def test_balancing_follows_the_processor(owners: str, expected: str) -> None:
         for nth, owner in enumerate(owners)
     ]
 
-    found = to_take(leases, "m", NOW, TIMING)
+    found = leases_to_acquire(leases, "m", NOW, INTERVALS)
 
     assert "".join(each.token for each in found) == expected
 
@@ -68,17 +68,17 @@ def test_balancing_follows_the_processor(owners: str, expected: str) -> None:
 )
 def test_exponential_delays_follow_the_sdk(failures: int, random: float, expected: float) -> None:
     """The first is the minimum, later ones grow to the maximum and stay there."""
-    policy = RetryPolicy(exponential=True, count=-1, minimum=2.0, maximum=60.0)
+    policy = RetryPolicy(is_exponential=True, max_retries=-1, min_delay=2.0, max_delay=60.0)
 
-    assert delay(policy, failures, random) == pytest.approx(expected)
+    assert next_delay(policy, failures, random) == pytest.approx(expected)
 
 
 def test_exponential_delays_are_those_that_were_observed() -> None:
     """Between 1 and 15 seconds, on Microsoft's own host."""
-    policy = RetryPolicy(exponential=True, count=-1, minimum=1.0, maximum=15.0)
+    policy = RetryPolicy(is_exponential=True, max_retries=-1, min_delay=1.0, max_delay=15.0)
     observed = [1.0, 1.9, 2.9, 4.5, 7.6, 13.8, 15.0]
     bounds = [
-        [delay(policy, failures, jitter) for jitter in (0.0, 0.999)]
+        [next_delay(policy, failures, jitter) for jitter in (0.0, 0.999)]
         for failures in range(1, len(observed) + 1)
     ]
 
@@ -91,9 +91,9 @@ def test_exponential_delays_are_those_that_were_observed() -> None:
 @pytest.mark.parametrize(("failures", "expected"), [(1, 5.0), (2, 5.0), (3, None)])
 def test_a_finite_policy_ends(failures: int, expected: float | None) -> None:
     """After so many repetitions."""
-    policy = RetryPolicy(exponential=False, count=2, minimum=5.0, maximum=5.0)
+    policy = RetryPolicy(is_exponential=False, max_retries=2, min_delay=5.0, max_delay=5.0)
 
-    assert delay(policy, failures, 0.0) == expected
+    assert next_delay(policy, failures, 0.0) == expected
 
 
 def test_lease_ids_are_those_of_the_trigger() -> None:
@@ -105,7 +105,7 @@ def test_lease_ids_are_those_of_the_trigger() -> None:
 
 def test_a_new_lease_is_as_the_trigger_creates_it() -> None:
     """Every property, null where it writes null."""
-    found = new_lease("p", PartitionRange(id="0", minimum="", maximum="FF"), None)
+    found = new_lease("p", PartitionKeyRange(id="0", minimum="", maximum="FF"), None)
 
     assert found == {
         "id": "p..0",
@@ -122,14 +122,14 @@ def test_a_new_lease_is_as_the_trigger_creates_it() -> None:
 
 def test_after_a_split_each_child_goes_on_from_the_parents_token() -> None:
     """Children of version 0."""
-    parent = Lease(new_lease("p", PartitionRange(id="0", minimum="", maximum="40"), '"7"'))
+    parent = Lease(new_lease("p", PartitionKeyRange(id="0", minimum="", maximum="40"), '"7"'))
     today = [
-        PartitionRange(id="1", minimum="", maximum="20"),
-        PartitionRange(id="2", minimum="20", maximum="40"),
-        PartitionRange(id="3", minimum="40", maximum="FF"),
+        PartitionKeyRange(id="1", minimum="", maximum="20"),
+        PartitionKeyRange(id="2", minimum="20", maximum="40"),
+        PartitionKeyRange(id="3", minimum="40", maximum="FF"),
     ]
 
-    found = successors("p", parent, today, '"9"')
+    found = child_leases("p", parent, today, '"9"')
 
     assert [(each["LeaseToken"], each["ContinuationToken"]) for each in found] == [
         ("1", '"9"'),
@@ -144,13 +144,13 @@ def test_a_lease_over_nothing_has_no_successors(feed_range: Any) -> None:
     """Rather than leases that nobody can work on; it is named."""
     parent = Lease(
         {
-            **new_lease("p", PartitionRange(id="0", minimum="", maximum="40"), None),
+            **new_lease("p", PartitionKeyRange(id="0", minimum="", maximum="40"), None),
             "FeedRange": feed_range,
         }
     )
 
     with pytest.raises(LeaseFormatError, match=r"Lease document 'p\.\.0'.*FeedRange"):
-        successors("p", parent, [PartitionRange(id="1", minimum="", maximum="FF")], None)
+        child_leases("p", parent, [PartitionKeyRange(id="1", minimum="", maximum="FF")], None)
 
 
 @pytest.mark.parametrize(
@@ -161,46 +161,50 @@ def test_times_of_leases_are_read_as_dot_net_writes_them(text: str, seconds: flo
     """With as many digits as it needs."""
     found = Lease({"id": "p..0", "timestamp": text})
 
-    assert found.written == NOW + timedelta(seconds=seconds)
+    assert found.updated_at == NOW + timedelta(seconds=seconds)
 
 
 def test_after_a_merge_one_lease_keeps_the_old_range() -> None:
     """Of version 1, over a part of the new partition."""
-    parent = Lease(new_lease("p", PartitionRange(id="0", minimum="", maximum="40"), '"7"'))
+    parent = Lease(new_lease("p", PartitionKeyRange(id="0", minimum="", maximum="40"), '"7"'))
 
-    (found,) = successors("p", parent, [PartitionRange(id="9", minimum="", maximum="FF")], '"7"')
+    (found,) = child_leases(
+        "p", parent, [PartitionKeyRange(id="9", minimum="", maximum="FF")], '"7"'
+    )
 
     assert (found["version"], found["LeaseToken"]) == (1, "-40")
     assert found["FeedRange"] == {"Range": {"min": "", "max": "40"}}
 
 
 def by_key_range(low: str, high: str) -> Lease:
-    place = PartitionRange(id=f"{low}-{high}", minimum=low, maximum=high)
+    place = PartitionKeyRange(id=f"{low}-{high}", minimum=low, maximum=high)
     return Lease({**new_lease("p", place, '"7"'), "version": 1})
 
 
 def test_a_lease_on_a_key_range_stays_where_one_partition_holds_it() -> None:
     """A 410 may pass by itself; deleting the lease would leave its events to nobody."""
-    today = [PartitionRange(id="9", minimum="", maximum="FF")]
+    today = [PartitionKeyRange(id="9", minimum="", maximum="FF")]
 
-    assert successors("p", by_key_range("10", "20"), today, '"7"') == []
+    assert child_leases("p", by_key_range("10", "20"), today, '"7"') == []
 
 
 def test_a_lease_on_a_key_range_is_cut_where_the_partitions_are() -> None:
     """Each part stays inside its range."""
     today = [
-        PartitionRange(id="1", minimum="", maximum="18"),
-        PartitionRange(id="2", minimum="18", maximum="FF"),
+        PartitionKeyRange(id="1", minimum="", maximum="18"),
+        PartitionKeyRange(id="2", minimum="18", maximum="FF"),
     ]
 
-    found = successors("p", by_key_range("10", "20"), today, '"7"')
+    found = child_leases("p", by_key_range("10", "20"), today, '"7"')
 
     assert [(each["version"], each["LeaseToken"]) for each in found] == [(1, "10-18"), (1, "18-20")]
 
 
 def test_unknown_properties_of_a_lease_are_kept() -> None:
     """Another version of the trigger may have written them."""
-    found = Lease({"id": "p..0", "properties": {"x": "y"}, "new": 1}).changed(NOW, {"Owner": "me"})
+    found = Lease({"id": "p..0", "properties": {"x": "y"}, "new": 1}).with_changes(
+        NOW, {"Owner": "me"}
+    )
 
     assert (found["new"], found["properties"], found["Owner"]) == (1, {"x": "y"}, "me")
 
@@ -240,7 +244,7 @@ def app() -> func.FunctionApp:
 )
 def test_a_disabled_function_is_left_out(value: str, names: list[str]) -> None:
     """As Azure reads the setting."""
-    found = declared(app(), {"Db": "d", "AzureWebJobs.fed.Disabled": value})
+    found = find_triggers(app(), {"Db": "d", "AzureWebJobs.fed.Disabled": value})
 
     assert [each.function.name for each in found] == names
 
@@ -253,12 +257,12 @@ def test_a_trigger_that_is_not_covered_is_named() -> None:
     def queued(message: func.QueueMessage) -> None: ...
 
     with pytest.raises(HostError, match="Function queued has no Cosmos DB, HTTP or timer trigger"):
-        declared(found, {})
+        find_triggers(found, {})
 
 
 def test_bindings_are_read_with_the_triggers_defaults() -> None:
     """As the extension has them."""
-    fed, asked = declared(app(), {"Db": "projections"})
+    fed, asked = find_triggers(app(), {"Db": "projections"})
 
     assert isinstance(fed, CosmosTrigger)
     assert (fed.database, fed.lease_database, fed.lease_container) == (
@@ -267,7 +271,9 @@ def test_bindings_are_read_with_the_triggers_defaults() -> None:
         "leases",
     )
     assert (fed.max_items, fed.poll_delay, fed.expiration, fed.acquire) == (100, 5.0, 9.0, None)
-    assert fed.function.retry == RetryPolicy(exponential=False, count=3, minimum=10.0, maximum=10.0)
+    assert fed.function.retry == RetryPolicy(
+        is_exponential=False, max_retries=3, min_delay=10.0, max_delay=10.0
+    )
     assert isinstance(asked, HttpTrigger)
     assert (asked.route, asked.methods, asked.level) == ("a/{b}", ("POST",), "function")
 
@@ -275,19 +281,19 @@ def test_bindings_are_read_with_the_triggers_defaults() -> None:
 def test_a_missing_setting_is_named_with_its_binding() -> None:
     """As the real host does, which refuses to start the function."""
     with pytest.raises(HostError, match="Setting Db is missing; databaseName of function fed"):
-        declared(app(), {})
+        find_triggers(app(), {})
 
 
 def test_references_are_resolved_inside_text() -> None:
     """Several of them."""
-    assert resolve("%A%-x-%B%", {"A": "1", "B": "2"}, "here") == "1-x-2"
+    assert resolve_references("%A%-x-%B%", {"A": "1", "B": "2"}, "here") == "1-x-2"
 
 
 @pytest.mark.parametrize("text", ["", "AccountKey=k", "AccountEndpoint=http://x"])
 def test_an_unusable_connection_is_named(text: str) -> None:
     """And the key is not shown."""
     with pytest.raises(HostError, match="Setting C, which here needs"):
-        Account.of("C", {"C": text}, "here")
+        Account.from_setting("C", {"C": text}, "here")
 
 
 def test_the_environment_wins_over_the_settings_file(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def test_a_missed_occurrence_stays_the_next_one() -> None:
     daily = schedule("0 0 0 * * *")
     stored = TimerStatus.after(daily, NOW - timedelta(days=3))
 
-    assert stored.resumed(daily, NOW) == stored
-    assert stored.resumed(schedule("0 0 1 * * *"), NOW) == TimerStatus(
+    assert stored.resume(daily, NOW) == stored
+    assert stored.resume(schedule("0 0 1 * * *"), NOW) == TimerStatus(
         last=NOW, next=datetime(2026, 1, 2, 1, tzinfo=timezone.utc)
     )
