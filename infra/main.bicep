@@ -12,7 +12,7 @@ param location string
 @description('Object id of the person who deploys, who may then use `python -m admin`; empty for nobody.')
 param principalId string = ''
 
-@description('How throughput is paid for. It cannot be changed for an account that exists.')
+@description('How throughput is paid for. Serverless can be changed to provisioned throughput, but not back.')
 @allowed(['serverless', 'autoscale'])
 param throughput string = 'serverless'
 
