@@ -225,15 +225,12 @@ def load_app(folder: Path) -> func.FunctionApp:
     Raises:
         HostError: If it does not exist or defines no app.
     """
-    sys.path.insert(0, str(folder.resolve()))
-    try:
-        module = importlib.import_module("function_app")
-    except ModuleNotFoundError as error:
-        if error.name != "function_app":
-            raise
+    if not (folder / "function_app.py").is_file():  # another folder on the path may have one
         raise HostError(
             f"There is no function_app.py in {folder.resolve()}. Name the app's folder with --app."
-        ) from None
+        )
+    sys.path.insert(0, str(folder.resolve()))
+    module = importlib.import_module("function_app")
     apps = [value for value in vars(module).values() if isinstance(value, func.FunctionApp)]
     if not apps:
         raise HostError("function_app.py defines no azure.functions.FunctionApp. Define one.")
