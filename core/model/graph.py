@@ -40,7 +40,7 @@ def check_acyclic(projections: Iterable[Projection]) -> None:
     Raises:
         ProjectionCycleError: If there is a cycle, with its events and projections.
     """
-    forbidden = edges(one for one in projections if not one.cyclic)
+    forbidden = edges(one for one in projections if not one.allow_cycle)
     sorter: TopologicalSorter[str] = TopologicalSorter()
     for edge in forbidden:
         if edge.source == edge.target:
@@ -57,5 +57,5 @@ def _message(cycle: list[str], known: list[Edge]) -> str:
     steps = [f" -[{by_types[source, target]}]-> {target}" for source, target in pairwise(cycle)]
     return (
         f"Projections form a cycle: {cycle[0]}{''.join(steps)}. "
-        "Break it, or declare one of them @projection(cyclic=True) if it is meant."
+        "Break it, or declare one of them with @projection(allow_cycle=True) if it is intended."
     )

@@ -12,7 +12,7 @@ from core.model.events import Event
 from core.model.signatures import derived_types, event_types, resolve_annotations
 
 Function = Callable[[Any], Iterable[Event]]
-OnFailure = Literal["park", "park_sequence", "block"]
+OnFailure = Literal["park", "park_stream", "block"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +24,7 @@ class Projection:
         function: The pure function.
         source_types: The types of its source events.
         derived_types: The types of the events that it may emit.
-        cyclic: Whether its derived events may lead back to its source events.
+        allow_cycle: Whether its derived events may lead back to its source events.
         on_failure: What happens to an event on which it fails.
     """
 
@@ -32,7 +32,7 @@ class Projection:
     function: Function
     source_types: tuple[type[Event], ...]
     derived_types: tuple[type[Event], ...]
-    cyclic: bool = False
+    allow_cycle: bool = False
     on_failure: OnFailure = "park"
 
     def __call__(self, event: Event) -> Iterable[Event]:
@@ -44,14 +44,14 @@ class Projection:
 def projection(function: Function, /) -> Projection: ...
 @overload
 def projection(
-    *, name: str | None = None, cyclic: bool = False, on_failure: OnFailure = "park"
+    *, name: str | None = None, allow_cycle: bool = False, on_failure: OnFailure = "park"
 ) -> Callable[[Function], Projection]: ...
 def projection(
     function: Function | None = None,
     /,
     *,
     name: str | None = None,
-    cyclic: bool = False,
+    allow_cycle: bool = False,
     on_failure: OnFailure = "park",
 ) -> Projection | Callable[[Function], Projection]:
     """Declare a projection, whose annotations name its source and derived events.
@@ -66,9 +66,9 @@ def projection(
         function: A function that takes one event, and returns or yields events.
         name: The name, by default `module.function`. It is part of every derived id, so pass the
             old name if you rename the function.
-        cyclic: Whether a cycle of projections is allowed; the hop limit still ends it.
+        allow_cycle: Whether a cycle of projections is allowed; the hop limit still ends it.
         on_failure: What happens to an event on which the projection fails. "park": it becomes a
-            dead letter, and other events are unaffected. "park_sequence": so do the later events of
+            dead letter, and other events are unaffected. "park_stream": so do the later events of
             its stream, so that a replay keeps their order. "block": the lease does not advance
             until a fixed version is deployed or the dead letter is discarded.
 
@@ -76,12 +76,14 @@ def projection(
         DefinitionError: If the annotations do not name source and derived events.
     """
     if function is None:
-        return lambda decorated: _define(decorated, name, cyclic=cyclic, on_failure=on_failure)
-    return _define(function, name, cyclic=cyclic, on_failure=on_failure)
+        return lambda decorated: _define(
+            decorated, name, allow_cycle=allow_cycle, on_failure=on_failure
+        )
+    return _define(function, name, allow_cycle=allow_cycle, on_failure=on_failure)
 
 
 def _define(
-    function: Function, name: str | None, *, cyclic: bool, on_failure: OnFailure
+    function: Function, name: str | None, *, allow_cycle: bool, on_failure: OnFailure
 ) -> Projection:
     name = name or f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
     where = f"projection {name}"
@@ -96,6 +98,6 @@ def _define(
         function=function,
         source_types=event_types(annotations.get(parameters[0]), f"the parameter of {where}"),
         derived_types=derived_types(annotations.get("return"), f"the result of {where}"),
-        cyclic=cyclic,
+        allow_cycle=allow_cycle,
         on_failure=on_failure,
     )

@@ -64,7 +64,7 @@ class ProjectionModule:
     @property
     def parks_streams(self) -> bool:
         """Whether one of its projections parks the later events of a stream as well."""
-        return any(own.on_failure == "park_sequence" for own in self.projections)
+        return any(own.on_failure == "park_stream" for own in self.projections)
 
 
 @dataclass(frozen=True, kw_only=True)

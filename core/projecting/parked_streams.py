@@ -30,7 +30,7 @@ class ParkedStreams:
 
     def must_park(self, projection: Projection, cause: Cause) -> bool:
         """Return whether an earlier event of the same stream is parked for the projection."""
-        if projection.on_failure != "park_sequence":
+        if projection.on_failure != "park_stream":
             return False
         firsts = (self._first.get((name, cause.stream_id)) for name in (projection.name, None))
         return any(first is not None and first < cause.feed_order for first in firsts)

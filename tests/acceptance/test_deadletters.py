@@ -342,7 +342,7 @@ async def test_it_must_be_said_which_letters_are_meant(
         assert json.loads(answer.get_body())["errors"][0]["field"] == "projection"
 
 
-@projection(name="ordered.answers", on_failure="park_sequence")
+@projection(name="ordered.answers", on_failure="park_stream")
 def ordered(event: Asked) -> Iterator[Told]:
     if Oracle.broken and event.number == 1:
         raise ValueError("a bug")

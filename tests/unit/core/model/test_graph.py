@@ -43,7 +43,7 @@ def aa(event: A) -> Iterator[A]:
     yield A()
 
 
-@projection(name="meant", cyclic=True)
+@projection(name="meant", allow_cycle=True)
 def meant(event: C) -> Iterator[A]:
     yield A()
 

@@ -74,12 +74,12 @@ def test_unions_give_several_types() -> None:
 def test_a_name_can_be_kept() -> None:
     """It is part of every derived id, so that renaming a function must not change it."""
 
-    @projection(name="old.name", cyclic=True)
+    @projection(name="old.name", allow_cycle=True)
     def renamed(event: A) -> Iterator[B]:
         yield B()
 
     assert isinstance(renamed, Projection)
-    assert (renamed.name, renamed.cyclic) == ("old.name", True)
+    assert (renamed.name, renamed.allow_cycle) == ("old.name", True)
 
 
 def no_parameter() -> Iterator[B]:

@@ -13,7 +13,7 @@ from tests.apps.follows.followship import Followed, WasFollowed
 from tests.support import derived, followed, stream, user
 
 
-@projection(name="ordered.followers", on_failure="park_sequence")
+@projection(name="ordered.followers", on_failure="park_stream")
 def ordered(event: Followed) -> Iterator[WasFollowed]:
     """Fails for user 13."""
     if event.to_follow == user(13):

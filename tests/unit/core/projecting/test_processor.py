@@ -145,7 +145,7 @@ async def test_a_batch_is_not_done_before_its_poison_is_parked() -> None:
     assert len(letters.documents) == len(container.batches) == 1
 
 
-@projection(name="ordered.out", on_failure="park_sequence")
+@projection(name="ordered.out", on_failure="park_stream")
 def ordered(event: Followed) -> Iterator[WasFollowed]:
     yield WasFollowed(user_id=event.to_follow, follower=event.user_id)
 
