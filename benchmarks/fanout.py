@@ -54,7 +54,7 @@ def fanout(
 
 async def _run(name: str, events: int, times: int, budget: float, kills: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="fanout-") as folder:
-        options = unthrottled(folder, _APP, InvocationBudgetSeconds=str(budget))
+        options = unthrottled(folder, _APP, InvocationTimeoutSeconds=str(budget))
         async with Cluster(options) as cluster:
             return await cluster.run_monitored(_fan_out(cluster, name, events, times, kills))
 

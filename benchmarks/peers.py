@@ -60,7 +60,7 @@ async def ours(target: Target, writes: Sequence[Write]) -> Spent:
 
 
 async def ours_by_stream(target: Target, writes: Sequence[Write]) -> Spent:
-    """The engine's writer with COSMOS_BULK=off."""
+    """The engine's writer with BulkWritesEnabled=off."""
     return await _timed(write(target.container, writes, bulk=False))
 
 
@@ -132,7 +132,7 @@ async def _posted(target: Target, writes: Sequence[Write], at_once: int) -> Spen
 
 PEERS: dict[str, Callable[[Target, Sequence[Write]], Awaitable[Spent]]] = {
     "ours": ours,
-    "ours, COSMOS_BULK=off": ours_by_stream,
+    "ours, BulkWritesEnabled=off": ours_by_stream,
     "upsert_item one by one": one_by_one,
     "upsert_item, gather of 50": gathered,
     "JavaScript bulk": javascript,

@@ -81,7 +81,7 @@ async def _run(
 
 def _process(environ: dict[str, str], budget: float) -> Application:
     """A process that remembers nothing."""
-    settings = {**environ, "InvocationBudgetSeconds": str(budget)}
+    settings = {**environ, "InvocationTimeoutSeconds": str(budget)}
     return Application(Registry.from_modules(_MODULES), settings)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from core.writing.writes import Write
     from local.harness.follows import Follow
 
-_SLOW = {"upsert_item one by one", "upsert_item, gather of 50", "ours, COSMOS_BULK=off"}
+_SLOW = {"upsert_item one by one", "upsert_item, gather of 50", "ours, BulkWritesEnabled=off"}
 
 
 def writing(

@@ -80,7 +80,7 @@ class Application:
         if self._settings is None:
             settings = Settings.from_environ(self._environ)
             for name in settings.request_unit_limits.keys() - self.registry.projections:
-                raise SettingError("RequestUnitCeilings", f"there is no projection {name!r}.")
+                raise SettingError("RequestUnitLimits", f"there is no projection {name!r}.")
             self._settings = settings
         return self._settings
 

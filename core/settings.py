@@ -62,12 +62,12 @@ class Settings(BaseModel):
         default=1_000, ge=1, le=600_000, alias="FeedPollDelayMilliseconds"
     )
     invocation_timeout_seconds: float = Field(
-        default=240.0, gt=0, le=86_400, alias="InvocationBudgetSeconds"
+        default=240.0, gt=0, le=86_400, alias="InvocationTimeoutSeconds"
     )
     write_concurrency: int = Field(default=32, ge=1, le=1_000, alias="WriteConcurrency")
-    bulk_writes_enabled: bool = Field(default=True, alias="COSMOS_BULK")
+    bulk_writes_enabled: bool = Field(default=True, alias="BulkWritesEnabled")
     max_hops: int = Field(default=16, ge=1, le=1_000, alias="MaxHops")
-    request_unit_limits: RequestUnitLimits = Field(default={}, alias="RequestUnitCeilings")
+    request_unit_limits: RequestUnitLimits = Field(default={}, alias="RequestUnitLimits")
 
     app_insights_connection_string: SecretStr | None = Field(
         default=None, alias="APPLICATIONINSIGHTS_CONNECTION_STRING"
@@ -75,10 +75,10 @@ class Settings(BaseModel):
     app_insights_client_id: ClientId = Field(
         default=None, alias="APPLICATIONINSIGHTS_AUTHENTICATION_STRING"
     )
-    telemetry_exporter: Literal["azure", "console", "off"] | None = Field(
-        default=None, alias="Telemetry"
+    telemetry_exporter: Literal["azuremonitor", "console", "none"] | None = Field(
+        default=None, alias="TelemetryExporter"
     )
-    telemetry_sampling_ratio: float = Field(default=1.0, ge=0, le=1, alias="TelemetryShare")
+    telemetry_sampling_ratio: float = Field(default=1.0, ge=0, le=1, alias="TelemetrySamplingRatio")
     site_name: str = Field(default="event-projections", alias="WEBSITE_SITE_NAME")
 
     @classmethod
@@ -100,7 +100,7 @@ class Settings(BaseModel):
         """Whether telemetry is sent anywhere."""
         if self.telemetry_exporter is None:
             return self.app_insights_connection_string is not None
-        return self.telemetry_exporter != "off"
+        return self.telemetry_exporter != "none"
 
     def require_app_insights(self) -> str:
         """Return the connection string of Application Insights.
@@ -110,7 +110,8 @@ class Settings(BaseModel):
         """
         if self.app_insights_connection_string is None:
             raise SettingError(
-                "APPLICATIONINSIGHTS_CONNECTION_STRING", "is missing, and Telemetry says azure."
+                "APPLICATIONINSIGHTS_CONNECTION_STRING",
+                "is missing, but TelemetryExporter is azuremonitor.",
             )
         return self.app_insights_connection_string.get_secret_value()
 

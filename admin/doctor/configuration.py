@@ -77,7 +77,7 @@ def check_host(host: Mapping[str, Any], settings: Settings) -> Iterator[Finding]
             "timeout-short",
             f"An invocation may take {longest:g} s, but the host terminates it after "
             f"{timeout.total_seconds():g} s: a batch that takes longer is never completed.",
-            "Raise functionTimeout in host.json, or lower InvocationBudgetSeconds.",
+            "Raise functionTimeout in host.json, or lower InvocationTimeoutSeconds.",
         )
     version = _MIN_VERSION.match(str((host.get("extensionBundle") or {}).get("version", "")))
     if version is None or int(version.group(1)) < _MIN_BUNDLE_VERSION:

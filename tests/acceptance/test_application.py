@@ -315,7 +315,7 @@ async def test_a_projection_keeps_to_its_ceiling(
 ) -> None:
     """Request units a second, whatever the account would take."""
     ceiling = 500.0
-    environ = {**environ, "RequestUnitCeilings": f"followship.followers={ceiling}"}
+    environ = {**environ, "RequestUnitLimits": f"followship.followers={ceiling}"}
     application = Application.discover(follows, environ)
     documents = [followed(number, number + 500) for number in range(1, 101)]
     begun = time.monotonic()
@@ -331,10 +331,10 @@ async def test_a_projection_keeps_to_its_ceiling(
 
 async def test_a_ceiling_of_no_projection_is_named(environ: dict[str, str]) -> None:
     """Before anything is declared to the host."""
-    environ = {**environ, "RequestUnitCeilings": "followship.folowers=500"}
+    environ = {**environ, "RequestUnitLimits": "followship.folowers=500"}
     application = Application.discover(follows, environ)
 
-    with pytest.raises(SettingError, match=r"RequestUnitCeilings.*'followship\.folowers'"):
+    with pytest.raises(SettingError, match=r"RequestUnitLimits.*'followship\.folowers'"):
         register_triggers(func.FunctionApp(), application, environ)
 
 

@@ -209,7 +209,7 @@ def test_workflows_set_what_the_app_reads() -> None:
     for endpoint in endpoints:
         text = environ[CONNECTION_SETTING].replace("${{ matrix.endpoint }}", endpoint)
         connection = Settings.from_environ(
-            {CONNECTION_SETTING: text, "COSMOS_BULK": bulk}
+            {CONNECTION_SETTING: text, "BulkWritesEnabled": bulk}
         ).require_connection()
         assert connection.endpoint == endpoint
         assert not connection.verify_certificate

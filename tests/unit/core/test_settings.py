@@ -20,7 +20,7 @@ def test_defaults_are_sensible() -> None:
 
 def test_ceilings_are_read_by_projection() -> None:
     """With or without spaces."""
-    settings = Settings.from_environ({"RequestUnitCeilings": "a.b=400; c.d = 12.5;"})
+    settings = Settings.from_environ({"RequestUnitLimits": "a.b=400; c.d = 12.5;"})
 
     assert settings.request_unit_limits == {"a.b": 400.0, "c.d": 12.5}
 
@@ -80,10 +80,10 @@ def test_a_missing_connection_is_named(environ: dict[str, str], message: str) ->
     [
         ("MaxHops", "many"),
         ("WriteConcurrency", "0"),
-        ("InvocationBudgetSeconds", "-1"),
-        ("RequestUnitCeilings", "followship.followers"),
-        ("RequestUnitCeilings", "followship.followers=0"),
-        ("RequestUnitCeilings", "followship.followers=much"),
+        ("InvocationTimeoutSeconds", "-1"),
+        ("RequestUnitLimits", "followship.followers"),
+        ("RequestUnitLimits", "followship.followers=0"),
+        ("RequestUnitLimits", "followship.followers=much"),
     ],
 )
 def test_an_unreadable_setting_is_named(name: str, value: str) -> None:

@@ -87,4 +87,4 @@ def test_telemetry_goes_to_azure_only_where_it_is_told_how() -> None:
     assert string not in repr(azure)
     assert not Settings.from_environ({}).telemetry_enabled
     with pytest.raises(SettingError, match="APPLICATIONINSIGHTS_CONNECTION_STRING"):
-        Settings.from_environ({"Telemetry": "azure"}).require_app_insights()
+        Settings.from_environ({"TelemetryExporter": "azuremonitor"}).require_app_insights()

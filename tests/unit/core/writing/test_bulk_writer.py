@@ -311,7 +311,7 @@ async def test_an_endpoint_without_the_form_is_noticed_once(
 
 
 async def test_it_can_be_switched_off(caplog: pytest.LogCaptureFixture) -> None:
-    """COSMOS_BULK=off: nothing is said then."""
+    """BulkWritesEnabled=off: nothing is said then."""
     caplog.set_level(logging.INFO)
     service = Service()
 
