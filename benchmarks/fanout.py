@@ -84,7 +84,7 @@ async def _fan_out(
             "events_a_second": round(events / seconds),
             "host_cpu_seconds": round(cpu + cluster.hosts[0].cpu_seconds, 1),
             "host_memory_mb": round(max(cluster.peaks[each.name] for each in cluster.hosts) / 1e6),
-            "request_units": round((await cluster.statistics())["request_charge"]),
+            "request_units": round((await cluster.statistics())["requestCharge"]),
         }
 
 

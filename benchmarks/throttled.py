@@ -58,7 +58,12 @@ class Case:
     seconds: float
 
 
-_COUNTED = ("requests", "throttled", "throttled_operations", "request_charge")
+_COUNTED = {
+    "requests": "requests",
+    "throttled": "throttledRequests",
+    "throttled_operations": "throttledOperations",
+    "request_charge": "requestCharge",
+}
 """The figures of a container that are compared before and after."""
 
 
@@ -141,7 +146,7 @@ async def _counted(endpoint: str, container: str, case: Case) -> Window:
         begun, before = await count()
         await asyncio.sleep(case.seconds)
         ended, after = await count()
-    counted = {name: after[name] - before[name] for name in _COUNTED}
+    counted = {name: after[key] - before[key] for name, key in _COUNTED.items()}
     return Window(seconds=ended - begun, **counted)
 
 

@@ -30,7 +30,7 @@ class _LatestState(AioHttpTransport):  # type: ignore[misc] # the SDK's has no t
     async def _latest(self, container: str) -> str:
         async with aiohttp.ClientSession() as session, session.get(self._statistics) as answer:
             containers = (await answer.json())["containers"]
-        token: str = containers[container]["session_token"] if container in containers else ""
+        token: str = containers[container]["sessionToken"] if container in containers else ""
         return token
 
 

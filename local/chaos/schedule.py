@@ -14,21 +14,23 @@ FaultRules = list[dict[str, Any]]
 
 _FAULT_PROFILES: Mapping[str, FaultRules] = {
     "connection resets": [
-        {"fault": "reset_before", "rate": 0.04},
-        {"fault": "reset_after", "rate": 0.06},
-        {"fault": "slow", "rate": 0.05, "milliseconds": 700},
+        {"fault": "resetBefore", "rate": 0.04},
+        {"fault": "resetAfter", "rate": 0.06},
+        {"fault": "slow", "rate": 0.05, "durationMs": 700},
     ],
     "none": [],
     "transient errors": [
         {"fault": fault, "rate": 0.03}
-        for fault in ("retry_with", "timeout", "gone", "error", "unavailable")
+        for fault in ("retryWith", "timeout", "gone", "error", "unavailable")
     ],
-    "partial batches": [{"fault": "partial", "rate": 0.3, "verbs": ["BATCH"]}],
-    "outages": [{"fault": "outage", "rate": 0.004, "milliseconds": 800}],
-    "hanging writes": [{"fault": "hang", "rate": 0.02, "verbs": ["BATCH"], "milliseconds": 25_000}],
+    "partial batches": [{"fault": "partial", "rate": 0.3, "operations": ["BATCH"]}],
+    "outages": [{"fault": "outage", "rate": 0.004, "durationMs": 800}],
+    "hanging writes": [
+        {"fault": "hang", "rate": 0.02, "operations": ["BATCH"], "durationMs": 25_000}
+    ],
     "throttling": [
-        {"fault": "throttled", "rate": 0.25, "milliseconds": 150},
-        {"fault": "throttled_without_hint", "rate": 0.1},
+        {"fault": "throttled", "rate": 0.25, "durationMs": 150},
+        {"fault": "throttledWithoutRetryAfter", "rate": 0.1},
     ],
 }
 """Faults that occur together. Their order is part of what a seed gives."""

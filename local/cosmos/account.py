@@ -88,7 +88,7 @@ class Account:
         except KeyError:
             raise not_found(f"Container {name!r} of database {database!r}") from None
 
-    def owner(self, database: str, name: str) -> Container:
+    def container_for_items(self, database: str, name: str) -> Container:
         """The container of a request for its items.
 
         Raises:

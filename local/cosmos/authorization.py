@@ -9,8 +9,8 @@ from local.cosmos.errors import forbidden
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from local.cosmos.calls import Call
     from local.cosmos.errors import ServiceError
+    from local.cosmos.messages import Request
     from local.cosmos.permissions import Principal
 
 _ACCOUNT = "Microsoft.DocumentDB/databaseAccounts"
@@ -48,7 +48,7 @@ _OPERATIONS = {
 }
 
 
-def authorize(call: Call) -> None:
+def authorize(request: Request) -> None:
     """Let a request through if its principal may do all that it asks for.
 
     To read the account, which every SDK does first, the right to read any metadata suffices.
@@ -56,31 +56,31 @@ def authorize(call: Call) -> None:
     Raises:
         ServiceError: 403, if a right is missing, or if no role can give it.
     """
-    principal = call.principal
+    principal = request.principal
     if principal is None:
         return
-    resource = "/" + "/".join(call.segments[: min(len(call.segments) // 2 * 2, 4)])
-    for action in _required_actions(call):
+    resource = "/" + "/".join(request.segments[: min(len(request.segments) // 2 * 2, 4)])
+    for action in _required_actions(request):
         if not any(
-            role.allows(action, resource if call.segments else role.scope)
+            role.allows(action, resource if request.segments else role.scope)
             for role in principal.roles
         ):
-            raise _missing(call, principal, action, resource)
+            raise _missing(request, principal, action, resource)
 
 
-def _required_actions(call: Call) -> Iterator[str]:
-    if call.verb == "BATCH":
-        yield from _batch_actions(call.json())
-    elif call.verb in _READS and call.shape in _METADATA_SHAPES:
+def _required_actions(request: Request) -> Iterator[str]:
+    if request.kind == "BATCH":
+        yield from _batch_actions(request.json())
+    elif request.kind in _READS and request.shape in _METADATA_SHAPES:
         yield _READ_METADATA
     else:
-        is_upsert = call.verb == "POST" and call.flag("x-ms-documentdb-is-upsert")
-        below = call.shape.removeprefix(f"{_COLL}/")
-        action = _ACTIONS.get(("UPSERT" if is_upsert else call.verb, below))
+        is_upsert = request.kind == "POST" and request.has_flag("x-ms-documentdb-is-upsert")
+        below = request.shape.removeprefix(f"{_COLL}/")
+        action = _ACTIONS.get(("UPSERT" if is_upsert else request.kind, below))
         if action is None:
             raise forbidden(
-                f"The given request [{call.verb.replace('QUERY', 'POST')} "
-                f"/{'/'.join(call.segments)}] cannot be authorized by AAD token in data plane.",
+                f"The given request [{request.kind.replace('QUERY', 'POST')} "
+                f"/{'/'.join(request.segments)}] cannot be authorized by AAD token in data plane.",
                 sub_status=_NOT_SUPPORTED,
             )
         yield f"{_CONTAINERS}/{action}"
@@ -93,8 +93,8 @@ def _batch_actions(operations: object) -> Iterator[str]:
             yield f"{_CONTAINERS}/{_OPERATIONS[kind]}"
 
 
-def _missing(call: Call, principal: Principal, action: str, resource: str) -> ServiceError:
-    by_link = _BY_RID if call.is_by_rid else _BY_NAME
+def _missing(request: Request, principal: Principal, action: str, resource: str) -> ServiceError:
+    by_link = _BY_RID if request.is_by_rid else _BY_NAME
     return forbidden(
         f"Request is blocked because principal [{principal.id}] does not have required RBAC "
         f"permissions to perform action [{action}] on resource [{resource[1:] or '/'}].",

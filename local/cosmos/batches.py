@@ -9,18 +9,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from local.cosmos.calls import (
+from local.cosmos.documents import Conditions, Done, Transaction
+from local.cosmos.errors import ServiceError, StorageError, bad_request, partition_gone
+from local.cosmos.jsontext import encode
+from local.cosmos.messages import (
     FAILED_DEPENDENCY,
     MULTI_STATUS,
     OK,
     TOO_MANY_REQUESTS,
-    Answer,
-    Call,
-    progress,
+    Request,
+    Response,
+    partition_headers,
 )
-from local.cosmos.documents import Conditions, Done, Transaction
-from local.cosmos.errors import ServiceError, StorageError, bad_request, partition_gone
-from local.cosmos.jsontext import encode
 from local.cosmos.partitions import key_of_header
 
 if TYPE_CHECKING:
@@ -37,26 +37,26 @@ Result = Done | ServiceError
 Operation = dict[str, Any]
 
 
-def batch(call: Call) -> Answer:
+def execute_batch(request: Request) -> Response:
     """POST .../docs with the batch header: atomic, or one result for each operation."""
-    container, operations = call.container(), _operations(call)
-    partition_id = call.headers.get("x-ms-documentdb-partitionkeyrangeid")
-    is_atomic = call.flag("x-ms-cosmos-batch-atomic")
-    has_key = _KEY in call.headers or is_atomic or partition_id is None
-    key = key_of_header(call.headers.get(_KEY)) if has_key else None
+    container, operations = request.container(), _operations(request)
+    partition_id = request.headers.get("x-ms-documentdb-partitionkeyrangeid")
+    is_atomic = request.has_flag("x-ms-cosmos-batch-atomic")
+    has_key = _KEY in request.headers or is_atomic or partition_id is None
+    key = key_of_header(request.headers.get(_KEY)) if has_key else None
     if partition_id is not None:
         partition = container.partition_by_id(partition_id)
     else:
         partition = container.partition_of(_required(key))
     if not is_atomic:
-        return _answer(call, partition, _bulk(call, container, partition, key, operations))
-    results = _atomic(call, container, partition, _required(key), operations)
-    answer = _answer(call, partition, results)
-    return replace(answer, headers={**answer.headers, **_sub_status(results)})
+        return _response(request, partition, _bulk(request, container, partition, key, operations))
+    results = _atomic(request, container, partition, _required(key), operations)
+    response = _response(request, partition, results)
+    return replace(response, headers={**response.headers, **_sub_status(results)})
 
 
-def _operations(call: Call) -> list[Operation]:
-    operations = call.json()
+def _operations(request: Request) -> list[Operation]:
+    operations = request.json()
     if not isinstance(operations, list) or not operations:
         raise bad_request("Batch request has no operations.", charge=0)
     if len(operations) > _MAX_OPERATIONS:
@@ -71,17 +71,21 @@ def _operations(call: Call) -> list[Operation]:
 
 
 def _atomic(
-    call: Call, container: Container, partition: Partition, key: Key, operations: list[Operation]
+    request: Request,
+    container: Container,
+    partition: Partition,
+    key: Key,
+    operations: list[Operation],
 ) -> list[Result]:
     """All operations or none; where one fails, the others depended on it (424)."""
     partition.admit()
-    struck = _struck(call, operations)
+    injected = _injected_errors(request, operations)
     results: list[Result] = []
     try:
         with Transaction(container, partition) as items:
             for nth, operation in enumerate(operations):
-                if nth in struck:
-                    raise struck[nth]
+                if nth in injected:
+                    raise injected[nth]
                 results.append(_operate(items, key, operation))
     except StorageError:
         raise
@@ -101,12 +105,16 @@ def _dependency(charge: float) -> ServiceError:
     return ServiceError(FAILED_DEPENDENCY, "FailedDependency", "", charge=charge)
 
 
-def _struck(call: Call, operations: list[Operation]) -> Mapping[int, ServiceError]:
-    return {} if call.strike is None else call.strike.refusal_of(len(operations))
+def _injected_errors(request: Request, operations: list[Operation]) -> Mapping[int, ServiceError]:
+    return (
+        {}
+        if request.injected_fault is None
+        else request.injected_fault.operation_errors(len(operations))
+    )
 
 
 def _bulk(
-    call: Call,
+    request: Request,
     container: Container,
     partition: Partition,
     key: Key | None,
@@ -116,15 +124,15 @@ def _bulk(
 
     After the first failure the others are left (424), unless the client says to continue.
     """
-    struck = _struck(call, operations)
-    continues = call.flag("x-ms-cosmos-batch-continue-on-error")
+    injected = _injected_errors(request, operations)
+    continues = request.has_flag("x-ms-cosmos-batch-continue-on-error")
     results: list[Result] = []
     with Transaction(container, partition) as items:
         for nth, operation in enumerate(operations):
             if results and not continues and results[-1].status >= _FIRST_ERROR:
                 results.append(_dependency(0))
                 continue
-            result = struck.get(nth) or _single(container, partition, items, key, operation)
+            result = injected.get(nth) or _single(container, partition, items, key, operation)
             partition.budget.take(result.charge)
             results.append(result)
     return results
@@ -186,15 +194,15 @@ def _required(key: Key | None) -> Key:
     return key_of_header(None) if key is None else key
 
 
-def _answer(call: Call, partition: Partition, results: list[Result]) -> Answer:
+def _response(request: Request, partition: Partition, results: list[Result]) -> Response:
     failed = [result for result in results if result.status >= _FIRST_ERROR]
-    minimal = call.minimal
-    return Answer(
+    omit_body = request.should_omit_body
+    return Response(
         status=MULTI_STATUS if failed else OK,
-        body=f"[{','.join([_result(result, minimal=minimal) for result in results])}]",
+        body=f"[{','.join([_result_text(result, omit_body=omit_body) for result in results])}]",
         charge=round(sum(result.charge for result in results), 2),
         throttled=sum(result.status == TOO_MANY_REQUESTS for result in failed),
-        headers={**progress(partition), "x-ms-item-count": str(len(results))},
+        headers={**partition_headers(partition), "x-ms-item-count": str(len(results))},
     )
 
 
@@ -206,7 +214,7 @@ def _sub_status(results: list[Result]) -> dict[str, str]:
     return {}
 
 
-def _result(result: Result, *, minimal: bool) -> str:
+def _result_text(result: Result, *, omit_body: bool) -> str:
     text = f'{{"statusCode":{result.status},"requestCharge":{result.charge}'
     if isinstance(result, ServiceError):
         if result.sub_status:
@@ -216,6 +224,6 @@ def _result(result: Result, *, minimal: bool) -> str:
         return text + "}"
     if result.etag is not None:
         text += f',"eTag":{encode(result.etag)}'
-    if result.body is not None and not minimal:
+    if result.body is not None and not omit_body:
         text += f',"resourceBody":{result.body}'
     return text + "}"

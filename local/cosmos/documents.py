@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local.cosmos import charges
-from local.cosmos.calls import CREATED, NO_CONTENT, OK
 from local.cosmos.definitions import item_ttl
 from local.cosmos.errors import bad_request, conflict, not_found, precondition_failed, too_large
 from local.cosmos.ids import item_id_of
 from local.cosmos.jsontext import decode, encode
+from local.cosmos.messages import CREATED, NO_CONTENT, OK
 from local.cosmos.partitions import WRONG_KEY, key_of_document
 from local.cosmos.patches import holds, patched
 from local.cosmos.replicas import Change

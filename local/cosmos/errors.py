@@ -92,7 +92,7 @@ def not_found(
     )
 
 
-def not_covered(what: str) -> ServiceError:
+def not_supported(what: str) -> ServiceError:
     """405: the service may have it, the embedded one does not."""
     return ServiceError(
         405,

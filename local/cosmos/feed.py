@@ -8,8 +8,16 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from local.cosmos import charges
-from local.cosmos.calls import NOT_MODIFIED, Answer, Call, page, progress, resource, token
-from local.cosmos.errors import bad_request, not_covered
+from local.cosmos.errors import bad_request, not_supported
+from local.cosmos.messages import (
+    NOT_MODIFIED,
+    Request,
+    Response,
+    items_body,
+    json_response,
+    parse_continuation,
+    partition_headers,
+)
 from local.cosmos.partitions import key_of_header
 
 if TYPE_CHECKING:
@@ -22,43 +30,43 @@ _MOST_ITEMS = 1000
 _MOST_BYTES = 4 * 1024 * 1024
 
 
-def partition_ranges(call: Call) -> Answer:
+def list_partition_ranges(request: Request) -> Response:
     """GET .../pkranges: the physical partitions; 304 when the client knows them already."""
-    container = call.container()
+    container = request.container()
     etag = f'"{"-".join(each.range.id for each in container.partitions)}"'
-    if call.headers.get("if-none-match") == etag:
-        return Answer(status=NOT_MODIFIED, headers={"etag": etag})
+    if request.headers.get("if-none-match") == etag:
+        return Response(status=NOT_MODIFIED, headers={"etag": etag})
     ranges = [_range(container, each, etag) for each in container.partitions]
     content = {"_rid": container.rid, "PartitionKeyRanges": ranges, "_count": len(ranges)}
-    return resource(content, etag=etag)
+    return json_response(content, etag=etag)
 
 
-def changes(call: Call) -> Answer:
+def read_change_feed(request: Request) -> Response:
     """GET .../docs with A-IM: what changed in one physical partition after an LSN.
 
     Each item once, in its latest version, in the order of the last changes; a transaction is
     never split over pages. Items whose time to live is over are left out.
     """
-    if call.headers["a-im"].lower() != "incremental feed":
-        raise not_covered("The change feed mode AllVersionsAndDeletes")
-    container = call.container()
-    partition = _partition(call, container)
+    if request.headers["a-im"].lower() != "incremental feed":
+        raise not_supported("The change feed mode AllVersionsAndDeletes")
+    container = request.container()
+    partition = _partition(request, container)
     partition.admit()
-    view = container.view([partition], call.session_token)
+    view = container.view([partition], request.session_token)
     lsn = view.lsns[partition.range.id]
-    after, since = _start(call, lsn)
-    found = _wanted(call, container, view.changes(partition.range.id, after=after))
-    items = _page((item for item in found if item.ts > since), call.page_size(_MOST_ITEMS))
+    after, since = _start(request, lsn)
+    found = _wanted(request, container, view.changes(partition.range.id, after=after))
+    items = _page((item for item in found if item.ts > since), request.page_size(_MOST_ITEMS))
     bodies = [f'{item.body[:-1]},"_lsn":{item.lsn}}}' for item in items]
     charge = charges.feed(sum(map(len, bodies)))
     partition.budget.take(charge)
     if not items:
-        headers = progress(partition, f'"{max(lsn, after)}"', lsn)
+        headers = partition_headers(partition, f'"{max(lsn, after)}"', lsn)
         headers["x-ms-item-count"] = "0"
-        return Answer(status=NOT_MODIFIED, charge=charge, headers=headers)
-    headers = progress(partition, f'"{items[-1].lsn}"', lsn)
+        return Response(status=NOT_MODIFIED, charge=charge, headers=headers)
+    headers = partition_headers(partition, f'"{items[-1].lsn}"', lsn)
     headers["x-ms-item-count"] = str(len(items))
-    return Answer(body=page(container, bodies), charge=charge, headers=headers)
+    return Response(body=items_body(container, bodies), charge=charge, headers=headers)
 
 
 def _range(container: Container, partition: Partition, etag: str) -> dict[str, object]:
@@ -77,12 +85,14 @@ def _range(container: Container, partition: Partition, etag: str) -> dict[str, o
     }
 
 
-def _partition(call: Call, container: Container) -> Partition:
-    partition_id = call.headers.get("x-ms-documentdb-partitionkeyrangeid")
+def _partition(request: Request, container: Container) -> Partition:
+    partition_id = request.headers.get("x-ms-documentdb-partitionkeyrangeid")
     if partition_id is not None:
         return container.partition_by_id(partition_id)
-    if "x-ms-documentdb-partitionkey" in call.headers:
-        return container.partition_of(key_of_header(call.headers["x-ms-documentdb-partitionkey"]))
+    if "x-ms-documentdb-partitionkey" in request.headers:
+        return container.partition_of(
+            key_of_header(request.headers["x-ms-documentdb-partitionkey"])
+        )
     if len(container.partitions) == 1:
         return container.partitions[0]
     raise bad_request(
@@ -91,16 +101,16 @@ def _partition(call: Call, container: Container) -> Partition:
     )
 
 
-def _start(call: Call, lsn: int) -> tuple[int, float]:
+def _start(request: Request, lsn: int) -> tuple[int, float]:
     """The LSN and the second after which changes are wanted."""
-    etag = call.headers.get("if-none-match")
+    etag = request.headers.get("if-none-match")
     if etag == "*":
         return lsn, 0
-    since = call.headers.get("if-modified-since")
+    since = request.headers.get("if-modified-since")
     second = _second(since) if since else 0
     if etag is None:
         return 0, second
-    after = token(etag.strip('"'))
+    after = parse_continuation(etag.strip('"'))
     if after is None:
         raise bad_request("If-None-Match must be *, or the ETag of an earlier page.")
     return after, second
@@ -115,11 +125,11 @@ def _second(text: str) -> float:
         ) from None
 
 
-def _wanted(call: Call, container: Container, items: Iterator[Item]) -> Iterator[Item]:
+def _wanted(request: Request, container: Container, items: Iterator[Item]) -> Iterator[Item]:
     """The items of the key range or partition key that is asked for, if one is; none expired."""
-    minimum = call.headers.get("x-ms-start-epk", "")
-    maximum = call.headers.get("x-ms-end-epk", "FF")
-    key = call.headers.get("x-ms-documentdb-partitionkey")
+    minimum = request.headers.get("x-ms-start-epk", "")
+    maximum = request.headers.get("x-ms-end-epk", "FF")
+    key = request.headers.get("x-ms-documentdb-partitionkey")
     text = None if key is None else key_of_header(key).text
     now, ttl = time.time(), container.default_ttl
     return (

@@ -1,42 +1,43 @@
-"""What a fault does to one request; refusals are left to `routes` and `batches`."""
+"""Faults of connection or timing; `routes` and `batches` return those that are errors."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
 
-from local.cosmos.calls import Answer
 from local.cosmos.faults import Fault
-from local.cosmos.routes import respond
+from local.cosmos.messages import SERVICE_UNAVAILABLE, Response
+from local.cosmos.routes import handle_request
 
 if TYPE_CHECKING:
     from aiohttp import web
 
-    from local.cosmos.calls import Call
+    from local.cosmos.faults import InjectedFault
+    from local.cosmos.messages import Request
 
-_NEVER_SEEN = 503
-_LATE = frozenset({Fault.SLOW, Fault.HANG})
-_BEFORE = frozenset({Fault.RESET_BEFORE, Fault.OUTAGE})
+_DELAYED = frozenset({Fault.SLOW, Fault.HANG})
+_NOT_APPLIED = frozenset({Fault.RESET_BEFORE, Fault.OUTAGE})
 
 
-async def struck(request: web.Request, call: Call) -> Answer:
-    """The answer to a request that a fault strikes; the client may never see it.
+async def apply_fault(
+    http_request: web.Request, request: Request, injected: InjectedFault
+) -> Response:
+    """Return the response to a request with an injected fault; the client may not receive it.
 
-    A request that hangs or is slow is applied at the end of the wait, when its client may have
-    given up long ago; one that is reset is applied before the reset or not at all.
+    A request that hangs or is slow is applied after the delay, when its client may have given up.
+    A request whose connection is reset is applied before the reset, or not at all.
     """
-    fault = call.strike.fault if call.strike else None
-    if call.strike is not None and fault in _LATE:
-        await asyncio.sleep(call.strike.milliseconds / 1000)
-    if fault in _BEFORE:
-        _reset(request)
-        return Answer(status=_NEVER_SEEN)
-    answer = respond(call)
-    if fault is Fault.RESET_AFTER:
-        _reset(request)
-    return answer
+    if injected.fault in _DELAYED:
+        await asyncio.sleep(injected.duration_ms / 1000)
+    if injected.fault in _NOT_APPLIED:
+        _reset(http_request)
+        return Response(status=SERVICE_UNAVAILABLE)
+    response = handle_request(request)
+    if injected.fault is Fault.RESET_AFTER:
+        _reset(http_request)
+    return response
 
 
-def _reset(request: web.Request) -> None:
-    if request.transport is not None:
-        request.transport.abort()
+def _reset(http_request: web.Request) -> None:
+    if http_request.transport is not None:
+        http_request.transport.abort()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from local.cosmos.calls import NOT_MODIFIED, Answer, Call, progress
 from local.cosmos.documents import Conditions, Done, Transaction, read_item
-from local.cosmos.errors import ServiceError, not_covered
+from local.cosmos.errors import ServiceError, not_supported
 from local.cosmos.ids import check_addressable
+from local.cosmos.messages import NOT_MODIFIED, Request, Response, partition_headers
 from local.cosmos.partitions import key_of_header
 from local.cosmos.table import Scan
 
@@ -21,32 +21,34 @@ if TYPE_CHECKING:
 _KEY = "x-ms-documentdb-partitionkey"
 
 
-def write(call: Call) -> Answer:
+def create_or_upsert(request: Request) -> Response:
     """POST .../docs: create, or upsert where the header says so."""
-    container, document, key = call.container(), call.json_object(), _key(call)
-    if call.flag("x-ms-documentdb-is-upsert"):
-        conditions = _conditions(call)
-        return _perform(call, container, key, lambda items: items.upsert(key, document, conditions))
-    return _perform(call, container, key, lambda items: items.create(key, document))
+    container, document, key = request.container(), request.json_object(), _key(request)
+    if request.has_flag("x-ms-documentdb-is-upsert"):
+        conditions = _conditions(request)
+        return _perform(
+            request, container, key, lambda items: items.upsert(key, document, conditions)
+        )
+    return _perform(request, container, key, lambda items: items.create(key, document))
 
 
-def read(call: Call) -> Answer:
+def read(request: Request) -> Response:
     """GET .../docs/{id}; 304 where the client has this version already."""
-    container, key = call.container(), _key(call)
+    container, key = request.container(), _key(request)
     partition = container.partition_of(key)
     partition.admit()
-    view = container.view([partition], call.session_token)
+    view = container.view([partition], request.session_token)
     lsn = view.lsns[partition.range.id]
     try:
-        done = read_item(container, view, key, _item_id(call))
+        done = read_item(container, view, key, _item_id(request))
     except ServiceError as error:
         _charge(error, partition, lsn)
         raise
     partition.budget.take(done.charge)
-    known = call.headers.get("if-none-match") in ("*", done.etag)
-    headers = progress(partition, done.etag, lsn)
-    headers["content-location"] = call.endpoint + quote("/".join(call.segments))
-    return Answer(
+    known = request.headers.get("if-none-match") in ("*", done.etag)
+    headers = partition_headers(partition, done.etag, lsn)
+    headers["content-location"] = request.endpoint + quote("/".join(request.segments))
+    return Response(
         status=NOT_MODIFIED if known else done.status,
         body=None if known else done.body,
         charge=done.charge,
@@ -54,53 +56,56 @@ def read(call: Call) -> Answer:
     )
 
 
-def replace(call: Call) -> Answer:
+def replace(request: Request) -> Response:
     """PUT .../docs/{id}."""
-    key, document, conditions = _key(call), call.json_object(), _conditions(call)
+    key, document, conditions = _key(request), request.json_object(), _conditions(request)
     return _perform(
-        call,
-        call.container(),
+        request,
+        request.container(),
         key,
-        lambda items: items.replace(key, _item_id(call), document, conditions),
+        lambda items: items.replace(key, _item_id(request), document, conditions),
     )
 
 
-def patch(call: Call) -> Answer:
+def patch(request: Request) -> Response:
     """PATCH .../docs/{id}."""
-    key, request, conditions = _key(call), call.json(), _conditions(call)
+    key, body, conditions = _key(request), request.json(), _conditions(request)
     return _perform(
-        call,
-        call.container(),
+        request,
+        request.container(),
         key,
-        lambda items: items.patch(key, _item_id(call), request, conditions),
+        lambda items: items.patch(key, _item_id(request), body, conditions),
     )
 
 
-def delete(call: Call) -> Answer:
+def delete(request: Request) -> Response:
     """DELETE .../docs/{id}."""
-    key, conditions = _key(call), _conditions(call)
+    key, conditions = _key(request), _conditions(request)
     return _perform(
-        call, call.container(), key, lambda items: items.delete(key, _item_id(call), conditions)
+        request,
+        request.container(),
+        key,
+        lambda items: items.delete(key, _item_id(request), conditions),
     )
 
 
-def delete_partition_key(call: Call) -> Answer:
+def delete_partition_key(request: Request) -> Response:
     """Answer POST .../operations/partitionkeydelete: delete all items of a partition key.
 
     All at once, where the service deletes them in the background.
     """
-    if call.ids[2] != "partitionkeydelete":
-        raise not_covered(f"The operation {call.ids[2]!r} on a container")
-    container, key = call.container(), _key(call)
+    if request.ids[2] != "partitionkeydelete":
+        raise not_supported(f"The operation {request.ids[2]!r} on a container")
+    container, key = request.container(), _key(request)
     partition = container.partition_of(key).range.id
     scan = Scan(partition=partition, conditions=(("key", "=", key.text),))
     items = list(container.table.scan(scan))
-    return _perform(call, container, key, lambda transaction: transaction.delete_all(key, items))
+    return _perform(request, container, key, lambda transaction: transaction.delete_all(key, items))
 
 
 def _perform(
-    call: Call, container: Container, key: Key, operate: Callable[[Transaction], Done]
-) -> Answer:
+    request: Request, container: Container, key: Key, operate: Callable[[Transaction], Done]
+) -> Response:
     partition = container.partition_of(key)
     partition.admit()
     try:
@@ -110,28 +115,28 @@ def _perform(
         _charge(error, partition)
         raise
     partition.budget.take(done.charge)
-    return Answer(
+    return Response(
         status=done.status,
-        body=None if call.minimal else done.body,
+        body=None if request.should_omit_body else done.body,
         charge=done.charge,
-        headers=progress(partition, done.etag),
+        headers=partition_headers(partition, done.etag),
     )
 
 
 def _charge(error: ServiceError, partition: Partition, lsn: int | None = None) -> None:
     """Charge the partition for an error, and name its progress on the answer."""
     partition.budget.take(error.charge)
-    error.headers = progress(partition, lsn=lsn)
+    error.headers = partition_headers(partition, lsn=lsn)
 
 
-def _item_id(call: Call) -> str:
-    check_addressable(call.ids[2])
-    return call.ids[2]
+def _item_id(request: Request) -> str:
+    check_addressable(request.ids[2])
+    return request.ids[2]
 
 
-def _key(call: Call) -> Key:
-    return key_of_header(call.headers.get(_KEY))
+def _key(request: Request) -> Key:
+    return key_of_header(request.headers.get(_KEY))
 
 
-def _conditions(call: Call) -> Conditions:
-    return Conditions(call.headers.get("if-match"), call.headers.get("if-none-match"))
+def _conditions(request: Request) -> Conditions:
+    return Conditions(request.headers.get("if-match"), request.headers.get("if-none-match"))

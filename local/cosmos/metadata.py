@@ -6,9 +6,9 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from local.cosmos.calls import CREATED, NO_CONTENT, Answer, Call, resource
 from local.cosmos.errors import bad_request
 from local.cosmos.jsontext import decode, encode
+from local.cosmos.messages import CREATED, NO_CONTENT, Request, Response, json_response
 from local.cosmos.queries import question_of, running
 from local.cosmos.quota import partition_statistics, quota_headers
 from local.cosmos.sessions import session_token
@@ -50,10 +50,10 @@ _QUERY_ENGINE = encode(
 Body = dict[str, Any]
 
 
-def account(call: Call) -> Answer:
+def read_account(request: Request) -> Response:
     """GET /: the account names the endpoint that clients are to use."""
-    location = [{"name": "Local", "databaseAccountEndpoint": call.endpoint}]
-    return resource(
+    location = [{"name": "Local", "databaseAccountEndpoint": request.endpoint}]
+    return json_response(
         {
             "_self": "",
             "id": "local",
@@ -63,81 +63,88 @@ def account(call: Call) -> Answer:
             "_dbs": "//dbs/",
             "writableLocations": location,
             "readableLocations": location,
-            "enableMultipleWriteLocations": call.account.multiple_write_locations,
+            "enableMultipleWriteLocations": request.account.multiple_write_locations,
             "userConsistencyPolicy": {"defaultConsistencyLevel": "Session"},
             "queryEngineConfiguration": _QUERY_ENGINE,
         }
     )
 
 
-def list_databases(call: Call) -> Answer:
+def list_databases(request: Request) -> Response:
     """GET or query /dbs."""
-    bodies = [_database_body(each) for each in call.account.databases.values()]
-    return listed(call, "Databases", bodies, "")
+    bodies = [_database_body(each) for each in request.account.databases.values()]
+    return list_response(request, "Databases", bodies, "")
 
 
-def create_database(call: Call) -> Answer:
+def create_database(request: Request) -> Response:
     """POST /dbs."""
-    database = call.account.create_database(call.json_object().get("id"), _throughput(call))
-    return resource(_database_body(database), CREATED)
+    database = request.account.create_database(
+        request.json_object().get("id"), _throughput(request)
+    )
+    return json_response(_database_body(database), CREATED)
 
 
-def read_database(call: Call) -> Answer:
+def read_database(request: Request) -> Response:
     """GET /dbs/{db}."""
-    return resource(_database_body(call.account.database(call.ids[0])))
+    return json_response(_database_body(request.account.database(request.ids[0])))
 
 
-def delete_database(call: Call) -> Answer:
+def delete_database(request: Request) -> Response:
     """DELETE /dbs/{db}, with its containers."""
-    call.account.delete_database(call.ids[0])
-    return Answer(status=NO_CONTENT)
+    request.account.delete_database(request.ids[0])
+    return Response(status=NO_CONTENT)
 
 
-def list_containers(call: Call) -> Answer:
+def list_containers(request: Request) -> Response:
     """GET or query /dbs/{db}/colls."""
-    owner = call.account.database(call.ids[0])
+    owner = request.account.database(request.ids[0])
     bodies = [_container_body(each) for each in owner.containers.values()]
-    return listed(call, "DocumentCollections", bodies, owner.rid)
+    return list_response(request, "DocumentCollections", bodies, owner.rid)
 
 
-def create_container(call: Call) -> Answer:
+def create_container(request: Request) -> Response:
     """POST /dbs/{db}/colls."""
-    owner = call.account.database(call.ids[0])
-    created = call.account.create_container(owner, call.json_object(), _throughput(call))
-    return resource(_container_body(created), CREATED)
+    owner = request.account.database(request.ids[0])
+    created = request.account.create_container(owner, request.json_object(), _throughput(request))
+    return json_response(_container_body(created), CREATED)
 
 
-def read_container(call: Call) -> Answer:
+def read_container(request: Request) -> Response:
     """GET /dbs/{db}/colls/{coll}."""
-    container = _container(call)
-    answer = resource({**_container_body(container), **partition_statistics(call, container)})
-    return replace(answer, headers=quota_headers(call, container))
+    container = _container(request)
+    response = json_response(
+        {**_container_body(container), **partition_statistics(request, container)}
+    )
+    return replace(response, headers=quota_headers(request, container))
 
 
-def replace_container(call: Call) -> Answer:
+def replace_container(request: Request) -> Response:
     """PUT /dbs/{db}/colls/{coll}: another indexing policy or TTL."""
-    container = _container(call)
-    call.account.replace_container(container, call.json_object())
-    return resource(_container_body(container))
+    container = _container(request)
+    request.account.replace_container(container, request.json_object())
+    return json_response(_container_body(container))
 
 
-def delete_container(call: Call) -> Answer:
+def delete_container(request: Request) -> Response:
     """DELETE /dbs/{db}/colls/{coll}, with its items."""
-    call.account.delete_container(_container(call))
-    return Answer(status=NO_CONTENT)
+    request.account.delete_container(_container(request))
+    return Response(status=NO_CONTENT)
 
 
-def statistics(found: Account) -> Answer:
+def statistics(account: Account) -> Response:
     """GET /_local/statistics: what requests to the items of each container amounted to."""
-    rows = {f"{each.database.id}/{each.id}": _usage(each) for each in found.containers()}
+    rows = {
+        f"{container.database.id}/{container.id}": _usage(container)
+        for container in account.containers()
+    }
     totals = {
         name: round(sum(row[name] for row in rows.values()), 2)
-        for name in ("requests", "throttled", "throttled_operations", "request_charge")
+        for name in ("requests", "throttledRequests", "throttledOperations", "requestCharge")
     }
-    return resource({**totals, "containers": rows})
+    return json_response({**totals, "containers": rows})
 
 
-def split(found: Account, name: str, partition_id: str | None) -> Answer:
+def split_partition(account: Account, name: str, partition_id: str | None) -> Response:
     """POST /_local/split: split a physical partition of a container `db/coll`.
 
     Without an id that one is split in which most has been written.
@@ -146,36 +153,36 @@ def split(found: Account, name: str, partition_id: str | None) -> Answer:
         ServiceError: 404 or 410, if there is no such container or partition.
     """
     database, _, coll = name.partition("/")
-    container = found.container(database, coll)
-    busiest = max(container.partitions, key=lambda each: each.lsn).range.id
+    container = account.container(database, coll)
+    busiest = max(container.partitions, key=lambda partition: partition.lsn).range.id
     children = container.split(partition_id or busiest)
-    return resource(
-        {"split": partition_id or busiest, "into": [each.range.id for each in children]}
+    return json_response(
+        {"partition": partition_id or busiest, "children": [child.range.id for child in children]}
     )
 
 
 def _usage(container: Container) -> dict[str, Any]:
     return {
         "documents": container.table.count(),
-        "session_token": ",".join(
+        "sessionToken": ",".join(
             session_token(partition.range.id, partition.lsn) for partition in container.partitions
         ),
         "requests": container.usage.requests,
-        "throttled": container.usage.throttled,
-        "throttled_operations": container.usage.throttled_operations,
-        "request_charge": round(container.usage.charge, 2),
+        "throttledRequests": container.usage.throttled,
+        "throttledOperations": container.usage.throttled_operations,
+        "requestCharge": round(container.usage.charge, 2),
     }
 
 
-def _container(call: Call) -> Container:
-    return call.account.container(call.ids[0], call.ids[1])
+def _container(request: Request) -> Container:
+    return request.account.container(request.ids[0], request.ids[1])
 
 
-def _throughput(call: Call) -> Throughput | None:
+def _throughput(request: Request) -> Throughput | None:
     """Return the throughput that a new database or container is to have, None for none."""
     ru_per_second, settings, ts = (
-        call.whole_number(_OFFER),
-        call.headers.get(_AUTOPILOT),
+        request.integer_header(_OFFER),
+        request.headers.get(_AUTOPILOT),
         int(time.time()),
     )
     if ru_per_second is not None and settings is not None:
@@ -188,13 +195,13 @@ def _throughput(call: Call) -> Throughput | None:
         raise bad_request(f"Header {_AUTOPILOT} must be JSON.") from None
 
 
-def listed(call: Call, name: str, bodies: list[Body], rid: str) -> Answer:
+def list_response(request: Request, name: str, bodies: list[Body], rid: str) -> Response:
     """Answer with all resources of a kind, or with the results of a query of them."""
-    if call.verb == "QUERY":
-        question, parameters = question_of(call)
+    if request.kind == "QUERY":
+        question, parameters = question_of(request)
         with running():
             bodies = list(question.run(bodies, parameters))
-    return resource({"_rid": rid, name: bodies, "_count": len(bodies)})
+    return json_response({"_rid": rid, name: bodies, "_count": len(bodies)})
 
 
 def _database_body(database: Database) -> Body:

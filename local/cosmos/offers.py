@@ -5,43 +5,45 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from local.cosmos.calls import resource
 from local.cosmos.errors import not_found
-from local.cosmos.metadata import listed
+from local.cosmos.messages import json_response
+from local.cosmos.metadata import list_response
 from local.cosmos.throughput import replacement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from local.cosmos.account import Account
-    from local.cosmos.calls import Answer, Call
     from local.cosmos.containers import Container, Database
+    from local.cosmos.messages import Request, Response
     from local.cosmos.throughput import Throughput
 
 
-def list_offers(call: Call) -> Answer:
+def list_offers(request: Request) -> Response:
     """Answer GET /offers, or a query of them; what has no throughput has no offer."""
-    return listed(call, "Offers", [_body(*offer) for offer in _offers(call.account)], "")
+    return list_response(
+        request, "Offers", [_body(*offer) for offer in _offers(request.account)], ""
+    )
 
 
-def read_offer(call: Call) -> Answer:
+def read_offer(request: Request) -> Response:
     """Answer GET /offers/{id}."""
-    return resource(_body(*_offer(call)))
+    return json_response(_body(*_offer(request)))
 
 
-def replace_offer(call: Call) -> Answer:
+def replace_offer(request: Request) -> Response:
     """Answer PUT /offers/{id}, which gives its database or container another throughput."""
-    owner, current = _offer(call)
-    throughput = replacement(current, call.json_object(), int(time.time()))
-    call.account.replace_throughput(owner, throughput)
-    return resource(_body(owner, throughput))
+    owner, current = _offer(request)
+    throughput = replacement(current, request.json_object(), int(time.time()))
+    request.account.replace_throughput(owner, throughput)
+    return json_response(_body(owner, throughput))
 
 
-def _offer(call: Call) -> tuple[Database | Container, Throughput]:
-    for owner, throughput in _offers(call.account):
-        if owner.offer_rid == call.ids[0]:
+def _offer(request: Request) -> tuple[Database | Container, Throughput]:
+    for owner, throughput in _offers(request.account):
+        if owner.offer_rid == request.ids[0]:
             return owner, throughput
-    raise not_found(f"Offer {call.ids[0]!r}")
+    raise not_found(f"Offer {request.ids[0]!r}")
 
 
 def _offers(account: Account) -> Iterator[tuple[Database | Container, Throughput]]:

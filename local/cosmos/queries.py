@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from local.cosmos import charges
-from local.cosmos.calls import Answer, Call, page, progress, resource
 from local.cosmos.errors import bad_request
 from local.cosmos.jsontext import encode
+from local.cosmos.messages import Request, Response, items_body, json_response, partition_headers
 from local.cosmos.pages import Pager
 from local.cosmos.query import QueryError, UnsupportedQueryError, parse, plan
 from local.cosmos.targets import is_addressed, key_set, next_target, single_target
@@ -29,42 +29,42 @@ _CROSS_PARTITION = "x-ms-documentdb-query-enablecrosspartition"
 _NOT_SERVABLE = 1004
 
 
-def query(call: Call) -> Answer:
+def query(request: Request) -> Response:
     """POST .../docs with a query: a page of results, and a continuation if there are more."""
-    container = call.container()
-    question, parameters = question_of(call)
+    container = request.container()
+    question, parameters = question_of(request)
     with running():
-        target = _target(call, container, question, parameters)
+        target = _target(request, container, question, parameters)
         _check_order(container.indexed_paths, question)
-        return _answer(call, container, target, question, parameters)
+        return _answer(request, container, target, question, parameters)
 
 
-def listing(call: Call) -> Answer:
+def listing(request: Request) -> Response:
     """GET .../docs: all items, page by page and partition after partition."""
-    container, everything = call.container(), parse("SELECT * FROM c")
-    keys = key_set(call, container, everything, {})
-    target = (single_target if is_addressed(call) else next_target)(call, container, keys)
-    return _answer(call, container, target, everything, {})
+    container, everything = request.container(), parse("SELECT * FROM c")
+    keys = key_set(request, container, everything, {})
+    target = (single_target if is_addressed(request) else next_target)(request, container, keys)
+    return _answer(request, container, target, everything, {})
 
 
-def query_plan(call: Call) -> Answer:
+def query_plan(request: Request) -> Response:
     """POST .../docs for a query plan: how to run a query by physical partition, and to merge."""
-    container = call.container()
-    question, parameters = question_of(call)
+    container = request.container()
+    question, parameters = question_of(request)
     with running():
-        keys = key_set(call, container, question, parameters)
+        keys = key_set(request, container, question, parameters)
         made = plan(question, parameters, one_key=keys.is_single)
-        made.check_features(call.headers.get("x-ms-cosmos-supported-query-features", ""))
-    return resource(_plan_body(made, keys))
+        made.check_features(request.headers.get("x-ms-cosmos-supported-query-features", ""))
+    return json_response(_plan_body(made, keys))
 
 
-def question_of(call: Call) -> tuple[Query, dict[str, Any]]:
+def question_of(request: Request) -> tuple[Query, dict[str, Any]]:
     """Return the query and the parameters of a request's body.
 
     Raises:
         ServiceError: 400.
     """
-    body = call.json_object()
+    body = request.json_object()
     try:
         parameters = {pair["name"]: pair["value"] for pair in body.get("parameters") or ()}
     except (KeyError, TypeError):
@@ -91,22 +91,22 @@ def running() -> Iterator[None]:
 
 
 def _target(
-    call: Call, container: Container, question: Query, parameters: dict[str, Any]
+    request: Request, container: Container, question: Query, parameters: dict[str, Any]
 ) -> Target:
     """Return what a query runs over, if it can run without a client that merges results.
 
     The rules are those of `PartitionRoutingHelper` in Microsoft's .NET SDK, which the service's
     gateway shares.
     """
-    keys = key_set(call, container, question, parameters)
-    if is_addressed(call):
+    keys = key_set(request, container, question, parameters)
+    if is_addressed(request):
         if not question.is_pageable:
             raise UnsupportedQueryError(
                 "DISTINCT with an ORDER BY of what is not selected, inside a partition,"
             )
-        return single_target(call, container, keys)
+        return single_target(request, container, keys)
     made = plan(question, parameters, one_key=keys.is_single)
-    if not keys.is_single and not call.flag(_CROSS_PARTITION):
+    if not keys.is_single and not request.has_flag(_CROSS_PARTITION):
         raise _with_plan(
             bad_request(
                 "Cross partition query is required but disabled. Please set "
@@ -125,7 +125,7 @@ def _target(
             ),
             *(made, keys),
         )
-    return (single_target if keys.is_single else next_target)(call, container, keys)
+    return (single_target if keys.is_single else next_target)(request, container, keys)
 
 
 def _check_order(indexed: IndexedPaths, question: Query) -> None:
@@ -156,33 +156,33 @@ def _plan_body(made: Plan, keys: KeySet) -> dict[str, Any]:
 
 
 def _answer(
-    call: Call,
+    request: Request,
     container: Container,
     target: Target,
     question: Query,
     parameters: dict[str, Any],
-) -> Answer:
+) -> Response:
     started = time.perf_counter()
     partition = target.partition
     partition.admit()
-    view = container.view([partition], call.session_token)
+    view = container.view([partition], request.session_token)
     pager = Pager(question, parameters, view, container.default_ttl)
-    results = pager.page(target.scan, target.token, call.page_size(_DEFAULT_PAGE_SIZE))
+    results = pager.page(target.scan, target.token, request.page_size(_DEFAULT_PAGE_SIZE))
     returned = sum(map(len, results.bodies))
     charge = charges.query(results.read, returned)
     partition.budget.take(charge)
     headers = {
-        **progress(partition, lsn=view.lsns[partition.range.id]),
+        **partition_headers(partition, lsn=view.lsns[partition.range.id]),
         "x-ms-item-count": str(len(results.bodies)),
     }
     continuation = target.continuation(None if results.next is None else results.next.text)
     if continuation is not None:
         headers["x-ms-continuation"] = continuation
-    if call.flag("x-ms-documentdb-populatequerymetrics"):
+    if request.has_flag("x-ms-documentdb-populatequerymetrics"):
         headers["x-ms-documentdb-query-metrics"] = _metrics(
             results, returned, time.perf_counter() - started
         )
-    return Answer(body=page(container, results.bodies), charge=charge, headers=headers)
+    return Response(body=items_body(container, results.bodies), charge=charge, headers=headers)
 
 
 def _metrics(results: Page, returned: int, seconds: float) -> str:

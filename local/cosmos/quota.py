@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from local.cosmos.calls import Call
     from local.cosmos.containers import Container
+    from local.cosmos.messages import Request
 
 _KB = 1024
 _QUOTA = "documentSize=10240;documentsSize=20971520;documentsCount=-1;collectionSize=20971520;"
 """The limits of a physical partition in the service, in KB; nothing enforces them here."""
 
 
-def quota_headers(call: Call, container: Container) -> dict[str, str]:
+def quota_headers(request: Request, container: Container) -> dict[str, str]:
     """Return the headers with quota, usage and index progress; none unless asked for."""
-    if not call.flag("x-ms-documentdb-populatequotainfo"):
+    if not request.has_flag("x-ms-documentdb-populatequotainfo"):
         return {}
     sizes = container.table.sizes().values()
     documents, size = sum(count for count, _ in sizes), sum(size for _, size in sizes) // _KB
@@ -28,9 +28,9 @@ def quota_headers(call: Call, container: Container) -> dict[str, str]:
     }
 
 
-def partition_statistics(call: Call, container: Container) -> dict[str, list[dict[str, Any]]]:
+def partition_statistics(request: Request, container: Container) -> dict[str, list[dict[str, Any]]]:
     """Return the member with the size of each physical partition; none unless asked for."""
-    if not call.flag("x-ms-documentdb-populatepartitionstatistics"):
+    if not request.has_flag("x-ms-documentdb-populatepartitionstatistics"):
         return {}
     sizes = container.table.sizes()
     rows = [

@@ -1,4 +1,4 @@
-"""What each verb and path leads to, and the one place through which every request passes."""
+"""The table of routes, and the one function that handles every request."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from local.cosmos import batches, conflicts, feed, items, metadata, offers, queries
 from local.cosmos.authorization import authorize
-from local.cosmos.calls import Answer, Call, refusal
-from local.cosmos.errors import ServiceError, bad_request, not_covered
+from local.cosmos.errors import ServiceError, bad_request, not_supported
+from local.cosmos.messages import Request, Response, error_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 _COLL = "dbs/*/colls/*"
 
-_ROUTES: dict[tuple[str, str], Callable[[Call], Answer]] = {
-    ("GET", ""): metadata.account,
+_ROUTES: dict[tuple[str, str], Callable[[Request], Response]] = {
+    ("GET", ""): metadata.read_account,
     ("GET", "dbs"): metadata.list_databases,
     ("QUERY", "dbs"): metadata.list_databases,
     ("POST", "dbs"): metadata.create_database,
@@ -33,14 +33,14 @@ _ROUTES: dict[tuple[str, str], Callable[[Call], Answer]] = {
     ("QUERY", "offers"): offers.list_offers,
     ("GET", "offers/*"): offers.read_offer,
     ("PUT", "offers/*"): offers.replace_offer,
-    ("GET", f"{_COLL}/pkranges"): feed.partition_ranges,
-    ("CHANGES", f"{_COLL}/pkranges"): feed.partition_ranges,
-    ("CHANGES", f"{_COLL}/docs"): feed.changes,
+    ("GET", f"{_COLL}/pkranges"): feed.list_partition_ranges,
+    ("CHANGES", f"{_COLL}/pkranges"): feed.list_partition_ranges,
+    ("CHANGES", f"{_COLL}/docs"): feed.read_change_feed,
     ("GET", f"{_COLL}/docs"): queries.listing,
     ("QUERY", f"{_COLL}/docs"): queries.query,
     ("PLAN", f"{_COLL}/docs"): queries.query_plan,
-    ("POST", f"{_COLL}/docs"): items.write,
-    ("BATCH", f"{_COLL}/docs"): batches.batch,
+    ("POST", f"{_COLL}/docs"): items.create_or_upsert,
+    ("BATCH", f"{_COLL}/docs"): batches.execute_batch,
     ("GET", f"{_COLL}/docs/*"): items.read,
     ("PUT", f"{_COLL}/docs/*"): items.replace,
     ("PATCH", f"{_COLL}/docs/*"): items.patch,
@@ -48,13 +48,13 @@ _ROUTES: dict[tuple[str, str], Callable[[Call], Answer]] = {
     ("POST", f"{_COLL}/operations/*"): items.delete_partition_key,
     ("GET", f"{_COLL}/conflicts"): conflicts.list_conflicts,
     ("QUERY", f"{_COLL}/conflicts"): conflicts.list_conflicts,
-    ("GET", f"{_COLL}/conflicts/*"): conflicts.conflict,
-    ("DELETE", f"{_COLL}/conflicts/*"): conflicts.conflict,
+    ("GET", f"{_COLL}/conflicts/*"): conflicts.raise_conflict_not_found,
+    ("DELETE", f"{_COLL}/conflicts/*"): conflicts.raise_conflict_not_found,
 }
 
 
-def verb_of(method: str, headers: Mapping[str, str]) -> str:
-    """What a request really is: REST puts queries and batches behind POST, changes behind GET."""
+def request_kind(method: str, headers: Mapping[str, str]) -> str:
+    """Return the kind of a request: queries and batches are sent as POST, the feed as GET."""
     if method == "GET" and "a-im" in headers:
         return "CHANGES"
     if method != "POST":
@@ -68,49 +68,49 @@ def verb_of(method: str, headers: Mapping[str, str]) -> str:
     return "POST"
 
 
-def respond(call: Call) -> Answer:
-    """The answer to a request, which may be a refusal; it is counted."""
+def handle_request(request: Request) -> Response:
+    """Return the response to a request, which may be an error, and record both in the usage."""
     try:
-        if call.strike is not None and call.strike.refusal is not None:
-            raise call.strike.refusal
-        handle = _handler(call)
-        authorize(call)
-        answer = handle(call)
+        if request.injected_fault is not None and request.injected_fault.error is not None:
+            raise request.injected_fault.error
+        handler = _handler(request)
+        authorize(request)
+        response = handler(request)
     except ServiceError as error:
-        answer = refusal(error)
+        response = error_response(error)
     except RecursionError:
-        answer = refusal(bad_request("The document or query is nested too deeply."))
-    container = _owner(call)
+        response = error_response(bad_request("The document or query is nested too deeply."))
+    container = _container_for_items(request)
     if container is None:
-        return answer
-    _count(container, answer)
-    return Answer(
-        status=answer.status,
-        body=answer.body,
-        charge=answer.charge,
-        throttled=answer.throttled,
-        headers={**container.owner_headers, **answer.headers},
+        return response
+    _record_usage(container, response)
+    return Response(
+        status=response.status,
+        body=response.body,
+        charge=response.charge,
+        throttled=response.throttled,
+        headers={**container.owner_headers, **response.headers},
     )
 
 
-def _handler(call: Call) -> Callable[[Call], Answer]:
-    shape = call.shape
+def _handler(request: Request) -> Callable[[Request], Response]:
+    shape = request.shape
     try:
-        return _ROUTES[call.verb, shape]
+        return _ROUTES[request.kind, shape]
     except KeyError:
-        raise not_covered(f"{call.verb} /{shape}") from None
+        raise not_supported(f"{request.kind} /{shape}") from None
 
 
-def _owner(call: Call) -> Container | None:
-    """Return the container of a request for items, None where it does not exist."""
-    if not {"docs", "operations"}.intersection(call.segments[4:5]):
+def _container_for_items(request: Request) -> Container | None:
+    """Return the container of a request for items, None if there is none."""
+    if not {"docs", "operations"}.intersection(request.segments[4:5]):
         return None
-    database = call.account.databases.get(call.ids[0])
-    return database.containers.get(call.ids[1]) if database else None
+    database = request.account.databases.get(request.ids[0])
+    return database.containers.get(request.ids[1]) if database else None
 
 
-def _count(container: Container, answer: Answer) -> None:
+def _record_usage(container: Container, response: Response) -> None:
     container.usage.requests += 1
-    container.usage.throttled += answer.throttled > 0
-    container.usage.throttled_operations += answer.throttled
-    container.usage.charge += answer.charge
+    container.usage.throttled += response.throttled > 0
+    container.usage.throttled_operations += response.throttled
+    container.usage.charge += response.charge

@@ -1,4 +1,4 @@
-"""The server: HTTP in front, the account behind."""
+"""The HTTP server of the embedded Cosmos DB."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from aiohttp import web
 
 from local.cosmos import auth
 from local.cosmos.account import Account
-from local.cosmos.calls import Answer, Call, refusal
-from local.cosmos.controls import add_controls
+from local.cosmos.controls import add_control_routes
 from local.cosmos.errors import ServiceError, too_large
-from local.cosmos.faults import Fault, Faults
-from local.cosmos.injection import struck
+from local.cosmos.faults import Fault, FaultInjector
+from local.cosmos.injection import apply_fault
+from local.cosmos.messages import Request, Response, error_response
 from local.cosmos.permissions import Principal
 from local.cosmos.replicas import ReplicaLag
-from local.cosmos.routes import respond, verb_of
+from local.cosmos.routes import handle_request, request_kind
 from local.cosmos.storage import Storage
-from local.cosmos.wire import response, segments_of
+from local.cosmos.wire import http_response, path_segments
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,33 +30,31 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from local.cosmos.faults import Strike
     from local.cosmos.permissions import Role
 
 WELL_KNOWN_KEY = (
     "C2y6yDjf5/R+ob0N8A7Cgv30VRDJIWEHLM+4QDU5DE2nQ9nDuVTqobD4b8mGGyPMbIZnqyMsEcaGQy67XIw/Jw=="
 )
-"""The key that every Cosmos DB emulator has: no secret."""
+"""The key of every Cosmos DB emulator, which is not a secret."""
 
 _MAX_BODY_BYTES = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How the embedded Cosmos DB is set up.
+    """The options of the embedded Cosmos DB.
 
     Attributes:
-        host: Address to listen on.
-        port: Port to listen on; 0 for a free one.
-        partitions: Physical partitions of each new container.
-        throughput: RU/s of each container, shared evenly by its physical partitions; None for
-            without limit. A container created with an offer of its own has that.
-        data: Folder that keeps the state; None for in memory.
-        key: The account key, Base64.
-        replica_lag: Seconds; reads without a session token see the state of so long ago.
-        multiple_write_locations: Whether the account names itself one that is written in several
-            regions.
-        roles: The roles of principals by their keys, Base64; each may sign instead of the account.
+        host: The address to listen on.
+        port: The port to listen on, 0 for a free one.
+        partitions: The number of physical partitions of each new container.
+        throughput: The RU/s of each container that is created without throughput, None for no
+            limit. The physical partitions share it evenly.
+        data: The folder that stores the state, None to keep it in memory.
+        key: The account key in Base64.
+        replica_lag: The age in seconds of the state that reads without a session token see.
+        multiple_write_locations: Whether the account reports that it has several write regions.
+        roles: The roles of principals, by the Base64 keys that they sign with.
     """
 
     host: str = "127.0.0.1"
@@ -71,10 +69,10 @@ class Options:
 
 
 class EmbeddedCosmos:
-    """Serves an account over HTTP; an async context manager, safe to start and stop twice.
+    """Serves an account over HTTP; an async context manager that can be started and stopped again.
 
     Raises:
-        ValueError: A key is not Base64.
+        ValueError: If a key is not Base64.
     """
 
     def __init__(self, options: Options) -> None:
@@ -88,24 +86,24 @@ class EmbeddedCosmos:
 
     @property
     def endpoint(self) -> str:
-        """Where clients find it."""
+        """The URL of the account."""
         return f"http://{self._options.host}:{self.port}/"
 
     @property
     def connection_string(self) -> str:
-        """What an application's setting takes."""
+        """The connection string for the settings of an application."""
         return f"AccountEndpoint={self.endpoint};AccountKey={self._options.key};"
 
     @property
     def problem(self) -> str | None:
-        """The reason why nothing can be stored, with what to do; None if all is well."""
+        """The reason why nothing can be stored, with what to do; None if there is no problem."""
         return None if self._storage is None else self._storage.problem
 
     async def start(self) -> None:
-        """Open the state and listen.
+        """Open the state and start listening.
 
         Raises:
-            OSError: The port is taken, or the folder cannot be used.
+            OSError: If the port is in use, or the folder cannot be used.
         """
         if self._runner is not None:
             return
@@ -119,7 +117,7 @@ class EmbeddedCosmos:
             multiple_write_locations=self._options.multiple_write_locations,
         )
         self._runner = web.AppRunner(
-            self._app(account, Faults(lag)), access_log=None, shutdown_timeout=1
+            self._app(account, FaultInjector(lag)), access_log=None, shutdown_timeout=1
         )
         try:
             await self._runner.setup()
@@ -143,46 +141,47 @@ class EmbeddedCosmos:
             storage.close()
 
     async def __aenter__(self) -> Self:
-        """Start."""
+        """Start the server."""
         await self.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        """Stop."""
+        """Stop the server."""
         await self.stop()
 
-    def _app(self, account: Account, faults: Faults) -> web.Application:
-        async def serve(request: web.Request) -> web.StreamResponse:
+    def _app(self, account: Account, injector: FaultInjector) -> web.Application:
+        async def serve(http_request: web.Request) -> web.StreamResponse:
             started = time.perf_counter()
-            call = await self._call(request, account)
-            strike = None if isinstance(call, Answer) else faults.strike(call.verb)
-            answer = call if isinstance(call, Answer) else await self._answer(request, call, strike)
-            return response(answer, time.perf_counter() - started)
+            try:
+                request = await self._read_request(http_request, account)
+            except ServiceError as error:
+                response = error_response(error)
+            else:
+                response = await self._respond(http_request, request, injector)
+            return http_response(response, time.perf_counter() - started)
 
         app = web.Application(client_max_size=_MAX_BODY_BYTES)
-        add_controls(app.router, account, faults)
-        app.router.add_route("*", r"/{path:[\s\S]*}", serve)  # ids may have line breaks
+        add_control_routes(app.router, account, injector)
+        app.router.add_route("*", r"/{path:[\s\S]*}", serve)  # ids may contain line breaks
         return app
 
-    async def _call(self, request: web.Request, account: Account) -> Call | Answer:
-        headers = request.headers
+    async def _read_request(self, http_request: web.Request, account: Account) -> Request:
+        headers = http_request.headers
+        key = auth.signing_key(
+            self._principals,
+            http_request.method,
+            http_request.path,
+            headers.get("x-ms-date", ""),
+            headers.get("authorization", ""),
+        )
         try:
-            key = auth.signing_key(
-                self._principals,
-                request.method,
-                request.path,
-                headers.get("x-ms-date", ""),
-                headers.get("authorization", ""),
-            )
-            body = await request.read()
-        except ServiceError as error:
-            return refusal(error)
+            body = await http_request.read()
         except web.HTTPRequestEntityTooLarge:
-            return refusal(too_large())
-        segments = segments_of(request)
+            raise too_large() from None
+        segments = path_segments(http_request)
         named = account.named(segments)
-        return Call(
-            verb=verb_of(request.method, headers),
+        return Request(
+            kind=request_kind(http_request.method, headers),
             segments=named,
             headers=headers,
             body=body,
@@ -192,19 +191,22 @@ class EmbeddedCosmos:
             is_by_rid=named != segments,
         )
 
-    async def _answer(self, request: web.Request, call: Call, strike: Strike | None) -> Answer:
-        if strike is None:
-            return respond(call)
-        if strike.fault is Fault.OUTAGE:
-            self._begin_outage(strike.milliseconds / 1000)
-        return await struck(request, replace(call, strike=strike))
+    async def _respond(
+        self, http_request: web.Request, request: Request, injector: FaultInjector
+    ) -> Response:
+        injected = injector.next_fault(request.kind)
+        if injected is None:
+            return handle_request(request)
+        if injected.fault is Fault.OUTAGE:
+            self._start_outage(injected.duration_ms / 1000)
+        return await apply_fault(http_request, replace(request, injected_fault=injected), injected)
 
-    def _begin_outage(self, seconds: float) -> None:
-        """Refuse connections for a while, and cut those that are open."""
+    def _start_outage(self, seconds: float) -> None:
+        """Close all connections, and accept none for a while."""
         if self._outage is None or self._outage.done():
-            self._outage = asyncio.create_task(self._away(seconds), name="outage")
+            self._outage = asyncio.create_task(self._run_outage(seconds), name="outage")
 
-    async def _away(self, seconds: float) -> None:
+    async def _run_outage(self, seconds: float) -> None:
         if self._runner is None or self._site is None or self._runner.server is None:
             return
         await self._site.stop()
@@ -217,7 +219,7 @@ class EmbeddedCosmos:
 
 
 def _principals(options: Options) -> Iterator[tuple[bytes, Principal | None]]:
-    """Yield the accepted keys, decoded, with their principals; the account's own has none."""
+    """Yield the accepted keys, decoded, with their principals; the account key has none."""
     yield base64.b64decode(options.key, validate=True), None
     for key, roles in options.roles.items():
         yield base64.b64decode(key, validate=True), Principal(str(uuid5(NAMESPACE_OID, key)), roles)

@@ -14,8 +14,8 @@ from local.cosmos.table import Scan
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from local.cosmos.calls import Call
     from local.cosmos.containers import Container, Partition
+    from local.cosmos.messages import Request
     from local.cosmos.partitions import Key
     from local.cosmos.query import Query
     from local.cosmos.table import Condition
@@ -98,7 +98,7 @@ class Target:
 
 
 def key_set(
-    call: Call, container: Container, query: Query, parameters: Mapping[str, Any]
+    request: Request, container: Container, query: Query, parameters: Mapping[str, Any]
 ) -> KeySet:
     """Return the partition keys that a query concerns, by its header or by its condition.
 
@@ -106,37 +106,37 @@ def key_set(
         QueryError: If a parameter has no value.
         ServiceError: 400, if the partition key is malformed.
     """
-    if _KEY in call.headers:
-        return KeySet((key_of_header(call.headers[_KEY]),))
-    within = (call.headers.get("x-ms-start-epk", ""), call.headers.get("x-ms-end-epk", "FF"))
+    if _KEY in request.headers:
+        return KeySet((key_of_header(request.headers[_KEY]),))
+    within = (request.headers.get("x-ms-start-epk", ""), request.headers.get("x-ms-end-epk", "FF"))
     if not query.tree.source:
         return KeySet(())
     values = fixed_values(query.tree, container.key_path, parameters)
     return KeySet(None if values is None else tuple(map(key_of, values)), within)
 
 
-def is_addressed(call: Call) -> bool:
+def is_addressed(request: Request) -> bool:
     """Return whether a request names the physical partition that it is for, or a partition key."""
-    return _PARTITION in call.headers or _KEY in call.headers
+    return _PARTITION in request.headers or _KEY in request.headers
 
 
-def single_target(call: Call, container: Container, keys: KeySet) -> Target:
+def single_target(request: Request, container: Container, keys: KeySet) -> Target:
     """Return the target of a query that runs in one physical partition.
 
     Raises:
         ServiceError: 410/1002, if the one that it names does not exist, or no longer.
     """
-    if _PARTITION in call.headers:
-        partition = container.partition_by_id(call.headers[_PARTITION])
+    if _PARTITION in request.headers:
+        partition = container.partition_by_id(request.headers[_PARTITION])
     elif keys.keys:
         partition = container.partition_of(keys.keys[0])
     else:
         partition = container.partitions[0]
-    token = call.headers.get("x-ms-continuation") or None
+    token = request.headers.get("x-ms-continuation") or None
     return Target(partition=partition, scan=_scan(partition, keys), token=token)
 
 
-def next_target(call: Call, container: Container, keys: KeySet) -> Target:
+def next_target(request: Request, container: Container, keys: KeySet) -> Target:
     """Return the target of a query that goes on from partition to partition.
 
     What is still to be read is a list of key ranges with a token each; where a partition was split
@@ -145,7 +145,7 @@ def next_target(call: Call, container: Container, keys: KeySet) -> Target:
     Raises:
         ServiceError: 400, if the continuation is malformed.
     """
-    continuation = call.headers.get("x-ms-continuation")
+    continuation = request.headers.get("x-ms-continuation")
     partitions = [partition for partition in container.partitions if keys.overlaps(partition)]
     entries = _parsed(continuation) if continuation else [(None, _WHOLE)]
     entries = [entry for entry in entries if _inside(entry, partitions)]

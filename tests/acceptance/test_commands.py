@@ -127,7 +127,7 @@ def test_a_stop_takes_ten_seconds_at_most_when_the_database_hangs() -> None:
     port, cosmos_port = free_port(), free_port()
     endpoint = f"http://127.0.0.1:{cosmos_port}/"
     url, statistics = f"http://127.0.0.1:{port}", f"{endpoint}_local/statistics"
-    hang = {"rules": [{"fault": "hang", "rate": 1.0, "milliseconds": 100_000}]}
+    hang = {"rules": [{"fault": "hang", "rate": 1.0, "durationMs": 100_000}]}
 
     with running("local", "cosmos", "--port", str(cosmos_port), probe=statistics):
         arguments = ("--port", str(port), "--endpoint", endpoint)

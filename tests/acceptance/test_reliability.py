@@ -195,15 +195,15 @@ def _cursors(leases: ContainerProxy) -> Any:
 
 
 FAULTS = [
-    *({"fault": "throttled", "rate": 0.1, "milliseconds": 20},),
-    *({"fault": "throttled_without_hint", "rate": 0.05},),
+    *({"fault": "throttled", "rate": 0.1, "durationMs": 20},),
+    *({"fault": "throttledWithoutRetryAfter", "rate": 0.05},),
     *(
         {"fault": fault, "rate": 0.04}
-        for fault in ("retry_with", "timeout", "gone", "error", "unavailable")
+        for fault in ("retryWith", "timeout", "gone", "error", "unavailable")
     ),
-    *({"fault": fault, "rate": 0.04} for fault in ("reset_before", "reset_after")),
-    {"fault": "partial", "rate": 0.1, "verbs": ["BATCH"]},
-    {"fault": "outage", "rate": 0.005, "milliseconds": 100},
+    *({"fault": fault, "rate": 0.04} for fault in ("resetBefore", "resetAfter")),
+    {"fault": "partial", "rate": 0.1, "operations": ["BATCH"]},
+    {"fault": "outage", "rate": 0.005, "durationMs": 100},
 ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from local.cosmos.faults import Fault, Faults, Plan, Rule
+from local.cosmos.faults import Fault, FaultInjector, FaultPlan, FaultRule
 from local.cosmos.replicas import ReplicaLag
 from tests.integration.cosmos.raw import BATCH, BULK, ITEMS, A, Raw, Reply
 from tests.support import until
@@ -46,8 +46,8 @@ async def stored(raw: Raw) -> list[str]:
     ("fault", "status", "sub_status", "hint"),
     [
         ("throttled", 429, 3200, "70"),
-        ("throttled_without_hint", 429, 3200, None),
-        ("retry_with", 449, 0, None),
+        ("throttledWithoutRetryAfter", 429, 3200, None),
+        ("retryWith", 449, 0, None),
         ("timeout", 408, 0, None),
         ("gone", 410, 1002, None),
         ("error", 500, 0, None),
@@ -58,7 +58,7 @@ async def test_a_refused_request_is_not_applied(
     raw: Raw, fault: str, status: int, sub_status: int, hint: str | None
 ) -> None:
     """With the status, sub-status and hint that the service would give."""
-    await plan(raw, {"fault": fault, "rate": 1, "verbs": ["POST"], "milliseconds": 70})
+    await plan(raw, {"fault": fault, "rate": 1, "operations": ["POST"], "durationMs": 70})
 
     reply = await upsert(raw)
 
@@ -68,10 +68,10 @@ async def test_a_refused_request_is_not_applied(
     assert await stored(raw) == []
 
 
-@pytest.mark.parametrize(("fault", "applied"), [("reset_before", []), ("reset_after", ["1"])])
+@pytest.mark.parametrize(("fault", "applied"), [("resetBefore", []), ("resetAfter", ["1"])])
 async def test_a_reset_connection_tells_nothing(raw: Raw, fault: str, applied: list[str]) -> None:
     """The write was applied, or it was not; the client cannot know."""
-    await plan(raw, {"fault": fault, "rate": 1, "verbs": ["POST"]})
+    await plan(raw, {"fault": fault, "rate": 1, "operations": ["POST"]})
 
     with pytest.raises(aiohttp.ClientError):
         await upsert(raw)
@@ -81,7 +81,7 @@ async def test_a_reset_connection_tells_nothing(raw: Raw, fault: str, applied: l
 
 async def test_a_write_that_hangs_is_applied_after_its_client_gave_up(raw: Raw) -> None:
     """Late, and beside whatever was written meanwhile."""
-    await plan(raw, {"fault": "hang", "rate": 1, "verbs": ["POST"], "milliseconds": 300})
+    await plan(raw, {"fault": "hang", "rate": 1, "operations": ["POST"], "durationMs": 300})
     with pytest.raises(asyncio.TimeoutError):
         await asyncio.wait_for(upsert(raw), 0.1)
     assert await stored(raw) == []
@@ -94,7 +94,7 @@ async def test_a_write_that_hangs_is_applied_after_its_client_gave_up(raw: Raw) 
 
 async def test_a_slow_answer_is_an_answer(raw: Raw) -> None:
     """It only takes its time."""
-    await plan(raw, {"fault": "slow", "rate": 1, "verbs": ["POST"], "milliseconds": 50})
+    await plan(raw, {"fault": "slow", "rate": 1, "operations": ["POST"], "durationMs": 50})
 
     assert (await upsert(raw)).status == 201
 
@@ -102,7 +102,7 @@ async def test_a_slow_answer_is_an_answer(raw: Raw) -> None:
 async def test_an_outage_refuses_connections_and_ends(raw: Raw) -> None:
     """What is stored stays."""
     await upsert(raw, "before")
-    await plan(raw, {"fault": "outage", "rate": 1, "verbs": ["POST"], "milliseconds": 300})
+    await plan(raw, {"fault": "outage", "rate": 1, "operations": ["POST"], "durationMs": 300})
     with pytest.raises(aiohttp.ClientError):
         await upsert(raw, "during")
     with pytest.raises(aiohttp.ClientError):
@@ -119,7 +119,7 @@ async def test_an_outage_refuses_connections_and_ends(raw: Raw) -> None:
 
 async def test_a_failing_operation_fails_its_transaction(raw: Raw) -> None:
     """All the others depended on it, and nothing is applied."""
-    await plan(raw, {"fault": "partial", "rate": 1, "verbs": ["BATCH"]})
+    await plan(raw, {"fault": "partial", "rate": 1, "operations": ["BATCH"]})
     operations = [
         {"operationType": "Upsert", "resourceBody": {"id": str(nth), "pk": "a"}} for nth in range(6)
     ]
@@ -135,7 +135,7 @@ async def test_a_failing_operation_fails_its_transaction(raw: Raw) -> None:
 
 async def test_failing_operations_of_the_bulk_form_fail_alone(raw: Raw) -> None:
     """What succeeded is applied."""
-    await plan(raw, {"fault": "partial", "rate": 1, "verbs": ["BATCH"]})
+    await plan(raw, {"fault": "partial", "rate": 1, "operations": ["BATCH"]})
     operations = [
         {
             "operationType": "Upsert",
@@ -164,7 +164,7 @@ async def test_a_wrong_plan_is_refused_and_changes_nothing(
     raw: Raw, rule: dict[str, Any], field: str
 ) -> None:
     """With the field named."""
-    await plan(raw, {"fault": "error", "rate": 1, "verbs": ["POST"]})
+    await plan(raw, {"fault": "error", "rate": 1, "operations": ["POST"]})
 
     status, body = await plan(raw, rule)
 
@@ -177,11 +177,11 @@ def test_what_strikes_follows_from_the_seed() -> None:
     """The same plan strikes the same requests in the same way."""
 
     def strikes(seed: int) -> list[Any]:
-        faults = Faults(ReplicaLag(0))
-        rules = (Rule(fault=Fault.PARTIAL, rate=0.3), Rule(fault=Fault.SLOW, rate=0.3))
-        faults.follow(Plan(seed=seed, rules=rules))
-        found = [faults.strike("BATCH") for _ in range(50)]
-        return [each and (each.fault, sorted(each.refusal_of(9))) for each in found]
+        injector = FaultInjector(ReplicaLag(0))
+        rules = (FaultRule(fault=Fault.PARTIAL, rate=0.3), FaultRule(fault=Fault.SLOW, rate=0.3))
+        injector.load(FaultPlan(seed=seed, rules=rules))
+        injected = [injector.next_fault("BATCH") for _ in range(50)]
+        return [fault and (fault.fault, sorted(fault.operation_errors(9))) for fault in injected]
 
     assert strikes(1) == strikes(1) != strikes(2)
     assert None in strikes(1)

@@ -272,8 +272,8 @@ async def test_statistics_tell_what_requests_amounted_to(
     ):
         found = (await response.json())["containers"]["db/items"]
 
-    assert (found["documents"], found["throttled"]) == (1, 0)
-    assert found["request_charge"] >= 5.9
+    assert (found["documents"], found["throttledRequests"]) == (1, 0)
+    assert found["requestCharge"] >= 5.9
 
 
 async def test_the_synchronous_sdk_is_served_as_well(cosmos: EmbeddedCosmos) -> None:

@@ -70,7 +70,7 @@ async def test_clients_go_on_after_a_split(
     status, found = await split(cosmos)
     await container.upsert_item({"id": "40", "pk": "k40"})
 
-    assert (status, found) == (200, {"split": "0", "into": ["1", "2"]})
+    assert (status, found) == (200, {"partition": "0", "children": ["1", "2"]})
     assert await ids(container) == [str(number) for number in range(41)]
     assert len([each async for each in container.query_items("SELECT * FROM c")]) == 41
     assert (await container.read_item("7", "k7"))["pk"] == "k7"
@@ -131,4 +131,4 @@ async def test_a_split_outlives_the_server(tmp_path: Path) -> None:
         again = await split(server)
 
     assert found == [str(number) for number in range(40)]
-    assert again[1]["into"] == ["3", "4"]
+    assert again[1]["children"] == ["3", "4"]

@@ -214,7 +214,7 @@ async def test_a_410_without_a_split_loses_no_lease(
 ) -> None:
     """Again and again, on leases of either kind."""
     received = Received()
-    gone = {"fault": "gone", "rate": 0.7, "verbs": ["CHANGES"]}
+    gone = {"fault": "gone", "rate": 0.7, "operations": ["CHANGES"]}
     async with aiohttp.ClientSession(raise_for_status=True) as session, host(cosmos, received):
         await session.post(f"{cosmos.endpoint}_local/faults", json={"rules": [gone]})
         await write(events, *"abcdefgh")

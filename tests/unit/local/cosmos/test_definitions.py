@@ -14,7 +14,7 @@ from local.cosmos.definitions import container_definition, key_path
 from local.cosmos.errors import ServiceError
 from local.cosmos.jsontext import decode, encode
 from local.cosmos.patches import holds, patched
-from local.cosmos.routes import verb_of
+from local.cosmos.routes import request_kind
 from local.cosmos.table import Item
 
 KEY = {"paths": ["/pk"]}
@@ -106,7 +106,7 @@ def test_a_requests_verb_is_what_it_really_does(
     method: str, headers: Mapping[str, str], expected: str
 ) -> None:
     """REST has fewer."""
-    assert verb_of(method, headers) == expected
+    assert request_kind(method, headers) == expected
 
 
 @pytest.mark.parametrize(
