@@ -173,7 +173,7 @@ class Application:
             )
         events, invalid = ordered_events(documents, self.registry.events)
         for event_id in invalid:
-            logger.warning("event.unreadable event=%s", event_id)
+            logger.warning("event.invalid stream_id=%s event_id=%s", stream, event_id)
         return fold(entity, events)
 
     async def project(self, module: str, documents: Sequence[Mapping[str, Any]]) -> BatchResult:
@@ -191,7 +191,7 @@ class Application:
         with batch_span(module, documents):
             result = await processor.process(self.registry.module(module), documents, deadline)
         seconds = time.monotonic() - started
-        logger.info("batch.projected module=%s %s seconds=%.3f", module, result, seconds)
+        logger.info("batch.projected module=%s %s duration_seconds=%.3f", module, result, seconds)
         record_batch(
             module,
             documents,

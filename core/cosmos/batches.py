@@ -77,7 +77,7 @@ async def send_transactional(
         raw_request_hook=lambda request: _replace(request.http_request, body, {}),
         response_hook=lambda headers, _: on_charge(request_charge(headers)),
     )
-    with write_span("atomic", len(operations)):
+    with write_span("transactional", len(operations)):
         responses = await run_request(action, request)
     if len(responses) != len(operations):
         raise TransientError(f"Cosmos DB returned {len(responses)} results while {action}.")

@@ -46,9 +46,10 @@ class BatchResult:
         """Return it as text for a log line."""
         stats = self.stats
         return (
-            f"events={self.events} derived={self.derived} spared={self.already_written} "
-            f"parked={self.parked} requests={stats.requests} throttled={stats.throttled_requests} "
-            f"waited={stats.wait_seconds:.2f} charge={stats.request_charge:.1f}"
+            f"events={self.events} derived={self.derived} already_written={self.already_written} "
+            f"parked={self.parked} requests={stats.requests} "
+            f"throttled_requests={stats.throttled_requests} wait_seconds={stats.wait_seconds:.2f} "
+            f"request_charge={stats.request_charge:.1f}"
         )
 
 

@@ -196,8 +196,8 @@ class BatchProcessor:
             fan_out.skip(min(CHUNK_SIZE, progress.position - fan_out.derived_count))
         if not run.finish_resuming(fan_out, progress):
             logger.warning(
-                "fanout.restarted projection=%s event=%s: it emits other events than before",
-                *(progress.projection, progress.event_id),
+                "fan_out.restarted projection=%s stream_id=%s event_id=%s reason=output_changed",
+                *(progress.projection, progress.stream_id, progress.event_id),
             )
 
     async def _record(
@@ -215,8 +215,9 @@ class BatchProcessor:
         run.parked += len(parked)
         for poison_event in parked:
             logger.error(
-                "event.parked projection=%s stream=%s event=%s error=%s",
-                poison_event.cause.projection or poison_event.module,
+                "event.parked module=%s projection=%s stream_id=%s event_id=%s error_type=%s",
+                poison_event.module,
+                poison_event.cause.projection or "-",
                 poison_event.cause.stream_id,
                 poison_event.cause.event_id,
                 poison_event.error_type,

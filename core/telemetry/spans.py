@@ -29,16 +29,28 @@ _tracer = trace.get_tracer(SCOPE)
 _meter = metrics.get_meter(SCOPE)
 _traces = TraceContextTextMapPropagator()
 
-_events = _meter.create_counter("projections.events", "{event}", "Events of completed batches")
-_derived = _meter.create_counter("projections.derived", "{event}", "Derived events, durable")
-_parked = _meter.create_counter("projections.parked", "{event}", "Events that were parked")
-_batch_time = _meter.create_histogram("projections.batch.duration", "s", "Time of a batch")
-_lag = _meter.create_histogram(
-    "projections.lag", "s", "From the storing of a batch's oldest event to its completion"
+_events = _meter.create_counter(
+    "projections.events.processed", "{event}", "Events of completed batches"
 )
-_charge = _meter.create_counter("projections.request_units", "{RU}", "Request units of writes")
-_throttled = _meter.create_counter("projections.throttled", "{answer}", "Answers to wait (429)")
-_retried = _meter.create_counter("projections.retried", "{request}", "Requests tried again")
+_derived = _meter.create_counter(
+    "projections.events.derived", "{event}", "Derived events of completed batches"
+)
+_parked = _meter.create_counter(
+    "projections.events.parked", "{event}", "Events that completed batches parked"
+)
+_batch_time = _meter.create_histogram("projections.batch.duration", "s", "Duration of a batch")
+_lag = _meter.create_histogram(
+    "projections.lag", "s", "Time from the storing of a batch's oldest event to its completion"
+)
+_charge = _meter.create_counter(
+    "projections.request_charge", "{request_unit}", "Request units of requests"
+)
+_throttled = _meter.create_counter(
+    "projections.requests.throttled", "{request}", "Requests that were throttled"
+)
+_retried = _meter.create_counter(
+    "projections.requests.retried", "{request}", "Requests that were retried"
+)
 
 
 @contextmanager
@@ -62,9 +74,9 @@ def batch_span(module: str, documents: Iterable[Mapping[str, Any]]) -> Iterator[
 
 
 @contextmanager
-def write_span(form: str, operations: int) -> Iterator[None]:
+def write_span(batch_type: str, operations: int) -> Iterator[None]:
     """Record the span of a request that writes documents in one of the two batch forms."""
-    attributes = {"form": form, "operations": operations}
+    attributes = {"batch_type": batch_type, "operations": operations}
     with _span("write", SpanKind.CLIENT, attributes=attributes):
         yield
 

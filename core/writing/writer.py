@@ -127,4 +127,4 @@ class Writer:
 
     def _disable_bulk(self, reason: str) -> None:
         self.bulk.enabled = False
-        logger.warning("bulk.refused, writing stream by stream from now on: %s", reason)
+        logger.warning("bulk.disabled reason=%s", reason)

@@ -60,7 +60,7 @@ def test_the_console_shows_the_way_from_a_command_to_its_derived_event() -> None
     metas = [each["meta"]["traceparent"] for each in json.loads(done.stdout)]
     assert len(set(metas)) == 1
     assert TRACE in metas[0]
-    for name in ("projections.events", "projections.derived", "projections.request_units"):
+    for name in ("projections.events.processed", "projections.request_charge"):
         assert name in done.stderr
     for name in ("projections.batch.duration", "projections.lag"):
         assert name in done.stderr

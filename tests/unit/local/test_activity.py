@@ -74,7 +74,10 @@ def test_a_batch_is_printed_with_the_number_of_derived_events(output: io.StringI
 
 def test_dead_letters_leases_and_timers_are_printed(output: io.StringIO) -> None:
     """In one line each, however long it is."""
-    ENGINE.error("event.parked projection=a.b stream=s-1 event=%s error=ValueError", "e" * 36)
+    ENGINE.error(
+        "event.parked module=a projection=a.b stream_id=s-1 event_id=%s error_type=ValueError",
+        "e" * 36,
+    )
     HOST.info("lease.acquired function=f lease_token=0 previous_owner=None")
     HOST.info("lease.lost function=f lease_token=0")
     HOST.info("lease.released function=f lease_token=1")
@@ -82,7 +85,8 @@ def test_dead_letters_leases_and_timers_are_printed(output: io.StringIO) -> None
     HOST.info("something.else function=f")
 
     assert lines(output) == [
-        f"dead letter projection a.b  stream s-1  event {'e' * 36}  error ValueError",
+        "dead letter module a  projection a.b  stream_id s-1  "
+        f"event_id {'e' * 36}  error_type ValueError",
         "lease       f, lease 0: acquired",
         "lease       f, lease 0: lost",
         "lease       f, lease 1: released",

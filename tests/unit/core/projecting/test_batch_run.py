@@ -178,7 +178,7 @@ async def test_changed_code_begins_anew(
 
     outcome = await world.process().process(FAN, BATCH, world.clock.deadline())
 
-    assert "fanout.restarted" in caplog.text
+    assert "fan_out.restarted" in caplog.text
     assert outcome.already_written == 0
     assert world.sent - sent == afresh.sent
     assert afresh.events.documents.items() <= world.events.documents.items()

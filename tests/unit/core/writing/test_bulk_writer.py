@@ -307,7 +307,7 @@ async def test_an_endpoint_without_the_form_is_noticed_once(
 
     assert [where for where, _ in service.sent] == ["0", "-", "-", "-", "-", "-"]
     assert sorted(found.durable) == ["next", "w1", "w2", "w3", "w4", "w5"]
-    assert caplog.text.count("bulk.refused") == 1
+    assert caplog.text.count("bulk.disabled") == 1
 
 
 async def test_it_can_be_switched_off(caplog: pytest.LogCaptureFixture) -> None:
