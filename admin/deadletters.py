@@ -57,13 +57,15 @@ def list_dead_letters(
     counts = count_dead_letters(dead_letters)
     if as_json:
         documents = [dead_letter.to_document() for dead_letter in dead_letters]
-        summary = [count.as_json() for count in counts]
+        summary = [count.to_dict() for count in counts]
         typer.echo(json.dumps({"counts": summary, "deadLetters": documents}))
         return
     console = Console()
     console.print(dead_letters_table(dead_letters))
     for count in counts:
-        console.print(f"{count.count:,} x {count.name}: {count.error_type}, oldest {count.oldest}")
+        name = count.projection or count.module
+        oldest = count.oldest_failed_at
+        console.print(f"{count.count:,} x {name}: {count.error_type}, oldest {oldest}")
     if not dead_letters:
         console.print("No dead letters.")
 
@@ -147,7 +149,7 @@ def dead_letters_table(dead_letters: list[DeadLetter]) -> Table:
         table.add_row(
             *(dead_letter.id, dead_letter.module, dead_letter.projection or "-"),
             *(str(dead_letter.stream_id), str(dead_letter.event_id), dead_letter.error_type),
-            *(dead_letter.first[:19], str(dead_letter.attempts)),
+            *(dead_letter.first_failed_at[:19], str(dead_letter.attempts)),
         )
     return table
 

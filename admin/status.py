@@ -62,7 +62,7 @@ class _JsonView:
         """Do nothing."""
 
     def update(self, statuses: list[ModuleStatus]) -> None:
-        typer.echo(json.dumps({"projections": [module.as_json() for module in statuses]}))
+        typer.echo(json.dumps({"projections": [module.to_dict() for module in statuses]}))
 
 
 class _TableView:
@@ -123,7 +123,7 @@ def status_table(statuses: list[ModuleStatus], stalled: set[str], now: datetime)
             is_stalled = status.lease.id in stalled
             table.add_row(module.name, *_lease_row(status, now, is_stalled=is_stalled))
         for fan_out in module.fan_outs:
-            progress = f"{fan_out.event_id}: {fan_out.position:,} derived"
+            progress = f"{fan_out.event_id}: {fan_out.written:,} derived"
             table.add_row(fan_out.projection, "", "", "fan-out in progress", progress)
         table.add_row(*_total_row(module), style="bold")
     return table

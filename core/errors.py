@@ -15,7 +15,7 @@ EngineError
 │   ├── ProjectionFailedError      the projection raised an exception
 │   ├── InvalidOutputError         the projection emitted what it may not
 │   ├── HopLimitError              too many projections lie behind the event
-│   └── HeldUpError                an earlier event of its stream is parked
+│   └── EarlierEventParkedError    an earlier event of its stream is parked
 ├── ProjectionBlockedError         an event blocks its lease
 ├── CosmosError                    Cosmos DB returned an error, or did not respond
 │   ├── ThrottledError             retry after the retry-after delay
@@ -130,7 +130,7 @@ class HopLimitError(PoisonError):
     """More projections lie between the event and its command than is allowed."""
 
 
-class HeldUpError(PoisonError):
+class EarlierEventParkedError(PoisonError):
     """An earlier event of the stream is parked, and the projection keeps their order."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic.alias_generators import to_camel
@@ -37,11 +37,11 @@ class DeadLetter:
         reason: The message of the error.
         traceback: The traceback of the author's error, empty if there is none.
         attempts: The number of attempts.
-        first: The time of the first failure, in UTC.
-        last: The time of the last failure, in UTC.
-        order: The place of the event in its stream, as text that sorts.
+        first_failed_at: The time of the first failure, in UTC.
+        last_failed_at: The time of the last failure, in UTC.
+        feed_order: The place of the event in its stream, as text that sorts.
         blocking: Whether it blocks its lease.
-        discarded: The reason why it is discarded, None if it is not.
+        discard_reason: The reason why it is discarded, None if it is not.
     """
 
     id: str
@@ -53,11 +53,11 @@ class DeadLetter:
     reason: str
     traceback: str
     attempts: int
-    first: str
-    last: str
-    order: str = ""
+    first_failed_at: str
+    last_failed_at: str
+    feed_order: str = ""
     blocking: bool = False
-    discarded: str | None = None
+    discard_reason: str | None = None
 
     @classmethod
     def from_poison_event(cls, poison: PoisonEvent, now: datetime) -> DeadLetter:
@@ -78,9 +78,9 @@ class DeadLetter:
             reason=poison.reason[:MAX_REASON_LENGTH],
             traceback=poison.traceback,
             attempts=1,
-            first=format_utc(now),
-            last=format_utc(now),
-            order=cause.feed_order,
+            first_failed_at=format_utc(now),
+            last_failed_at=format_utc(now),
+            feed_order=cause.feed_order,
             blocking=poison.blocks,
         )
 
@@ -93,11 +93,6 @@ class DeadLetter:
         """Return the document that stores it, which is also how it is shown."""
         return {stored: getattr(self, name) for name, stored in _STORED.items()}
 
-    @property
-    def name(self) -> str:
-        """The name of the projection, or of the module if the event cannot be read."""
-        return self.projection or self.module
-
     def is_preceded_by(self, other: DeadLetter) -> bool:
         """Return whether this event must wait for an earlier event of the same stream.
 
@@ -107,7 +102,7 @@ class DeadLetter:
             self.module == other.module
             and self.stream_id == other.stream_id
             and (None in (self.projection, other.projection) or self.projection == other.projection)
-            and other.order < self.order
+            and other.feed_order < self.feed_order
         )
 
     def is_about(self, poison_event: PoisonEvent) -> bool:
@@ -130,12 +125,12 @@ class DeadLetter:
             reason=reason[:MAX_REASON_LENGTH],
             traceback=traceback,
             attempts=self.attempts + 1,
-            last=format_utc(now),
+            last_failed_at=format_utc(now),
         )
 
     def discard(self, reason: str) -> DeadLetter:
         """Return the dead letter as discarded for a reason."""
-        return replace(self, discarded=reason, blocking=False)
+        return replace(self, discard_reason=reason, blocking=False)
 
 
 _STORED = {field.name: to_camel(field.name) for field in fields(DeadLetter)}
@@ -144,30 +139,41 @@ _STORED = {field.name: to_camel(field.name) for field in fields(DeadLetter)}
 
 @dataclass(frozen=True, kw_only=True)
 class DeadLetterCount:
-    """The number of dead letters of one projection and one kind of error, and the oldest time."""
+    """The number of dead letters of one projection and one kind of error.
 
-    name: str
+    Attributes:
+        module: The name of the projection module.
+        projection: The name of the projection; None for events that cannot be read.
+        error_type: The name of the error.
+        count: The number of dead letters.
+        oldest_failed_at: The time of the oldest first failure, in UTC.
+    """
+
+    module: str
+    projection: str | None
     error_type: str
     count: int
-    oldest: str
+    oldest_failed_at: str
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return what is shown of it."""
-        return {
-            "projection": self.name,
-            "errorType": self.error_type,
-            "count": self.count,
-            "oldest": self.oldest,
-        }
+        return {to_camel(name): value for name, value in asdict(self).items()}
 
 
 def count_dead_letters(dead_letters: Iterable[DeadLetter]) -> list[DeadLetterCount]:
     """Return the counts by projection and kind of error, the largest one first."""
-    times: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    times: defaultdict[tuple[str, str | None, str], list[str]] = defaultdict(list)
     for dead_letter in dead_letters:
-        times[dead_letter.name, dead_letter.error_type].append(dead_letter.first)
+        key = (dead_letter.module, dead_letter.projection, dead_letter.error_type)
+        times[key].append(dead_letter.first_failed_at)
     counts = [
-        DeadLetterCount(name=name, error_type=error_type, count=len(firsts), oldest=min(firsts))
-        for (name, error_type), firsts in times.items()
+        DeadLetterCount(
+            module=module,
+            projection=projection,
+            error_type=error_type,
+            count=len(failed_at),
+            oldest_failed_at=min(failed_at),
+        )
+        for (module, projection, error_type), failed_at in times.items()
     ]
     return sorted(counts, key=lambda count: -count.count)

@@ -45,7 +45,7 @@ class DeadLetterStore:
         stored = await self._query(
             "c.id = @id", {"@id": dead_letter.id}, deadline, dead_letter.module
         )
-        if stored and stored[0].discarded is not None:
+        if stored and stored[0].discard_reason is not None:
             return False
         if stored:
             failure = (poison_event.error_type, poison_event.reason, poison_event.traceback)
@@ -69,10 +69,9 @@ class DeadLetterStore:
         self, module: str, deadline: Deadline
     ) -> list[tuple[str | None, Any, str]]:
         """Return projection, stream and feed order of each dead letter that is not discarded."""
-        fields = 'c.projection, c.streamId, c["order"]'
-        text = f"SELECT {fields} FROM c WHERE IS_NULL(c.discarded)"  # noqa: S608 - of constants
+        text = "SELECT c.projection, c.streamId, c.feedOrder FROM c WHERE IS_NULL(c.discardReason)"
         rows = await self.container.query(_READING, text, {}, deadline, partition_key=module)
-        return [(row["projection"], row["streamId"], row["order"]) for row in rows]
+        return [(row["projection"], row["streamId"], row["feedOrder"]) for row in rows]
 
     async def search(
         self, name: str | None, deadline: Deadline, *, discarded: bool = False
@@ -84,10 +83,12 @@ class DeadLetterStore:
             deadline: The time by which they must be read.
             discarded: Return those that are discarded instead of the others.
         """
-        condition = "NOT IS_NULL(c.discarded)" if discarded else "IS_NULL(c.discarded)"
+        condition = "NOT IS_NULL(c.discardReason)" if discarded else "IS_NULL(c.discardReason)"
         dead_letters = await self._query(condition, {}, deadline)
         matching = [dead_letter for dead_letter in dead_letters if dead_letter.matches(name)]
-        return sorted(matching, key=lambda dead_letter: (dead_letter.first, dead_letter.order))
+        return sorted(
+            matching, key=lambda dead_letter: (dead_letter.first_failed_at, dead_letter.feed_order)
+        )
 
     async def get(self, dead_letter_id: str, deadline: Deadline) -> DeadLetter:
         """Return a dead letter.

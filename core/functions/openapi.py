@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 _REFERENCE = "#/components/schemas/{model}"
 _TEXT = {"type": "string"}
-_UNAUTHORIZED = {"401": {"description": "The key is missing or wrong."}}
+_UNAUTHORIZED = {"401": {"description": "The function key is missing or wrong."}}
 
 
 def build_openapi(registry: Registry) -> Json:
@@ -49,7 +49,7 @@ def build_openapi(registry: Registry) -> Json:
 
 def _command(name: str, schema: Json) -> Json:
     answers = {
-        "202": _answer("The ids of the events appended.", _object(events=_array(_TEXT))),
+        "202": _answer("The ids of the appended events.", _object(eventIds=_array(_TEXT))),
         **_UNAUTHORIZED,
         **_problems(400, 404, 413, 422, 503),
     }
@@ -109,7 +109,10 @@ def _query(name: str, *, required: bool) -> Json:
 def _problems(*statuses: int) -> Json:
     reference = {"$ref": _REFERENCE.format(model="Problem")}
     content = {"application/problem+json": {"schema": reference}}
-    return {str(status): {"description": "A problem.", "content": content} for status in statuses}
+    return {
+        str(status): {"description": "A problem document.", "content": content}
+        for status in statuses
+    }
 
 
 def _answer(description: str, schema: Json) -> Json:
@@ -130,40 +133,45 @@ def _array(items: Json) -> Json:
 
 _PROBLEM = {
     **_object(title=_TEXT, status={"type": "integer"}, detail=_TEXT),
-    "description": "RFC 9457; `errors` names the fields at fault.",
+    "description": "A problem document (RFC 9457); `errors` lists the invalid fields.",
 }
 _REASON = {**_TEXT, "minLength": 1, "maxLength": MAX_DISCARD_REASON_LENGTH, "pattern": "\\S"}
 _ANYTHING: Json = {"type": "object"}
-_ACTION_RESULT = _object(done={"type": "integer"}, kept=_ANYTHING, left={"type": "integer"})
+_ACTION_RESULT = _object(
+    succeeded={"type": "integer"}, failed=_ANYTHING, remaining={"type": "integer"}
+)
 _HEALTH: Json = {
     "security": [],
     "responses": {
-        "200": _answer("The app is usable.", _object(status=_TEXT, blocked=_array(_ANYTHING))),
+        "200": _answer(
+            "The settings and Cosmos DB are usable.",
+            _object(status=_TEXT, blocked=_array(_ANYTHING)),
+        ),
         **_problems(503),
     },
 }
 _OPERATIONS: Json = {
     "/api/health": {"get": _HEALTH},
-    "/api/projections": _get("How far each module is.", _object(projections=_array(_ANYTHING))),
+    "/api/projections": _get("The status of each module.", _object(projections=_array(_ANYTHING))),
     "/api/projections/{name}/events/{stream}/{id}": _get(
-        "Whether a module is done with an event.",
+        "Whether a module has processed an event.",
         _object(processed={"type": "boolean"}),
         *("name", "stream", "id"),
     ),
     "/api/deadletters": _get(
-        "What could not be projected.",
+        "The dead letters and their counts.",
         _object(counts=_array(_ANYTHING), deadLetters=_array(_ANYTHING)),
         query=("projection",),
     ),
     "/api/deadletters/replay": _post(
-        "What became of them.", _ACTION_RESULT, None, query=("projection",)
+        "The result by dead letter.", _ACTION_RESULT, None, query=("projection",)
     ),
     "/api/deadletters/discard": _post(
-        "What became of them.", _ACTION_RESULT, _object(reason=_REASON), query=("projection",)
+        "The result by dead letter.", _ACTION_RESULT, _object(reason=_REASON), query=("projection",)
     ),
-    "/api/deadletters/{id}": _get("One dead letter.", _ANYTHING, "id"),
-    "/api/deadletters/{id}/replay": _post("What became of it.", _ANYTHING, None, "id"),
+    "/api/deadletters/{id}": _get("A dead letter.", _ANYTHING, "id"),
+    "/api/deadletters/{id}/replay": _post("The result of the replay.", _ANYTHING, None, "id"),
     "/api/deadletters/{id}/discard": _post(
-        "The letter as it is kept.", _ANYTHING, _object(reason=_REASON), "id"
+        "The discarded dead letter.", _ANYTHING, _object(reason=_REASON), "id"
     ),
 }

@@ -71,5 +71,5 @@ def to_problem(error: EngineError) -> Problem:
     return Problem(
         status=status,
         detail=str(error),
-        errors=tuple({"field": one.field, "problem": one.detail} for one in fields),
+        errors=tuple({"field": one.field, "detail": one.detail} for one in fields),
     )

@@ -66,7 +66,7 @@ class Routes:
             idempotency_key=_idempotency_key(req),
             headers=req.headers,
         )
-        return _json({"events": ids}, HTTPStatus.ACCEPTED)
+        return _json({"eventIds": ids}, HTTPStatus.ACCEPTED)
 
     async def entity(self, req: func.HttpRequest) -> func.HttpResponse:
         """Return an entity, folded from its stream (GET /api/entities/{entity}/{id})."""
@@ -89,7 +89,7 @@ class Routes:
         """Return the status of each projection module (GET /api/projections)."""
         del req
         statuses = await self._application.status.module_statuses()
-        return _json({"projections": [status.as_json() for status in statuses]})
+        return _json({"projections": [status.to_dict() for status in statuses]})
 
     async def event(self, req: func.HttpRequest) -> func.HttpResponse:
         """Return whether an event is processed.
@@ -106,7 +106,7 @@ class Routes:
         dead_letters = await self._application.dead_letters.search(req.params.get("projection"))
         return _json(
             {
-                "counts": [count.as_json() for count in count_dead_letters(dead_letters)],
+                "counts": [count.to_dict() for count in count_dead_letters(dead_letters)],
                 "deadLetters": [dead_letter.to_document() for dead_letter in dead_letters],
             }
         )
@@ -119,17 +119,17 @@ class Routes:
     async def replay(self, req: func.HttpRequest) -> func.HttpResponse:
         """Project the event of a dead letter again (POST /api/deadletters/{id}/replay)."""
         result = await self._application.dead_letters.replay(req.route_params["id"])
-        return _json(result.as_json())
+        return _json(result.to_dict())
 
     async def replay_all(self, req: func.HttpRequest) -> func.HttpResponse:
         """Replay many dead letters (POST /api/deadletters/replay?projection=, * for all)."""
-        return _json((await self._application.dead_letters.replay_all(_selection(req))).as_json())
+        return _json((await self._application.dead_letters.replay_all(_selection(req))).to_dict())
 
     async def discard_all(self, req: func.HttpRequest) -> func.HttpResponse:
         """Discard many dead letters (POST /api/deadletters/discard?projection=, * for all)."""
         reason = parse_body(DiscardRequest, req.get_body(), "discard request").reason
         return _json(
-            (await self._application.dead_letters.discard_all(_selection(req), reason)).as_json()
+            (await self._application.dead_letters.discard_all(_selection(req), reason)).to_dict()
         )
 
     async def discard(self, req: func.HttpRequest) -> func.HttpResponse:

@@ -38,18 +38,19 @@ class DeadLetterActionResult:
     """The result of an action on many dead letters.
 
     Attributes:
-        done: The number of dead letters for which it succeeded.
-        kept: The reasons why it failed for others, by id.
-        left: The number of dead letters for which there was no time.
+        succeeded: The number of dead letters for which it succeeded.
+        failed: The reasons why it failed for others, by id.
+        remaining: The number of dead letters for which there was no time.
     """
 
-    done: int
-    kept: Mapping[str, str]
-    left: int
+    succeeded: int
+    failed: Mapping[str, str]
+    remaining: int
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return what is shown of it."""
-        return {"done": self.done, "kept": dict(self.kept), "left": self.left}
+        failed = dict(self.failed)
+        return {"succeeded": self.succeeded, "failed": failed, "remaining": self.remaining}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,14 +70,15 @@ class DeadLetterOperations:
     registry: Registry
     replay_timeout_seconds: float
 
-    async def blocking(self) -> list[dict[str, str]]:
+    async def blocking(self) -> list[dict[str, str | None]]:
         """Return projection, event and error of what blocks leases, but no stream in public."""
         deadline = Deadline.after(HEALTH_TIMEOUT_SECONDS)
         return [
             {
-                "projection": dead_letter.name,
-                "event": str(dead_letter.event_id),
-                "error": dead_letter.error_type,
+                "module": dead_letter.module,
+                "projection": dead_letter.projection,
+                "eventId": str(dead_letter.event_id),
+                "errorType": dead_letter.error_type,
             }
             for dead_letter in await self.services.dead_letters.blocking(None, deadline)
         ]
@@ -162,9 +164,12 @@ class DeadLetterOperations:
                 break
             with contextlib.suppress(UnknownResourceError):  # somebody else was faster
                 failures[dead_letter.id] = await act(dead_letter.id)
-        kept = {key: failure for key, failure in failures.items() if failure is not None}
-        left = len(dead_letters) - len(failures)
-        return DeadLetterActionResult(done=len(failures) - len(kept), kept=kept, left=left)
+        failed = {key: failure for key, failure in failures.items() if failure is not None}
+        return DeadLetterActionResult(
+            succeeded=len(failures) - len(failed),
+            failed=failed,
+            remaining=len(dead_letters) - len(failures),
+        )
 
 
 def _check_reason(reason: str) -> None:

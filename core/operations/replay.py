@@ -37,7 +37,7 @@ class ReplayResult:
     derived: int = 0
     failure: str | None = None
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return what is shown of it."""
         return {
             "id": self.dead_letter.id,
@@ -84,16 +84,17 @@ class Replayer:
         """
         preceding = await self._preceding(dead_letter, deadline)
         if preceding is not None:
-            failure = f"Dead letter {preceding.id} is ahead of it."
+            failure = f"Dead letter {preceding.id} must be replayed first."
             return ReplayResult(dead_letter=dead_letter, failure=failure)
         event = await self._event(dead_letter, deadline)
         module = self._module(dead_letter)
         if event is None:
-            failed = _Failure("SourceVanished", "The event is not there.")
+            failed = _Failure("SourceEventNotFound", "The event does not exist.")
             return await self._keep(dead_letter, failed, deadline)
         if module is None:
-            reason = f"There is no projection {dead_letter.name} any more."
-            return await self._keep(dead_letter, _Failure("ProjectionVanished", reason), deadline)
+            name = dead_letter.projection or dead_letter.module
+            failed = _Failure("ProjectionNotFound", f"The projection {name} does not exist.")
+            return await self._keep(dead_letter, failed, deadline)
         run = BatchRun(module, derive(module, [event]), max_hops=self.processor.max_hops)
         own = await self._complete(run, dead_letter, deadline)
         if own is not None:
@@ -113,7 +114,7 @@ class Replayer:
         async with aclosing(self.processor.complete(run, deadline, RequestStats())) as chunks:
             poison_events = [one async for chunk in chunks for one in chunk]
         others = [
-            replace(one, cause=one.cause._replace(feed_order=dead_letter.order))
+            replace(one, cause=one.cause._replace(feed_order=dead_letter.feed_order))
             for one in poison_events
             if not dead_letter.is_about(one)
         ]

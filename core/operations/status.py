@@ -56,4 +56,4 @@ class StatusOperations:
             module, stream_id, event_id, deadline
         )
         reasons = [dead_letter.reason for dead_letter in dead_letters]
-        return {**status.as_json(), "parked": reasons}
+        return {**status.to_dict(), "deadLetterReasons": reasons}

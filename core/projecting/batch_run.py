@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.dead_letters.poison import PoisonEvent
-from core.errors import HeldUpError, HopLimitError, InvalidOutputError, PoisonError
+from core.errors import EarlierEventParkedError, HopLimitError, InvalidOutputError, PoisonError
 from core.projecting.fan_out import CHUNK_SIZE, MAX_CHUNK_BYTES, FanOut
 from core.writing.writes import Write, Written
 
@@ -160,7 +160,7 @@ class BatchRun:
         """Continue the new fan-out, or return False if it starts again as it emits other events."""
         self.new_fan_out = self.progress = None
         if fan_out.fingerprint == progress.fingerprint:
-            self.written += progress.position
+            self.written += progress.written
             return True
         fan_out.restart()
         return False
@@ -184,7 +184,7 @@ class BatchRun:
             self._current = opened
             parked = self._parked_streams
             if parked is not None and parked.must_park(opened.projection, opened.cause):
-                error = HeldUpError("An earlier event of its stream is parked.")
+                error = EarlierEventParkedError("An earlier event of its stream is parked.")
                 self._fail(opened.cause, error)
             elif opened.hops >= self._max_hops:
                 self._fail(opened.cause, _hop_limit_error(opened.hops, self._max_hops))

@@ -191,9 +191,9 @@ class BatchProcessor:
             run.start_new_fan_out()
             return
         run.resume_new_fan_out(fan_out, progress)
-        while fan_out.derived_count < progress.position and not fan_out.is_done:
+        while fan_out.derived_count < progress.written and not fan_out.is_done:
             await _let_others_run("resuming a large fan-out", deadline)
-            fan_out.skip(min(CHUNK_SIZE, progress.position - fan_out.derived_count))
+            fan_out.skip(min(CHUNK_SIZE, progress.written - fan_out.derived_count))
         if not run.finish_resuming(fan_out, progress):
             logger.warning(
                 "fan_out.restarted projection=%s stream_id=%s event_id=%s reason=output_changed",
@@ -230,7 +230,7 @@ def _progress_of(fan_out: FanOut) -> FanOutProgress:
         projection=fan_out.projection.name,
         stream_id=fan_out.cause.stream_id,
         event_id=fan_out.cause.event_id,
-        position=fan_out.derived_count,
+        written=fan_out.derived_count,
         fingerprint=fan_out.fingerprint,
     )
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
+
+from pydantic.alias_generators import to_camel
 
 from core.ids import FAN_OUT_PROGRESS_PREFIX, fan_out_progress_id
 
@@ -25,32 +27,33 @@ class FanOutProgress:
         projection: The name of the projection.
         stream_id: The stream of the source event.
         event_id: The id of the source event.
-        position: The number of derived events.
+        written: The number of derived events.
         fingerprint: A hash of these events. Code that emits other ones must start again.
     """
 
     projection: str
     stream_id: str
     event_id: str
-    position: int
+    written: int
     fingerprint: str
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> FanOutProgress:
         """Return the progress that a document stores."""
-        return cls(**{field.name: document[field.name] for field in fields(cls)})
+        return cls(**{name: document[stored] for name, stored in _STORED.items()})
 
     def to_document(self) -> dict[str, Any]:
         """Return the document that stores it."""
-        return {"id": self.id, **asdict(self), "ttl": _TTL_SECONDS}
+        properties = {stored: getattr(self, name) for name, stored in _STORED.items()}
+        return {"id": self.id, **properties, "ttl": _TTL_SECONDS}
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return what is shown of it."""
         return {
             "projection": self.projection,
-            "stream": self.stream_id,
-            "event": self.event_id,
-            "derived": self.position,
+            "streamId": self.stream_id,
+            "eventId": self.event_id,
+            "written": self.written,
         }
 
     @property
@@ -59,6 +62,10 @@ class FanOutProgress:
         return fan_out_progress_id(
             projection=self.projection, source_stream=self.stream_id, source_id=self.event_id
         )
+
+
+_STORED = {field.name: to_camel(field.name) for field in fields(FanOutProgress)}
+"""The properties of the document by field."""
 
 
 @dataclass(frozen=True, kw_only=True)

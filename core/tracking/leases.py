@@ -26,9 +26,9 @@ _KEY_SPACE_END = "FF"
 class LeaseState(Enum):
     """The state of a lease."""
 
-    ACTIVE = "alive"
-    EXPIRED = "dead"
-    UNOWNED = "released"
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    UNOWNED = "unowned"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
+
+from pydantic.alias_generators import to_camel
 
 from core.tracking.lag import Lag, lag_of, total_lag
 from core.tracking.leases import (
@@ -38,21 +40,20 @@ class LeaseStatus:
     state: LeaseState
     lag: Lag
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return what is shown of it."""
-        lease = self.lease
+        lease, key_range = self.lease, self.lease.range
         return {
             "id": lease.id,
-            "lease": lease.token,
-            "range": [lease.range.start, lease.range.end] if lease.range else None,
+            "leaseToken": lease.token,
+            "range": {"start": key_range.start, "end": key_range.end} if key_range else None,
             "owner": lease.owner,
             "state": self.state.value,
-            "alive": self.state is LeaseState.ACTIVE,
             "checkpoint": lease.checkpoint,
-            "written": lease.updated_at.isoformat(),
-            "lag_transactions": self.lag.transactions,
-            "lag_seconds": round(self.lag.seconds, 1),
-            "caught_up": self.lag.caught_up,
+            "updatedAt": lease.updated_at.isoformat(),
+            "lagTransactions": self.lag.transactions,
+            "lagSeconds": round(self.lag.seconds, 1),
+            "caughtUp": self.lag.caught_up,
         }
 
 
@@ -82,16 +83,16 @@ class ModuleStatus:
         """Whether everything that was stored at that time is processed."""
         return bool(self.leases) and not self.partitions_without_lease and self.lag.caught_up
 
-    def as_json(self) -> dict[str, Any]:
-        """Return what is shown of it; the lag is null without leases."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is shown of it, with null for the lag if there are no leases."""
         return {
-            "name": self.name,
-            "caught_up": self.caught_up,
-            "lag_transactions": self.lag.transactions if self.leases else None,
-            "lag_seconds": round(self.lag.seconds, 1) if self.leases else None,
-            "uncovered_partitions": self.partitions_without_lease,
-            "fan_outs": [progress.as_json() for progress in self.fan_outs],
-            "leases": [status.as_json() for status in self.leases],
+            "module": self.name,
+            "caughtUp": self.caught_up,
+            "lagTransactions": self.lag.transactions if self.leases else None,
+            "lagSeconds": round(self.lag.seconds, 1) if self.leases else None,
+            "partitionsWithoutLease": self.partitions_without_lease,
+            "fanOuts": [progress.to_dict() for progress in self.fan_outs],
+            "leases": [status.to_dict() for status in self.leases],
         }
 
 
@@ -103,17 +104,11 @@ class EventStatus:
     stream_id: str
     event_id: str
     processed: bool
-    lease: str | None
+    lease_token: str | None
 
-    def as_json(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """Return what is shown of it."""
-        return {
-            "projection": self.module,
-            "stream": self.stream_id,
-            "event": self.event_id,
-            "processed": self.processed,
-            "lease": self.lease,
-        }
+        return {to_camel(name): value for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +167,7 @@ class ProgressTracker:
             stream_id=stream_id,
             event_id=event_id,
             processed=not is_pending,
-            lease=lease.token if lease else None,
+            lease_token=lease.token if lease else None,
         )
 
     async def _leases(self, module: str, rid: str, deadline: Deadline) -> list[Lease]:

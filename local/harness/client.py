@@ -91,7 +91,7 @@ class ApplicationClient:
         expected = HTTPStatus.BAD_REQUEST if follow.is_self_follow else HTTPStatus.ACCEPTED
         if status != expected:
             raise ApplicationError(f"{follow} returned {status}, expected {int(expected)}: {body}.")
-        event_ids: list[str] = body.get("events", [])
+        event_ids: list[str] = body.get("eventIds", [])
         return event_ids
 
     async def followships(
@@ -133,8 +133,8 @@ class ApplicationClient:
             status, body = await self._request("POST", "/api/deadletters/replay?projection=*")
             if status != HTTPStatus.OK:
                 raise ApplicationError(f"The replay returned {status}: {body}.")
-            replayed += int(body["done"])
-            if not body["left"]:
+            replayed += int(body["succeeded"])
+            if not body["remaining"]:
                 return replayed
 
     async def _request(self, method: str, path: str, **options: Any) -> tuple[int, Any]:  # noqa: ANN401 - aiohttp's options

@@ -36,7 +36,7 @@ async def wait_until_caught_up(
         while True:
             statuses = await client.module_statuses()
             checkpoints = checkpoints_by_lease(statuses)
-            caught_up = all(status["caught_up"] for status in statuses)
+            caught_up = all(status["caughtUp"] for status in statuses)
             if caught_up and checkpoints == previous:
                 return statuses
             previous = checkpoints if caught_up else None
@@ -44,7 +44,7 @@ async def wait_until_caught_up(
                 latest, advanced_at = checkpoints, time.monotonic()
             if time.monotonic() - advanced_at > _STALLED_SECONDS:
                 raise ApplicationError(f"The projections do not catch up: {statuses}.")
-            show_lag(sum(status["lag_transactions"] or 0 for status in statuses))
+            show_lag(sum(status["lagTransactions"] or 0 for status in statuses))
             await asyncio.sleep(_POLL_SECONDS)
 
 

@@ -54,7 +54,7 @@ class Api:
     async def caught_up(self) -> None:
         async def caught_up() -> bool:
             _, body = await self.get("projections")
-            return all(each["caught_up"] for each in body["projections"])
+            return all(each["caughtUp"] for each in body["projections"])
 
         await until(caught_up)
 
@@ -103,7 +103,7 @@ async def test_who_follows_somebody_appears_among_their_followers(api: Api) -> N
 
     await until(followed_by_alice)
     assert status == 202
-    assert len(body["events"]) == 1
+    assert len(body["eventIds"]) == 1
     assert (await api.get(f"entities/followship/{ALICE}"))[1] == {
         "following": [str(BOB)],
         "followers": [],
@@ -237,7 +237,7 @@ async def test_poison_is_parked_and_everything_around_it_is_projected(
     assert sorted(each["eventId"] for each in letters) == ["astray", "no-event", "no-stream"]
     assert status == 200
     assert found["processed"] is True
-    assert "The data is not a valid Followed" in found["parked"][0]
+    assert "The data is not a valid Followed" in found["deadLetterReasons"][0]
 
 
 @both_date_handlings()
@@ -259,7 +259,7 @@ async def test_dead_letters_are_dealt_with_over_http(api: Api, database: Databas
     assert fetch_all["counts"][0]["count"] == 1
     assert (failed[0], failed[1]["replayed"]) == (200, False)
     assert (unwanted[0], unwanted[1]["errors"][0]["field"]) == (400, "reason")
-    assert (discarded[0], shown[1]["discarded"]) == (200, "a test")
+    assert (discarded[0], shown[1]["discardReason"]) == (200, "a test")
     assert shown[1]["attempts"] == 2
     assert unknown[0] == 404
     assert (await api.get("deadletters"))[1] == {"counts": [], "deadLetters": []}

@@ -58,7 +58,7 @@ def test_admin_finds_the_running_app_by_itself(*, quiet: bool) -> None:
         status = follow(url)
         for _ in attempts():
             done = run_in(EXAMPLE, "admin", "status", "--json", CosmosConnection="")
-            if json.loads(done.stdout)["projections"][0]["caught_up"]:
+            if json.loads(done.stdout)["projections"][0]["caughtUp"]:
                 break
         file = EXAMPLE / ".local" / f"run-{process.pid}.json"
         mode = file.stat().st_mode & 0o777
@@ -295,7 +295,7 @@ def test_status_and_init_speak_to_any_account() -> None:
     assert created.stdout == "events: created\nleases: created\ndeadletters: created\n"
     assert json.loads(again.stdout) == {"events": False, "leases": False, "deadletters": False}
     assert "not started" in table.stdout
-    assert json.loads(figures.stdout)["projections"][0]["name"] == "followship"
+    assert json.loads(figures.stdout)["projections"][0]["module"] == "followship"
 
 
 @pytest.mark.parametrize(

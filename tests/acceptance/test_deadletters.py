@@ -160,7 +160,7 @@ async def test_a_letter_that_fails_again_is_kept(
 
     kept = await only(operations)
     assert replayed.failure == kept.reason == "Projection oracle.answers raised ValueError."
-    assert (kept.attempts, kept.first < kept.last) == (2, True)
+    assert (kept.attempts, kept.first_failed_at < kept.last_failed_at) == (2, True)
     assert await derived(database) == [101]
 
 
@@ -192,8 +192,8 @@ async def test_an_event_that_vanished_keeps_its_letter(
 
     replayed = await operations.replay((await only(operations)).id)
 
-    assert replayed.failure == "The event is not there."
-    assert (await only(operations)).error_type == "SourceVanished"
+    assert replayed.failure == "The event does not exist."
+    assert (await only(operations)).error_type == "SourceEventNotFound"
 
 
 @without_session_token
@@ -227,7 +227,7 @@ async def test_a_discarded_letter_is_kept_with_its_reason(
 
     assert await operations.search(None) == []
     (kept,) = await operations.search("oracle.answers", discarded=True)
-    assert kept.discarded == "a test event"
+    assert kept.discard_reason == "a test event"
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 1001])
@@ -265,7 +265,12 @@ async def test_a_line_waits_for_its_event_and_goes_on_once_it_is_mended(
     (letter,) = [each for each in await operations.search(None) if each.event_id == "q1"]
     assert (letter.attempts, letter.blocking) == (3, True)
     assert await operations.blocking() == [
-        {"projection": "strict.answers", "event": name, "error": "ProjectionFailedError"}
+        {
+            "module": "strict",
+            "projection": "strict.answers",
+            "eventId": name,
+            "errorType": "ProjectionFailedError",
+        }
         for name in ("q1", "q2")
     ]
     assert await derived(database) == [101, 102]
@@ -306,11 +311,11 @@ async def test_many_letters_are_replayed_or_discarded_at_once(
     rest = await operations.replay_all(None)
     discarded = await operations.discard_all(None, "no event at all")
 
-    assert (failed.done, len(failed.kept), failed.left) == (0, 2, 0)
-    assert (replayed.done, replayed.kept) == (2, {})
-    assert (rest.done, len(rest.kept)) == (0, 1)
-    assert next(iter(rest.kept.values())).startswith("The document is not an event")
-    assert (discarded.done, discarded.kept) == (1, {})
+    assert (failed.succeeded, len(failed.failed), failed.remaining) == (0, 2, 0)
+    assert (replayed.succeeded, replayed.failed) == (2, {})
+    assert (rest.succeeded, len(rest.failed)) == (0, 1)
+    assert next(iter(rest.failed.values())).startswith("The document is not an event")
+    assert (discarded.succeeded, discarded.failed) == (1, {})
     assert await operations.search(None) == []
     assert await derived(database) == [1, 2, 101, 102]
 
@@ -373,7 +378,7 @@ async def test_a_sequence_is_parked_and_replayed_in_its_order(
     await application.project("ordered", events[4:])
 
     assert [each.event_id for each in letters] == ["q1", "q2", "q3"]
-    assert behind.failure == f"Dead letter {letters[0].id} is ahead of it."
+    assert behind.failure == f"Dead letter {letters[0].id} must be replayed first."
     assert replayed == [None, None, None]
     assert await derived(database) == [0, 1, 2, 3, 4]
 
@@ -401,7 +406,7 @@ async def test_an_unreadable_event_keeps_its_place_in_the_sequence(
     letters = {(each.event_id, each.projection): each for each in await operations.search(None)}
     too_early = await operations.replay(letters["q2", None].id)
     await operations.replay(letters["q1", "ordered.answers"].id)
-    order = [each.order for each in await operations.search("ordered.answers")]
+    order = [each.feed_order for each in await operations.search("ordered.answers")]
     Oracle.broken = False
     swept = await operations.replay_all(None)
 
@@ -409,9 +414,12 @@ async def test_an_unreadable_event_keeps_its_place_in_the_sequence(
         *(("q0", "ordered.echo"), ("q1", "ordered.answers")),
         *(("q2", None), ("q3", "ordered.answers")),
     }
-    assert too_early.failure == f"Dead letter {letters['q1', 'ordered.answers'].id} is ahead of it."
+    assert (
+        too_early.failure
+        == f"Dead letter {letters['q1', 'ordered.answers'].id} must be replayed first."
+    )
     assert order == sorted(order)
-    assert (swept.done, swept.kept) == (4, {})
+    assert (swept.succeeded, swept.failed) == (4, {})
     assert await derived(database) == [0, 1, 2, 3, 100, 101, 102, 103]
 
 

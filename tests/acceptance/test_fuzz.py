@@ -55,7 +55,7 @@ class Served:
         """Count an answer, and keep the ids of events that were accepted."""
         self.statuses[response.status_code] += 1
         if response.status_code == 202:
-            self.accepted.update(response.json()["events"])
+            self.accepted.update(response.json()["eventIds"])
 
 
 @pytest.fixture(scope="module")

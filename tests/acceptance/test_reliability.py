@@ -173,7 +173,7 @@ async def test_a_large_fan_out_is_finished_by_whoever_comes(
 
     async def shown() -> bool:
         (status,) = await first.status.module_statuses()
-        positions[:] = [fan_out.position for fan_out in status.fan_outs]
+        positions[:] = [fan_out.written for fan_out in status.fan_outs]
         return bool(positions)
 
     await until(shown)

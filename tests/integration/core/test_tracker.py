@@ -64,7 +64,7 @@ async def test_without_leases_nothing_is_known(tracker: ProgressTracker) -> None
     status = await tracker.module_status("followship", Deadline.after(20))
 
     assert (status.leases, status.caught_up) == ((), False)
-    assert status.as_json()["lag_transactions"] is None
+    assert status.to_dict()["lagTransactions"] is None
 
 
 async def test_a_partition_without_a_lease_is_never_caught_up(

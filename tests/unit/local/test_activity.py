@@ -85,8 +85,10 @@ def test_dead_letters_leases_and_timers_are_printed(output: io.StringIO) -> None
     HOST.info("something.else function=f")
 
     assert lines(output) == [
-        "dead letter module a  projection a.b  stream_id s-1  "
-        f"event_id {'e' * 36}  error_type ValueError",
+        (
+            "dead letter module a  projection a.b  stream_id s-1  "
+            f"event_id {'e' * 36}  error_type ValueError"
+        ),
         "lease       f, lease 0: acquired",
         "lease       f, lease 0: lost",
         "lease       f, lease 1: released",

@@ -41,8 +41,9 @@ def test_a_letter_reads_back_as_it_was_stored() -> None:
 
     assert DeadLetter.from_document(found.to_document()) == found
     assert sorted(found.to_document()) == [
-        *("attempts", "blocking", "discarded", "errorType", "eventId", "first", "id", "last"),
-        *("module", "order", "projection", "reason", "streamId", "traceback"),
+        *("attempts", "blocking", "discardReason", "errorType", "eventId", "feedOrder"),
+        *("firstFailedAt", "id", "lastFailedAt", "module", "projection", "reason"),
+        *("streamId", "traceback"),
     ]
 
 
@@ -51,7 +52,7 @@ def test_another_attempt_keeps_when_it_began() -> None:
     again = letter().failed_again("OtherError", "worse", "", LATER)
 
     assert (again.attempts, again.reason, again.error_type) == (2, "worse", "OtherError")
-    assert again.first < again.last
+    assert again.first_failed_at < again.last_failed_at
     assert again.id == letter().id
 
 
@@ -108,15 +109,17 @@ def test_letters_are_counted_by_projection_and_error() -> None:
 
     assert count_dead_letters(found) == [
         DeadLetterCount(
-            name="m.f",
+            module="m",
+            projection="m.f",
             error_type="ProjectionFailedError",
             count=2,
-            oldest="2026-01-01T00:00:00.000000Z",
+            oldest_failed_at="2026-01-01T00:00:00.000000Z",
         ),
         DeadLetterCount(
-            name="m",
+            module="m",
+            projection=None,
             error_type="InvalidEventError",
             count=1,
-            oldest="2026-01-01T00:00:00.000000Z",
+            oldest_failed_at="2026-01-01T00:00:00.000000Z",
         ),
     ]

@@ -47,7 +47,7 @@ def test_a_problem_names_the_fields() -> None:
     """As an extension member `errors`."""
     error = InvalidRequestError("no", FieldError(field="a.0", detail="bad"))
 
-    assert to_problem(error).body()["errors"] == [{"field": "a.0", "problem": "bad"}]
+    assert to_problem(error).body()["errors"] == [{"field": "a.0", "detail": "bad"}]
 
 
 @pytest.mark.parametrize("error", [ConfigurationError("key K"), SettingError("S", "secret K")])

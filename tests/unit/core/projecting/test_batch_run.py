@@ -129,7 +129,7 @@ async def test_another_process_goes_on_at_the_cursor() -> None:
     world = World(refused=(25,))
     with DENIED:
         await world.process().process(FAN, BATCH, world.clock.deadline())
-    assert [each["position"] for each in world.cursors] == [2_000]
+    assert [each["written"] for each in world.cursors] == [2_000]
 
     outcome = await world.process().process(FAN, BATCH, world.clock.deadline())
 
@@ -244,7 +244,7 @@ async def test_what_a_chunk_has_come_to_is_noted_when_the_budget_ends_with_it() 
         await world.process().process(FAN, BATCH, world.clock.deadline(10))
 
     assert len(world.events.documents) == CHUNK_SIZE
-    assert [each["position"] for each in world.cursors] == [CHUNK_SIZE]
+    assert [each["written"] for each in world.cursors] == [CHUNK_SIZE]
 
 
 async def test_small_events_around_a_large_one_are_written_too() -> None:
@@ -341,7 +341,7 @@ async def test_of_large_events_fewer_are_drawn_at_once(monkeypatch: pytest.Monke
 
     outcome = await world.process().process(FAN, BATCH, world.clock.deadline())
 
-    assert outcome.already_written == cursor["position"] > 0
+    assert outcome.already_written == cursor["written"] > 0
     assert outcome.derived == len(world.events.documents) == code.count
 
 

@@ -62,7 +62,7 @@ def test_what_comes_behind_a_parked_event_is_parked() -> None:
     """In its own stream, and for the projection that keeps the order."""
     found = parked(at(1, 2, 1), at(1, 13, 2), at(1, 3, 3), at(4, 5, 4))
 
-    assert found == [("1-13", "ProjectionFailedError"), ("1-3", "HeldUpError")]
+    assert found == [("1-13", "ProjectionFailedError"), ("1-3", "EarlierEventParkedError")]
 
 
 def test_other_projections_of_the_event_go_on() -> None:
@@ -76,7 +76,7 @@ def test_an_event_that_cannot_be_read_holds_up_its_stream() -> None:
     """Nobody knows what it would have been."""
     found = parked(at(1, 2, 1, data={}), at(1, 3, 2))
 
-    assert found == [("1-2", "InvalidEventError"), ("1-3", "HeldUpError")]
+    assert found == [("1-2", "InvalidEventError"), ("1-3", "EarlierEventParkedError")]
 
 
 def test_what_was_parked_before_holds_up_later_events_only() -> None:
@@ -86,4 +86,4 @@ def test_what_was_parked_before_holds_up_later_events_only() -> None:
 
     found = parked(at(1, 2, 6), head, at(1, 3, 8), parked_streams=before)
 
-    assert found == [("1-13", "ProjectionFailedError"), ("1-3", "HeldUpError")]
+    assert found == [("1-13", "ProjectionFailedError"), ("1-3", "EarlierEventParkedError")]

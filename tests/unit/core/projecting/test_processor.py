@@ -159,7 +159,7 @@ async def test_letters_are_read_again_where_they_cannot_be_read() -> None:
             asked.append((text, partition_key))
             if len(asked) == 1:
                 raise refusal(429, retry_after_ms=10)
-            yield {"projection": "ordered.out", "streamId": stream(1), "order": "0"}
+            yield {"projection": "ordered.out", "streamId": stream(1), "feedOrder": "0"}
 
     clock, module = FakeTime(), ProjectionModule(name="ordered", projections=(ordered,))
 
