@@ -15,6 +15,7 @@ from azure.cosmos.aio import CosmosClient
 from local.cosmos import WELL_KNOWN_KEY
 from local.harness.processes import Process, ProcessError, free_port
 from local.harness.verification import StoredEvents
+from local.host import CUT_OFF_MESSAGE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Mapping
@@ -38,7 +39,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "followship"
 """The folder of the application that the demo and the benchmarks run."""
 
 _MONITOR_SECONDS = 0.1
-_CUT_OFF = re.compile(r"host\.cut_off calls=(\d+)")
+_CUT_OFF = re.compile(re.escape(CUT_OFF_MESSAGE).replace("%d", r"(\d+)"))
 _LEASE_EXPIRATION_SECONDS = 5.0
 """The time until the leases of a killed host are taken over, which is 60 seconds in Azure."""
 
@@ -155,7 +156,7 @@ class Cluster:
     def calls_cut_off(self) -> int:
         """Return the number of calls that ran when their host was cut off from them."""
         logs = [host.log.read_text(errors="replace") for host in self.hosts]
-        return sum(int(number) for log in logs for number in _CUT_OFF.findall(log))
+        return sum(count_calls_cut_off(log) for log in logs)
 
     async def restart(self, process: Process, environ: Mapping[str, str] | None = None) -> None:
         """Stop a process cleanly, and start it again with additional environment variables.
@@ -255,3 +256,8 @@ class Cluster:
             await host.stop()
             await host.kill_cut_off()
         await self.cosmos.stop()
+
+
+def count_calls_cut_off(log: str) -> int:
+    """Return the number of calls that the host with this log was cut off from."""
+    return sum(int(number) for number in _CUT_OFF.findall(log))

@@ -1,7 +1,7 @@
 """A local Functions host, which runs an app by the bindings that it declares, as Azure does."""
 
 from local.host.host import FunctionsHost, HostOptions
-from local.host.invocation import LEASE
+from local.host.invocation import CUT_OFF_MESSAGE, LEASE
 from local.host.settings import HostError
 
-__all__ = ["LEASE", "FunctionsHost", "HostError", "HostOptions"]
+__all__ = ["CUT_OFF_MESSAGE", "LEASE", "FunctionsHost", "HostError", "HostOptions"]

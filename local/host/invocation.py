@@ -28,6 +28,10 @@ LEASE: ContextVar[tuple[str, str]] = ContextVar("LEASE")
 """The function and the lease token of the current batch, for log records written meanwhile."""
 
 
+CUT_OFF_MESSAGE = "host.cut_off running_calls=%d"
+"""The log message of a host that is cut off from its calls."""
+
+
 class InvocationResult(enum.Enum):
     """The result of an invocation with its retries."""
 
@@ -115,7 +119,7 @@ class Invoker:
 
     def cut_off(self) -> None:
         """Cancel every wait for a function but not the functions, which continue as in Azure."""
-        logger.warning("host.cut_off running_calls=%d", len(self._running_calls))
+        logger.warning(CUT_OFF_MESSAGE, len(self._running_calls))
         self._is_cut_off = True
         for waiter in self._waiters:
             waiter.cancel()
