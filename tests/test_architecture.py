@@ -232,11 +232,11 @@ def test_one_module_tries_again() -> None:
         ("benchmarks", ("projections", "tests")),
         ("examples", ("admin", "local", "benchmarks", "tests")),
         ("local/harness", ("local.demo", "local.chaos")),
-        ("local/conformance/beliefs", ("local.cosmos",)),
+        ("local/conformance/checks", ("local.cosmos",)),
     ],
 )
 def test_packages_do_not_know_each_other(importer: str, forbidden: tuple[str, ...]) -> None:
-    """A wrong belief about Cosmos DB must not be shared by both sides."""
+    """A wrong assumption about Cosmos DB must not be shared by both sides."""
     for path, tree in sources(importer):
         assert not [name for name in imports(tree) if begins(name, *forbidden)], path
 

@@ -1,1 +1,1 @@
-"""Every belief about Cosmos DB that the engine rests on, checked against an account."""
+"""Checks of every assumption about Cosmos DB that the engine makes, run against an account."""

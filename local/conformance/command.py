@@ -1,4 +1,4 @@
-"""`python -m local conformance`."""
+"""The command `python -m local conformance`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import typer
 from azure.core.exceptions import AzureError
 from rich.console import Console
 
-from local.conformance.beliefs import CHECKS
+from local.conformance.checks import CHECKS
 from local.conformance.embedded import embedded_target
 from local.conformance.report import show
 from local.conformance.runner import run
-from local.conformance.workspace import Target, WorkspaceError, opened_workspace
+from local.conformance.workspace import Target, WorkspaceError, open_workspace
 from local.cosmos import WELL_KNOWN_KEY
 from local.harness.progress import Progress
 from local.signals import cancel_on_signals
@@ -24,18 +24,16 @@ from local.signals import cancel_on_signals
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from local.conformance.checks import Finding
+    from local.conformance.check import Finding
 
 _INTERRUPTED = 130
 _IDENTITY = "identity"
-_ROLE_HELP = (
-    f"Key of the role {{}} of infra/roles.json, or `{_IDENTITY}`: whoever `az login` logged in."
-)
+_ROLE_HELP = f"Key for the role {{}} of infra/roles.json, or `{_IDENTITY}` for that of `az login`."
 
 
 def conformance(
     endpoint: Annotated[
-        str | None, typer.Option(help="URL of the account; the embedded Cosmos DB if not given.")
+        str | None, typer.Option(help="URL of the account; the embedded Cosmos DB by default.")
     ] = None,
     key: Annotated[
         str, typer.Option(help="Key of the account.", envvar="COSMOS_KEY", show_default=False)
@@ -43,30 +41,30 @@ def conformance(
     appender: Annotated[str | None, typer.Option(help=_ROLE_HELP.format("appender"))] = None,
     editor: Annotated[str | None, typer.Option(help=_ROLE_HELP.format("editor"))] = None,
     as_json: Annotated[  # noqa: FBT002 - a flag
-        bool, typer.Option("--json", help="One JSON array.")
+        bool, typer.Option("--json", help="One JSON array instead of a table.")
     ] = False,
 ) -> None:
-    """Check every belief about Cosmos DB that the engine rests on.
+    """Check every assumption about Cosmos DB that the engine makes.
 
-    Works in a database that it creates and removes; no other database is touched. Exits with 1 if
-    the account contradicts a belief.
+    The checks run in a database that is created and removed; other databases are not accessed.
+    Exit with code 1 if a check fails.
     """
-    logging.basicConfig(level=logging.CRITICAL)  # the findings say what the SDK warns of
+    logging.basicConfig(level=logging.CRITICAL)  # the findings contain what the SDK logs
     console = Console(stderr=as_json)
     try:
         roles = {"appender": appender, "editor": editor}
         findings = asyncio.run(_check(endpoint, key, roles, console))
     except (AzureError, WorkspaceError) as error:
-        typer.echo(f"The beliefs cannot be checked: {error}", err=True)
+        typer.echo(f"Cannot run the checks: {error}", err=True)
         raise typer.Exit(1) from None
     except asyncio.CancelledError:
-        typer.echo("Stopped; the database of the checks is removed.", err=True)
+        typer.echo("Stopped. The database of the checks has been removed.", err=True)
         raise typer.Exit(_INTERRUPTED) from None
     if as_json:
         typer.echo(json.dumps([finding.to_dict() for finding in findings], indent=2))
     else:
         show(findings, console)
-    if any(finding.ok is False for finding in findings):
+    if any(finding.passed is False for finding in findings):
         raise typer.Exit(1)
 
 
@@ -81,16 +79,16 @@ async def _check(
             given = {role: text for role, text in roles.items() if text is not None}
             credentials = {role: await _credential(stack, text) for role, text in given.items()}
             target = Target(endpoint=endpoint, key=key, credentials=credentials)
-        workspace = await stack.enter_async_context(opened_workspace(target))
+        workspace = await stack.enter_async_context(open_workspace(target))
         with Progress(console).bar("Checking", len(CHECKS)) as advance:
             return await run(CHECKS, workspace, advance)
 
 
 async def _credential(stack: AsyncExitStack, text: str) -> Any:  # noqa: ANN401 - the SDK takes either
-    """Return a key as it is, or the credential of the identity that is logged in."""
+    """Return a key unchanged, or the credential of the identity that is logged in."""
     if text != _IDENTITY:
         return text
-    # Loaded only where it is used: it takes longer than all the rest of the command line.
+    # Imported here because it takes longer than all other imports of the command line.
     from azure.identity.aio import DefaultAzureCredential  # noqa: PLC0415
 
     return await stack.enter_async_context(DefaultAzureCredential())

@@ -1,4 +1,4 @@
-"""An embedded Cosmos DB to check, with a key for each role that the app has in Azure."""
+"""An embedded Cosmos DB to check, with a key for each role of the app in Azure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PARTITIONS = 4
 
 @asynccontextmanager
 async def embedded_target(replica_lag: float = 0.0) -> AsyncIterator[Target]:
-    """Start an embedded Cosmos DB and stop it in the end.
+    """Start an embedded Cosmos DB, and stop it afterwards.
 
     Args:
         replica_lag: The lag of reads without a session token, in seconds.
@@ -30,7 +30,7 @@ async def embedded_target(replica_lag: float = 0.0) -> AsyncIterator[Target]:
         port=0,
         partitions=_PARTITIONS,
         replica_lag=replica_lag,
-        roles={keys[name]: [Role(tuple(each))] for name, each in _definitions().items()},
+        roles={keys[name]: [Role(tuple(actions))] for name, actions in _definitions().items()},
     )
     async with EmbeddedCosmos(options) as server:
         yield Target(endpoint=server.endpoint, key=WELL_KNOWN_KEY, credentials=keys)

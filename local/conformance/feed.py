@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from local.conformance.answers import Answer, Answers
+from local.conformance.responses import Response, Responses
 
 if TYPE_CHECKING:
     from azure.cosmos.aio import ContainerProxy
@@ -16,9 +16,9 @@ _NOT_MODIFIED = 304
 
 
 class Page(NamedTuple):
-    """A page of the feed; `items` is empty where the answer is a 304."""
+    """A page of the feed, whose `items` are empty if the response is a 304."""
 
-    answer: Answer
+    response: Response
     items: list[dict[str, Any]]
 
     @property
@@ -29,12 +29,12 @@ class Page(NamedTuple):
 
 @dataclass(kw_only=True)
 class Feed:
-    """A reader that continues where it stopped.
+    """A reader of the feed, which continues after the last page read.
 
     Attributes:
         container: The container that is read.
-        feed_range: Part of its key space, inside one physical partition.
-        continuation: The SDK's token; None before the first page.
+        feed_range: A key range in one physical partition.
+        continuation: The continuation of the SDK, or None before the first page.
     """
 
     container: ContainerProxy
@@ -42,29 +42,29 @@ class Feed:
     continuation: str | None = None
 
     async def pages(self, *, limit: int = 1000, session_token: str | None = None) -> list[Page]:
-        """Return the pages up to the first 304, that one included."""
-        answers = Answers()
+        """Return the pages up to and including the first 304."""
+        responses = Responses()
         start: dict[str, Any] = (
             {"start_time": "Beginning", "feed_range": self.feed_range}
             if self.continuation is None
             else {"continuation": self.continuation}
         )
         iterator: Any = self.container.query_items_change_feed(
-            max_item_count=limit, raw_response_hook=answers, session_token=session_token, **start
+            max_item_count=limit, raw_response_hook=responses, session_token=session_token, **start
         ).by_page()
         items = [[item async for item in page] async for page in iterator]
         self.continuation = iterator.continuation_token
-        pages = [answer for answer in answers.all if answer.status in {_OK, _NOT_MODIFIED}]
+        pages = [response for response in responses.all if response.status in {_OK, _NOT_MODIFIED}]
         return [
-            Page(answer, items[nth] if answer.status == _OK else [])
-            for nth, answer in enumerate(pages)
+            Page(response, items[nth] if response.status == _OK else [])
+            for nth, response in enumerate(pages)
         ]
 
 
-async def feed_of(container: ContainerProxy, stream: str) -> Feed:
-    """Return the feed of the physical partition that holds a stream."""
+async def feed_for(container: ContainerProxy, stream: str) -> Feed:
+    """Return the feed of the physical partition of a stream."""
     key = await container.feed_range_from_partition_key(stream)
-    async for span in container.read_feed_ranges():
-        if await container.is_feed_range_subset(span, key):
-            return Feed(container=container, feed_range=span)
-    raise LookupError(f"No physical partition holds stream {stream}.")
+    async for feed_range in container.read_feed_ranges():
+        if await container.is_feed_range_subset(feed_range, key):
+            return Feed(container=container, feed_range=feed_range)
+    raise LookupError(f"No physical partition contains stream {stream}.")

@@ -1,4 +1,4 @@
-"""The findings as a table for people."""
+"""The report of the findings."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from local.conformance.checks import Finding
+    from local.conformance.check import Finding
 
 _MARKS = {True: "[green]yes[/]", False: "[red]NO[/]", None: "[yellow]-[/]"}
 
 
 def show(findings: Sequence[Finding], console: Console) -> None:
-    """Print each belief beside what was seen, and a sentence on all of them."""
+    """Print a table of the findings, and a summary."""
     table = Table(box=None, header_style="bold", padding=(0, 1))
-    for heading in ("Check", "Believed", "Seen", "Same"):
+    for heading in ("Check", "Expected", "Observed", "Passed"):
         table.add_column(heading, no_wrap=heading == "Check", overflow="fold")
     for finding in findings:
-        texts = (escape(text) for text in (finding.name, finding.believed, finding.seen))
-        table.add_row(*texts, _MARKS[finding.ok])
+        texts = (escape(text) for text in (finding.name, finding.expected, finding.observed))
+        table.add_row(*texts, _MARKS[finding.passed])
     console.print(table)
-    console.print(sentence(findings))
+    console.print(summary(findings))
 
 
-def sentence(findings: Sequence[Finding]) -> str:
-    """Return how many beliefs were confirmed, contradicted and not checked."""
-    counts = {verdict: sum(each.ok is verdict for each in findings) for verdict in _MARKS}
+def summary(findings: Sequence[Finding]) -> str:
+    """Return the numbers of checks that passed, failed and were not run."""
+    counts = {passed: sum(finding.passed is passed for finding in findings) for passed in _MARKS}
     text = (
-        f"{counts[True]} of {len(findings)} beliefs confirmed, {counts[False]} contradicted, "
-        f"{counts[None]} not checked."
+        f"{counts[True]} of {len(findings)} checks passed, {counts[False]} failed, "
+        f"{counts[None]} not run."
     )
     return f"[red]{text}[/]" if counts[False] else f"[green]{text}[/]"

@@ -1,4 +1,4 @@
-"""Runs the checks one after another, so that none sees the requests of another."""
+"""The runner of the checks, which runs one at a time so that they do not affect each other."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING
 
 from azure.core.exceptions import AzureError
 
-from local.conformance.checks import Finding, NotCheckableError, judge
+from local.conformance.check import Finding, NotCheckableError, evaluate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from local.conformance.checks import Check
+    from local.conformance.check import Check
     from local.conformance.workspace import Workspace
 
 _CHECK_TIMEOUT_SECONDS = 90.0
 
 _FAILURES = (AzureError, asyncio.TimeoutError, LookupError, TypeError, ValueError)
-"""What a check raises where the service answers otherwise than the check can read."""
+"""The errors of a check that receives a response it cannot interpret."""
 
 
 async def run(
     checks: Sequence[Check], workspace: Workspace, advance: Callable[[], None]
 ) -> list[Finding]:
-    """Return what each check found; one that fails does not end the others."""
+    """Return the findings of the checks; continue after a check that fails."""
     findings = []
     for subject in checks:
         findings.append(await _run(subject, workspace))
@@ -34,14 +34,15 @@ async def run(
 
 async def _run(subject: Check, workspace: Workspace) -> Finding:
     try:
-        seen = await asyncio.wait_for(subject.observe(workspace), _CHECK_TIMEOUT_SECONDS)
+        observed = await asyncio.wait_for(subject.observe(workspace), _CHECK_TIMEOUT_SECONDS)
     except NotCheckableError as reason:
-        return _without_verdict(subject, f"not checked: {reason}", ok=None)
+        return _finding(subject, f"not checked: {reason}", passed=None)
     except _FAILURES as error:
         text = str(error).splitlines()[0] if str(error) else ""
-        return _without_verdict(subject, f"{type(error).__name__}: {text}", ok=False)
-    return judge(subject, seen)
+        return _finding(subject, f"{type(error).__name__}: {text}", passed=False)
+    return evaluate(subject, observed)
 
 
-def _without_verdict(subject: Check, seen: str, *, ok: bool | None) -> Finding:
-    return Finding(name=subject.name, believed=str(subject.believed), seen=seen, ok=ok)
+def _finding(subject: Check, observed: str, *, passed: bool | None) -> Finding:
+    expected = str(subject.expected)
+    return Finding(name=subject.name, expected=expected, observed=observed, passed=passed)

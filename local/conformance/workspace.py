@@ -1,4 +1,4 @@
-"""A database that the checks have for themselves: made for a run, and removed after it."""
+"""The database of the checks, which is created for a run and removed afterwards."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from azure.cosmos.aio import CosmosClient
 
 from core.cosmos.containers import container_definitions
 from core.settings import Settings
-from local.conformance.answers import Answers, answer_to, creates
+from local.conformance.responses import Responses, creates, response_to
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
 
     from azure.cosmos.aio import ContainerProxy, DatabaseProxy
 
-    from local.conformance.answers import Answer
+    from local.conformance.responses import Response
 
 KILOBYTE = 1024
 
 _OVERHEAD = 480
-"""Bytes of a document without its text, and of the system properties."""
+"""The size in bytes of a document without its text, with its system properties."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """The account that is checked.
+    """The account to check.
 
     Attributes:
-        endpoint: The account's URL.
-        key: The account's key.
-        credentials: A key or a token credential for each role that can be checked, by its name.
+        endpoint: The URL of the account.
+        key: The key of the account.
+        credentials: A key or a token credential for each role that can be checked, by role.
     """
 
     endpoint: str
@@ -47,32 +47,32 @@ class Target:
 
 
 class WorkspaceError(Exception):
-    """The database of the checks cannot be made or removed; says what to do."""
+    """The database of the checks cannot be created or removed."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
-    """What a check works with.
+    """The resources that checks use.
 
     Attributes:
         target: The account.
-        client: The SDK's client, which keeps session tokens.
-        stranger: Another client, which knows nothing of the session of the first.
+        client: A client of the SDK, with a session.
+        second_client: A client with another session.
         database: The database of this run.
-        events: A container as the app's events have, with TTL on (-1).
-        plain: The same without TTL.
+        events: A container that is defined like the app's events container, with TTL (-1).
+        plain: A container that is defined like it, without TTL.
     """
 
     target: Target
     client: CosmosClient
-    stranger: CosmosClient
+    second_client: CosmosClient
     database: DatabaseProxy
     events: ContainerProxy
     plain: ContainerProxy
     _numbers: Iterator[int] = field(default_factory=count)
 
     def stream(self) -> str:
-        """Return a stream that nothing was written to."""
+        """Return the id of a new stream."""
         return f"followship-{uuid4()}"
 
     def document(self, stream: str, item_id: str | None = None, **members: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
@@ -86,72 +86,74 @@ class Workspace:
         }
 
     def sized(self, stream: str, size: int) -> dict[str, Any]:
-        """Return an event of nearly the given number of bytes, system properties included."""
+        """Return an event of about the given size in bytes, including system properties."""
         return self.document(stream, data={"text": "x" * (size - _OVERHEAD)})
 
-    async def append(self, stream: str, *documents: dict[str, Any]) -> Answer:
-        """Return the answer to a transactional batch that creates the documents."""
-        return await answer_to(
+    async def append(self, stream: str, *documents: dict[str, Any]) -> Response:
+        """Return the response to a transactional batch that creates the documents."""
+        return await response_to(
             lambda hook: self.events.execute_item_batch(
                 creates(documents), stream, raw_response_hook=hook
             )
         )
 
     async def read_in_batch(
-        self, stream: str, item_id: str, *, as_stranger: bool = False
-    ) -> Answer:
-        """Return the answer to a batch of one read."""
-        container = self.as_stranger() if as_stranger else self.events
-        return await answer_to(
+        self, stream: str, item_id: str, *, by_second_client: bool = False
+    ) -> Response:
+        """Return the response to a transactional batch of one read."""
+        container = self.events_in_second_client() if by_second_client else self.events
+        return await response_to(
             lambda hook: container.execute_item_batch(
                 [("read", (item_id,))], stream, raw_response_hook=hook
             )
         )
 
-    def as_stranger(self) -> ContainerProxy:
-        """Return the events container for a client that has no session."""
-        return self.stranger.get_database_client(self.database.id).get_container_client("events")
+    def events_in_second_client(self) -> ContainerProxy:
+        """Return the events container in the second client."""
+        return self.second_client.get_database_client(self.database.id).get_container_client(
+            "events"
+        )
 
     async def range_ids(self) -> list[tuple[str, str, str]]:
-        """Return minimum, maximum and id of each physical partition, in the order of keys."""
-        answers = Answers()
-        listed = self.events.read_feed_ranges(force_refresh=True, raw_response_hook=answers)
-        _ = [span async for span in listed]
+        """Return minimum, maximum and id of each physical partition, in key order."""
+        responses = Responses()
+        listed = self.events.read_feed_ranges(force_refresh=True, raw_response_hook=responses)
+        _ = [key_range async for key_range in listed]
         return sorted(
             {
-                (span["minInclusive"], span["maxExclusive"], span["id"])
-                for answer in answers.all
-                for span in _ranges(answer.text)
+                (key_range["minInclusive"], key_range["maxExclusive"], key_range["id"])
+                for response in responses.all
+                for key_range in _ranges(response.text)
             }
         )
 
     async def range_id(self, stream: str) -> str:
         """Return the id of the physical partition of a stream."""
-        span = await self.events.feed_range_from_partition_key(stream)
-        key = str(span["Range"]["min"])
-        return next(found for low, high, found in await self.range_ids() if low <= key < high)
+        key_range = await self.events.feed_range_from_partition_key(stream)
+        key = str(key_range["Range"]["min"])
+        return next(rid for start, end, rid in await self.range_ids() if start <= key < end)
 
 
 def new_name() -> str:
-    """Return a name that no database has."""
+    """Return a new name for a database."""
     return f"conformance-{uuid4().hex[:12]}"
 
 
 @asynccontextmanager
-async def opened_workspace(target: Target) -> AsyncIterator[Workspace]:
-    """Make a database with containers; remove it whatever happens.
+async def open_workspace(target: Target) -> AsyncIterator[Workspace]:
+    """Create a database with containers, and remove it afterwards.
 
     Raises:
-        WorkspaceError: If it cannot be made, or cannot be removed.
+        WorkspaceError: If it cannot be created or removed.
     """
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(CosmosClient(target.endpoint, target.key))
-        stranger = await stack.enter_async_context(CosmosClient(target.endpoint, target.key))
+        second_client = await stack.enter_async_context(CosmosClient(target.endpoint, target.key))
         database = await stack.enter_async_context(_temporary_database(client, new_name()))
         yield Workspace(
             target=target,
             client=client,
-            stranger=stranger,
+            second_client=second_client,
             database=database,
             events=await _create_container(database, "events", -1),
             plain=await _create_container(database, "plain", None),
@@ -160,7 +162,7 @@ async def opened_workspace(target: Target) -> AsyncIterator[Workspace]:
 
 @asynccontextmanager
 async def _temporary_database(client: CosmosClient, name: str) -> AsyncIterator[DatabaseProxy]:
-    """Create a database and remove it in the end; one that exists is left alone."""
+    """Create a database and remove it afterwards; never remove one that existed before."""
     try:
         database = await client.create_database(name)
     except AzureError as error:
@@ -176,17 +178,19 @@ async def _remove(client: CosmosClient, name: str) -> None:
         await client.delete_database(name)
     except AzureError as error:
         raise WorkspaceError(
-            f"Database {name} is left in the account, remove it: {_reason(error)}"
+            f"Cannot remove database {name}: {_reason(error)}. Remove it from the account."
         ) from error
 
 
 async def _create_container(
     database: DatabaseProxy, name: str, default_ttl: int | None
 ) -> ContainerProxy:
-    """Create a container with the partition key and the indexes of the app's events."""
+    """Create a container with the partition key and indexing policy of the app's events."""
     settings = Settings()
     definition = next(
-        each for each in container_definitions(settings) if each.name == settings.events_container
+        definition
+        for definition in container_definitions(settings)
+        if definition.name == settings.events_container
     )
     try:
         return await database.create_container(
@@ -204,5 +208,5 @@ def _ranges(text: str) -> list[dict[str, Any]]:
 
 
 def _reason(error: AzureError) -> str:
-    """Return the first line of what the SDK says, which has neither key nor payload."""
+    """Return the first line of the SDK's message, which has neither key nor payload."""
     return str(error).splitlines()[0]

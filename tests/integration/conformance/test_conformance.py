@@ -1,4 +1,4 @@
-"""The beliefs about Cosmos DB hold for the embedded one, and its runs leave nothing behind."""
+"""The checks of Cosmos DB pass on the embedded one, and their runs leave nothing behind."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from azure.cosmos.aio import CosmosClient
 from azure.cosmos.exceptions import CosmosHttpResponseError
 
 from local.conformance import workspace as workspaces
-from local.conformance.beliefs import CHECKS
-from local.conformance.checks import Check, Finding, NotCheckableError
+from local.conformance.check import Check, Finding, NotCheckableError
+from local.conformance.checks import CHECKS
 from local.conformance.embedded import embedded_target
 from local.conformance.runner import run
-from local.conformance.workspace import Target, Workspace, WorkspaceError, opened_workspace
+from local.conformance.workspace import Target, Workspace, WorkspaceError, open_workspace
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos
 from tests.support import until
 
@@ -29,39 +29,39 @@ def target(server: EmbeddedCosmos) -> Target:
 
 
 async def databases(client: CosmosClient) -> list[str]:
-    return [each["id"] async for each in client.list_databases()]
+    return [database["id"] async for database in client.list_databases()]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def findings() -> AsyncIterator[Mapping[str, Finding]]:
-    """What all checks find on an embedded Cosmos DB whose replicas lag."""
+    """Return the findings of all checks on an embedded Cosmos DB whose replicas lag."""
     async with (
         embedded_target(replica_lag=0.2) as embedded,
-        opened_workspace(embedded) as workspace,
+        open_workspace(embedded) as workspace,
     ):
-        found = await run(CHECKS, workspace, lambda: None)
-    yield {each.name: each for each in found}
+        by_name = {finding.name: finding for finding in await run(CHECKS, workspace, lambda: None)}
+    yield by_name
 
 
 @pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")  # as meant: 2 MB
 @pytest.mark.asyncio(loop_scope="module")
-@pytest.mark.parametrize("name", [each.name for each in CHECKS])
-async def test_the_embedded_cosmos_db_is_as_believed(
+@pytest.mark.parametrize("name", [check.name for check in CHECKS])
+async def test_the_embedded_cosmos_db_passes_the_checks(
     findings: Mapping[str, Finding], name: str
 ) -> None:
-    """The real SDK sees on it what the engine rests on."""
+    """The real SDK gets from it what the engine assumes."""
     finding = findings[name]
 
-    assert finding.ok, f"believed {finding.believed}, saw {finding.seen}"
+    assert finding.passed, f"expected {finding.expected}, observed {finding.observed}"
 
 
 def test_names_are_unique() -> None:
-    """Each belief is one line of the report."""
-    assert len({each.name for each in CHECKS}) == len(CHECKS)
+    """Each check is one line of the report."""
+    assert len({check.name for check in CHECKS}) == len(CHECKS)
 
 
 async def test_a_check_that_fails_does_not_end_the_others(cosmos: EmbeddedCosmos) -> None:
-    """The report shows its error, and what cannot be checked is no contradiction."""
+    """The report shows its error, and a check that cannot be run does not fail."""
 
     async def fail(workspace: Workspace) -> str:
         await workspace.events.read_item("missing", "stream")
@@ -73,23 +73,24 @@ async def test_a_check_that_fails_does_not_end_the_others(cosmos: EmbeddedCosmos
     async def succeed(workspace: Workspace) -> str:
         return "201"
 
-    checks = [Check(name="x", believed="201", observe=each) for each in (fail, skip, succeed)]
-    async with opened_workspace(target(cosmos)) as workspace:
-        found = await run(checks, workspace, lambda: None)
+    checks = [Check(name="x", expected="201", observe=observe) for observe in (fail, skip, succeed)]
+    async with open_workspace(target(cosmos)) as workspace:
+        results = await run(checks, workspace, lambda: None)
 
-    assert [each.ok for each in found] == [False, None, True]
-    assert found[0].seen.startswith("CosmosResourceNotFoundError: ")
-    assert found[1].seen == "not checked: the account is serverless"
+    assert [finding.passed for finding in results] == [False, None, True]
+    assert results[0].observed.startswith("CosmosResourceNotFoundError: ")
+    assert results[1].observed == "not checked: the account is serverless"
 
 
 @pytest.mark.parametrize("cosmos_options", [{"multiple_write_locations": True}])
-async def test_an_account_that_is_otherwise_is_told(cosmos: EmbeddedCosmos) -> None:
-    """With what was seen; the other beliefs of its kind are confirmed."""
-    about_accounts = [each for each in CHECKS if each.name.startswith("account.")]
-    async with opened_workspace(target(cosmos)) as workspace:
-        found = await run(about_accounts, workspace, lambda: None)
+async def test_an_account_with_another_setting_fails_its_check(cosmos: EmbeddedCosmos) -> None:
+    """With the observation; the other checks of the account pass."""
+    about_accounts = [check for check in CHECKS if check.name.startswith("account.")]
+    async with open_workspace(target(cosmos)) as workspace:
+        results = await run(about_accounts, workspace, lambda: None)
 
-    assert [each.seen for each in found if not each.ok] == ["1, others can be added"]
+    failed = [finding.observed for finding in results if not finding.passed]
+    assert failed == ["1, others can be added"]
 
 
 async def test_the_database_is_removed_after_a_failure(
@@ -98,7 +99,7 @@ async def test_the_database_is_removed_after_a_failure(
     """And it was there before."""
 
     async def break_down() -> None:
-        async with opened_workspace(target(cosmos)):
+        async with open_workspace(target(cosmos)):
             assert len(await databases(client)) == 1
             raise RuntimeError("broken")
 
@@ -116,7 +117,7 @@ async def test_a_database_that_exists_is_left_alone(
     await client.create_database("taken")
 
     with pytest.raises(WorkspaceError, match="Cannot create database taken"):
-        async with opened_workspace(target(cosmos)):
+        async with open_workspace(target(cosmos)):
             pass
 
     assert await databases(client) == ["taken"]
@@ -152,27 +153,28 @@ async def test_the_database_is_removed_when_the_command_is_stopped(
 async def has_items(client: CosmosClient, database: str) -> bool:
     container = client.get_database_client(database).get_container_client("events")
     try:
-        return bool([each async for each in container.query_items("SELECT c.id FROM c")])
+        return bool([item async for item in container.query_items("SELECT c.id FROM c")])
     except CosmosHttpResponseError:
         return False
 
 
 async def test_the_command_starts_an_embedded_cosmos_db_and_prints_json() -> None:
-    """Standard output is the array and nothing else; the exit code tells of a contradiction."""
+    """Standard output is the array and nothing else; the exit code is 1 if a check fails."""
     process = await started("--json")
     output, error = await process.communicate()
 
-    found: list[dict[str, Any]] = json.loads(output)
-    assert [each["name"] for each in found] == [each.name for each in CHECKS]
-    assert all(set(each) == {"name", "believed", "seen", "ok"} for each in found)
-    assert process.returncode == int(any(each["ok"] is False for each in found)), error.decode()
+    results: list[dict[str, Any]] = json.loads(output)
+    has_failure = any(result["passed"] is False for result in results)
+    assert [result["name"] for result in results] == [check.name for check in CHECKS]
+    assert all(set(result) == {"name", "expected", "observed", "passed"} for result in results)
+    assert process.returncode == int(has_failure), error.decode()
 
 
-async def test_the_command_says_that_nobody_answers() -> None:
+async def test_the_command_reports_a_failed_connection() -> None:
     """In one line, without a traceback."""
     process = await started("--endpoint", "http://127.0.0.1:1/")
     _, error = await process.communicate()
 
     assert process.returncode == 1
-    assert error.decode().startswith("The beliefs cannot be checked: ")
+    assert error.decode().startswith("Cannot run the checks: ")
     assert "Traceback" not in error.decode()

@@ -1,26 +1,33 @@
-"""Whether an observation is what is believed."""
+"""The evaluation of observations."""
 
 from __future__ import annotations
 
 import pytest
 
-from local.conformance.checks import Belief, Between, Check, Finding, Observation, judge
-from local.conformance.report import sentence
+from local.conformance.check import (
+    Check,
+    Expectation,
+    ExpectedRange,
+    Finding,
+    Observation,
+    evaluate,
+)
+from local.conformance.report import summary
 from local.conformance.workspace import Workspace
 
-RANGE = Between(low=0.9, high=1.1, source="measured")
+RANGE = ExpectedRange(low=0.9, high=1.1, source="measured")
 
 
 async def nothing(workspace: Workspace) -> str:
     return ""
 
 
-def judged(believed: Belief, seen: Observation) -> Finding:
-    return judge(Check(name="x", believed=believed, observe=nothing), seen)
+def evaluated(expected: Expectation, observed: Observation) -> Finding:
+    return evaluate(Check(name="x", expected=expected, observe=nothing), observed)
 
 
 @pytest.mark.parametrize(
-    ("believed", "seen", "ok"),
+    ("expected", "observed", "passed"),
     [
         ("201", "201", True),
         ("201", "409", False),
@@ -31,28 +38,26 @@ def judged(believed: Belief, seen: Observation) -> Finding:
         (RANGE, "1", False),
     ],
 )
-def test_an_observation_is_compared_with_the_belief(
-    believed: Belief, seen: Observation, *, ok: bool
+def test_an_observation_is_compared_with_the_expectation(
+    expected: Expectation, observed: Observation, *, passed: bool
 ) -> None:
     """By equality, or by a range that includes its bounds."""
-    assert judged(believed, seen).ok is ok
+    assert evaluated(expected, observed).passed is passed
 
 
 def test_a_finding_as_json_has_four_members() -> None:
     """A range is written with its source."""
-    assert judged(RANGE, 1.0).to_dict() == {
+    assert evaluated(RANGE, 1.0).to_dict() == {
         "name": "x",
-        "believed": "0.9 to 1.1 (measured)",
-        "seen": "1",
-        "ok": True,
+        "expected": "0.9 to 1.1 (measured)",
+        "observed": "1",
+        "passed": True,
     }
 
 
-def test_the_sentence_counts_all_verdicts() -> None:
-    """What could not be checked is not a contradiction."""
-    findings = [judged("a", "a"), judged("a", "b"), judged("a", "a")]
-    skipped = Finding(name="x", believed="a", seen="not checked: no role", ok=None)
+def test_the_summary_counts_all_results() -> None:
+    """A check that could not be run has not failed."""
+    findings = [evaluated("a", "a"), evaluated("a", "b"), evaluated("a", "a")]
+    skipped = Finding(name="x", expected="a", observed="not checked: no role", passed=None)
 
-    assert "2 of 4 beliefs confirmed, 1 contradicted, 1 not checked" in sentence(
-        [*findings, skipped]
-    )
+    assert "2 of 4 checks passed, 1 failed, 1 not run" in summary([*findings, skipped])

@@ -1,4 +1,4 @@
-"""Beliefs about the data actions of the roles in `infra/roles.json`."""
+"""Checks of the data actions of the roles in `infra/roles.json`."""
 
 from __future__ import annotations
 
@@ -7,37 +7,37 @@ from typing import TYPE_CHECKING
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import CosmosClient
 
-from local.conformance.answers import Answers, answer_to, creates, operation, send_bulk
-from local.conformance.checks import NotCheckableError, check
+from local.conformance.check import NotCheckableError, check
+from local.conformance.responses import Responses, creates, operation, response_to, send_bulk
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Callable
 
     from azure.cosmos.aio import ContainerProxy, DatabaseProxy
 
-    from local.conformance.answers import Answer
+    from local.conformance.responses import Response
     from local.conformance.workspace import Workspace
 
-    Call = Callable[[Answers], Awaitable[object]]
+    Action = Callable[[Responses], Awaitable[object]]
 
 _FORBIDDEN = "403"
 _FIRST_ERROR = "400"
 
 
-@check("role.appender", believed="forbidden: replace, delete, delete in a batch, new container")
+@check("role.appender", expected="forbidden: replace, delete, delete in a batch, new container")
 async def appender(workspace: Workspace) -> str:
-    """Return what the role of the events container does not allow."""
+    """Return the actions that the role of the events container forbids."""
     return await _forbidden(workspace, "appender")
 
 
-@check("role.editor", believed="forbidden: new container")
+@check("role.editor", expected="forbidden: new container")
 async def editor(workspace: Workspace) -> str:
-    """Return what the role of the leases and dead letters does not allow."""
+    """Return the actions that the role of the leases and dead letters forbids."""
     return await _forbidden(workspace, "editor")
 
 
 async def _forbidden(workspace: Workspace, role: str) -> str:
-    """Attempt everything as the role; name what is forbidden, and what fails otherwise."""
+    """Return the actions that the role forbids, and those that fail for other reasons."""
     credential = workspace.target.credentials.get(role)
     if credential is None:
         raise NotCheckableError(f"--{role} is not given")
@@ -45,10 +45,12 @@ async def _forbidden(workspace: Workspace, role: str) -> str:
         database = client.get_database_client(workspace.database.id)
         container = database.get_container_client(workspace.events.id)
         codes = {
-            name: _worst(await answer_to(call))
-            for name, call in (await _calls(workspace, container)).items()
+            name: _highest_status(await response_to(action))
+            for name, action in (await _actions(workspace, container)).items()
         }
-        codes["new container"] = _worst(await answer_to(lambda hook: _create(database, hook)))
+        codes["new container"] = _highest_status(
+            await response_to(lambda hook: _create(database, hook))
+        )
     forbidden = [name for name, code in codes.items() if code.startswith(_FORBIDDEN)]
     failed = [
         f"; {name} {code}"
@@ -58,8 +60,8 @@ async def _forbidden(workspace: Workspace, role: str) -> str:
     return f"forbidden: {', '.join(forbidden)}{''.join(failed)}"
 
 
-async def _calls(workspace: Workspace, container: ContainerProxy) -> dict[str, Call]:
-    """Return what the role attempts, by name; the items that it needs are there."""
+async def _actions(workspace: Workspace, container: ContainerProxy) -> dict[str, Action]:
+    """Return the actions to try with the role by name, after creating the items they need."""
     stream = workspace.stream()
     first, second, third = (workspace.document(stream, name) for name in "123")
     token = (await workspace.append(stream, first, second, third)).session_token
@@ -76,10 +78,10 @@ async def _calls(workspace: Workspace, container: ContainerProxy) -> dict[str, C
         "read": lambda hook: container.read_item(
             "1", stream, session_token=token, raw_response_hook=hook
         ),
-        "query": lambda hook: _drained(
+        "query": lambda hook: _read_all(
             container.query_items("SELECT * FROM c", partition_key=stream, raw_response_hook=hook)
         ),
-        "feed": lambda hook: _drained(
+        "feed": lambda hook: _read_all(
             container.query_items_change_feed(start_time="Beginning", raw_response_hook=hook)
         ),
         "create in a batch": lambda hook: container.execute_item_batch(
@@ -97,15 +99,15 @@ async def _calls(workspace: Workspace, container: ContainerProxy) -> dict[str, C
     }
 
 
-async def _drained(items: AsyncIterable[object]) -> None:
+async def _read_all(items: AsyncIterable[object]) -> None:
     async for _ in items:
         pass
 
 
-async def _create(database: DatabaseProxy, hook: Answers) -> None:
+async def _create(database: DatabaseProxy, hook: Responses) -> None:
     await database.create_container("forbidden", PartitionKey("/streamId"), raw_response_hook=hook)
 
 
-def _worst(answer: Answer) -> str:
-    """Return the highest status of the answer and of its operations."""
-    return max([answer.code, *answer.operations.split(", ")])
+def _highest_status(response: Response) -> str:
+    """Return the highest status of a response and its operations."""
+    return max([response.code, *response.operations.split(", ")])

@@ -1,4 +1,4 @@
-"""What the service answers, seen through the SDK's public hooks."""
+"""The responses of Cosmos DB, recorded by the public hooks of the SDK."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ if TYPE_CHECKING:
     from azure.cosmos.aio import ContainerProxy
 
 _PLACEHOLDER = [("read", ("-",))]
-"""What the SDK is asked to send before the hook replaces it."""
-
+"""The operations that the SDK sends, before a hook replaces them."""
 
 TOO_MANY_REQUESTS = 429
 
 
-class Answer(NamedTuple):
-    """One HTTP answer, with the headers of its request."""
+class Response(NamedTuple):
+    """An HTTP response with the headers of its request."""
 
     status: int
     headers: Mapping[str, str]
@@ -31,17 +30,17 @@ class Answer(NamedTuple):
 
     @property
     def charge(self) -> float:
-        """Request units."""
+        """The request charge in request units."""
         return float(self.headers.get("x-ms-request-charge", "nan"))
 
     @property
     def session_token(self) -> str:
-        """The session token; empty where there is none."""
+        """The session token, or an empty text if there is none."""
         return self.headers.get("x-ms-session-token", "")
 
     @property
     def code(self) -> str:
-        """The status, and after a slash the sub-status where there is one."""
+        """The status, followed by a slash and the sub-status if there is one."""
         return _code(self.status, self.headers.get("x-ms-substatus"))
 
     @property
@@ -53,48 +52,49 @@ class Answer(NamedTuple):
 
     @property
     def results(self) -> list[dict[str, Any]]:
-        """The result of each operation of a batch; none where the request failed as a whole."""
+        """The result of each operation of a batch; empty if the whole request failed."""
         content = json.loads(self.text) if self.text else []
         return content if isinstance(content, list) else []
 
 
 @dataclass
-class Answers:
-    """All answers to one call of the SDK, which may take several requests.
+class Responses:
+    """The responses to one call of the SDK, which may send several requests.
 
-    An instance is what `raw_response_hook` takes.
+    An instance is a `raw_response_hook`.
     """
 
-    all: list[Answer] = field(default_factory=list)
+    all: list[Response] = field(default_factory=list)
 
-    def __call__(self, response: Any) -> None:  # noqa: ANN401 - azure-core's pipeline response
-        """Append an answer."""
-        answer = response.http_response
+    def __call__(self, exchange: Any) -> None:  # noqa: ANN401 - azure-core's pipeline response
+        """Append a response."""
+        response, request = exchange.http_response, exchange.http_request
         self.all.append(
-            Answer(answer.status_code, answer.headers, answer.text(), response.http_request.headers)
+            Response(response.status_code, response.headers, response.text(), request.headers)
         )
 
     @property
     def codes(self) -> str:
         """The status codes in their order."""
-        return ", ".join(answer.code for answer in self.all)
+        return ", ".join(response.code for response in self.all)
 
 
-async def answers_to(call: Callable[[Answers], Awaitable[object]]) -> Answers:
-    """Return the answers to a call of the SDK, whether it succeeds or fails.
+async def responses_to(call: Callable[[Responses], Awaitable[object]]) -> Responses:
+    """Return the responses to a call of the SDK, whether it succeeds or fails.
 
-    Answers that were throttled and asked for again are left out.
+    Throttled responses that the SDK retried are left out.
     """
-    answers = Answers()
+    responses = Responses()
     with suppress(HttpResponseError):
-        await call(answers)
-    *before, last = answers.all
-    return Answers([*(each for each in before if each.status != TOO_MANY_REQUESTS), last])
+        await call(responses)
+    *previous, last = responses.all
+    accepted = (response for response in previous if response.status != TOO_MANY_REQUESTS)
+    return Responses([*accepted, last])
 
 
-async def answer_to(call: Callable[[Answers], Awaitable[object]]) -> Answer:
-    """Return the last answer to a call of the SDK, whether it succeeds or fails."""
-    return (await answers_to(call)).all[-1]
+async def response_to(call: Callable[[Responses], Awaitable[object]]) -> Response:
+    """Return the last response to a call of the SDK, whether it succeeds or fails."""
+    return (await responses_to(call)).all[-1]
 
 
 def creates(
@@ -110,9 +110,9 @@ async def bulk(
     operations: Sequence[dict[str, Any]],
     *,
     continue_on_error: bool = True,
-) -> Answer:
-    """Return the answer to a bulk request, whether operations succeed or fail."""
-    return await answer_to(
+) -> Response:
+    """Return the response to a bulk request, whether operations succeed or fail."""
+    return await response_to(
         lambda hook: send_bulk(
             container, range_id, operations, hook, continue_on_error=continue_on_error
         )
@@ -123,11 +123,11 @@ async def send_bulk(
     container: ContainerProxy,
     range_id: str,
     operations: Sequence[dict[str, Any]],
-    hook: Answers,
+    hook: Responses,
     *,
     continue_on_error: bool = True,
 ) -> None:
-    """Send a bulk request to a key range, in the form of the JavaScript SDK."""
+    """Send a bulk request to a key range, in the format of the JavaScript SDK."""
     headers = {
         "x-ms-cosmos-batch-atomic": "False",
         "x-ms-cosmos-batch-continue-on-error": str(continue_on_error),
@@ -146,7 +146,7 @@ async def send_bulk(
 
 
 def operation(kind: str, stream: str, **members: object) -> dict[str, Any]:
-    """Return an operation of a bulk request on an item of a stream."""
+    """Return an operation of a bulk request, on an item of a stream."""
     return {"operationType": kind, "partitionKey": json.dumps([stream]), **members}
 
 

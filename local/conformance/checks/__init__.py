@@ -1,6 +1,7 @@
-"""The beliefs, by subject; importing this package registers all of them."""
+"""The checks by subject, which are registered by importing this package."""
 
-from local.conformance.beliefs import (
+from local.conformance.check import REGISTERED
+from local.conformance.checks import (
     account,
     batches,
     bulk,
@@ -14,7 +15,6 @@ from local.conformance.beliefs import (
     sessions,
     throttling,
 )
-from local.conformance.checks import REGISTERED
 
 CHECKS = tuple(REGISTERED)
 

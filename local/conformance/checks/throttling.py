@@ -1,4 +1,4 @@
-"""Beliefs about throttling, seen on a small container that is written to too fast."""
+"""Checks of throttling, in a small container that is written to too fast."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from azure.cosmos import PartitionKey
 from azure.cosmos.aio import CosmosClient
 from azure.cosmos.exceptions import CosmosHttpResponseError
 
-from local.conformance.answers import TOO_MANY_REQUESTS, answers_to, creates
-from local.conformance.checks import NotCheckableError, check
+from local.conformance.check import NotCheckableError, check
+from local.conformance.responses import TOO_MANY_REQUESTS, creates, responses_to
 from local.conformance.workspace import KILOBYTE
 
 if TYPE_CHECKING:
@@ -19,38 +19,38 @@ if TYPE_CHECKING:
 
     from azure.cosmos.aio import ContainerProxy
 
-    from local.conformance.answers import Answers
+    from local.conformance.responses import Responses
     from local.conformance.workspace import Workspace
 
 _THROUGHPUT = 400
 _ROUNDS = 20
-_AT_ONCE = 8
+_CONCURRENT_BATCHES = 8
 
 
-@check("throttled.request", believed="429/3200 to 1 request, with milliseconds to wait")
+@check("throttled.request", expected="429/3200 to 1 request, with a retry-after delay")
 async def request(workspace: Workspace) -> str:
-    """Return what a client whose own retries are off is answered without throughput left."""
+    """Return the response to a client without retries when the throughput is exhausted."""
     async with _small_container(workspace) as container:
-        answers = await _exhaust(workspace, container)
-    told = int(answers.all[-1].headers.get("x-ms-retry-after-ms", 0)) > 0
-    wait = "with" if told else "without"
-    return f"{answers.codes} to {len(answers.all)} request, {wait} milliseconds to wait"
+        responses = await _exhaust(workspace, container)
+    has_delay = int(responses.all[-1].headers.get("x-ms-retry-after-ms", 0)) > 0
+    delay = "with" if has_delay else "without"
+    return f"{responses.codes} to {len(responses.all)} request, {delay} a retry-after delay"
 
 
-async def _exhaust(workspace: Workspace, container: ContainerProxy) -> Answers:
-    """Send batches that each cost more than a second's throughput until one is throttled."""
+async def _exhaust(workspace: Workspace, container: ContainerProxy) -> Responses:
+    """Send batches that cost more than the throughput of one second, until one is throttled."""
     for _ in range(_ROUNDS):
-        sent = [_write(workspace, container) for _ in range(_AT_ONCE)]
-        for answers in await asyncio.gather(*sent):
-            if answers.all[-1].status == TOO_MANY_REQUESTS:
-                return answers
-    raise NotCheckableError(f"{_THROUGHPUT} RU/s could not be used up")
+        batches = [_write(workspace, container) for _ in range(_CONCURRENT_BATCHES)]
+        for responses in await asyncio.gather(*batches):
+            if responses.all[-1].status == TOO_MANY_REQUESTS:
+                return responses
+    raise NotCheckableError(f"{_THROUGHPUT} RU/s could not be exhausted")
 
 
-async def _write(workspace: Workspace, container: ContainerProxy) -> Answers:
+async def _write(workspace: Workspace, container: ContainerProxy) -> Responses:
     stream = workspace.stream()
     documents = [workspace.sized(stream, KILOBYTE) for _ in range(100)]
-    return await answers_to(
+    return await responses_to(
         lambda hook: container.execute_item_batch(
             creates(documents), stream, raw_response_hook=hook
         )
@@ -59,7 +59,7 @@ async def _write(workspace: Workspace, container: ContainerProxy) -> Answers:
 
 @asynccontextmanager
 async def _small_container(workspace: Workspace) -> AsyncIterator[ContainerProxy]:
-    """Create a container with the least throughput, for a client that does not retry."""
+    """Create a container with the minimum throughput, for a client that does not retry."""
     try:
         await workspace.database.create_container(
             "small", PartitionKey("/streamId"), offer_throughput=_THROUGHPUT
