@@ -21,7 +21,7 @@ from core.cosmos.provisioning import provision
 from core.errors import ConfigurationError, CosmosError, DeadlineExceededError, EngineError
 from core.settings import CONNECTION_SETTING, Settings
 from local.activity import configure_logging
-from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos, Options
+from local.cosmos import WELL_KNOWN_KEY, CosmosOptions, EmbeddedCosmos
 from local.host import FunctionsHost, HostError, HostOptions
 from local.host.host import export_settings
 from local.host.settings import load_settings
@@ -91,7 +91,7 @@ def run(  # noqa: PLR0917 - one parameter for each option
         settings = load_settings(app, os.environ)
         if endpoint is not None:
             settings[CONNECTION_SETTING] = f"AccountEndpoint={endpoint};AccountKey={key};"
-        cosmos = Options(
+        cosmos = CosmosOptions(
             port=cosmos_port,
             partitions=partitions,
             throughput=throughput,
@@ -118,7 +118,9 @@ def _uses_embedded(settings: Mapping[str, str], port: int) -> bool:
     return address.hostname in {"127.0.0.1", "localhost"} and address.port == port
 
 
-async def _run(settings: dict[str, str], cosmos: Options | None, options: HostOptions) -> None:
+async def _run(
+    settings: dict[str, str], cosmos: CosmosOptions | None, options: HostOptions
+) -> None:
     shutdown = asyncio.create_task(wait_for_shutdown(signal.SIGUSR1))
     async with AsyncExitStack() as stack:
         if cosmos is not None:

@@ -11,7 +11,7 @@ from azure.cosmos.aio import CosmosClient, DatabaseProxy
 from core.cosmos.client import open_client
 from core.cosmos.provisioning import provision
 from core.settings import Settings
-from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos, Options
+from local.cosmos import WELL_KNOWN_KEY, CosmosOptions, EmbeddedCosmos
 from tests.observing import observer_of
 from tests.support import DATE_HANDLING
 
@@ -43,7 +43,7 @@ async def cosmos(
     cosmos_options: dict[str, Any], replica_lag: float
 ) -> AsyncIterator[EmbeddedCosmos]:
     """An embedded Cosmos DB of the test's own."""
-    options = Options(port=0, replica_lag=replica_lag, **cosmos_options)
+    options = CosmosOptions(port=0, replica_lag=replica_lag, **cosmos_options)
     async with EmbeddedCosmos(options) as server:
         yield server
 

@@ -19,7 +19,7 @@ from azure.cosmos.aio import DatabaseProxy
 from core.application import Application
 from core.cosmos.client import open_client
 from core.cosmos.provisioning import provision
-from local.cosmos import EmbeddedCosmos, Options
+from local.cosmos import CosmosOptions, EmbeddedCosmos
 from local.host.leases import PartitionKeyRange, lease_prefix, new_lease
 from tests.apps import notices
 from tests.observing import observer_of
@@ -125,7 +125,10 @@ def load(path: Path) -> Stored:
 
 
 async def _main() -> None:
-    async with EmbeddedCosmos(Options(port=0, **OPTIONS)) as cosmos, observer_of(cosmos) as client:
+    async with (
+        EmbeddedCosmos(CosmosOptions(port=0, **OPTIONS)) as cosmos,
+        observer_of(cosmos) as client,
+    ):
         application = Application.discover(notices, {"CosmosConnection": cosmos.connection_string})
         settings = application.settings
         async with open_client(settings.require_connection()) as opened:

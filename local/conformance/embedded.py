@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from local.conformance.workspace import Target
-from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos, Options, Role
+from local.cosmos import WELL_KNOWN_KEY, CosmosOptions, EmbeddedCosmos, Role
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ async def embedded_target(replica_lag: float = 0.0) -> AsyncIterator[Target]:
         replica_lag: The lag of reads without a session token, in seconds.
     """
     keys = {name: base64.b64encode(name.encode()).decode() for name in _definitions()}
-    options = Options(
+    options = CosmosOptions(
         port=0,
         partitions=_PARTITIONS,
         replica_lag=replica_lag,

@@ -1,7 +1,7 @@
 """An embedded Cosmos DB: the REST protocol of the service, for the real SDKs, on one machine."""
 
 from local.cosmos.permissions import Role
-from local.cosmos.server import WELL_KNOWN_KEY, EmbeddedCosmos, Options
+from local.cosmos.server import WELL_KNOWN_KEY, CosmosOptions, EmbeddedCosmos
 from local.cosmos.threads import run_in_thread
 
-__all__ = ["WELL_KNOWN_KEY", "EmbeddedCosmos", "Options", "Role", "run_in_thread"]
+__all__ = ["WELL_KNOWN_KEY", "CosmosOptions", "EmbeddedCosmos", "Role", "run_in_thread"]

@@ -5,15 +5,15 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from local.cosmos.budget import Budget
 from local.cosmos.containers import Container, Database, Partition
 from local.cosmos.definitions import container_definition
 from local.cosmos.errors import ServiceError, bad_request, conflict, not_found
-from local.cosmos.ids import resource_name
+from local.cosmos.ids import validate_resource_id
 from local.cosmos.partitions import split_evenly
 from local.cosmos.replicas import History
 from local.cosmos.rids import is_rid_link, item_number
 from local.cosmos.throughput import default
+from local.cosmos.throughput_limiter import ThroughputLimiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -118,7 +118,7 @@ class Account:
         Raises:
             ServiceError: 400, 409.
         """
-        checked = resource_name(name)
+        checked = validate_resource_id(name)
         if checked in self.databases:
             raise conflict(f"Database {checked!r}")
         ts = int(time.time())
@@ -202,7 +202,7 @@ class Account:
             throughput=throughput,
             ts=row.ts,
             partitions=[
-                Partition(range=each, lsn=lsn, budget=Budget(share, self._clock))
+                Partition(key_range=each, lsn=lsn, limiter=ThroughputLimiter(share, self._clock))
                 for each, lsn in stored
             ],
             history=History(self._lag, self._clock),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from local.cosmos.documents import Conditions, Done, Transaction
+from local.cosmos.documents import OperationResult, Transaction
 from local.cosmos.errors import ServiceError, StorageError, bad_request, partition_gone
 from local.cosmos.jsontext import encode
 from local.cosmos.messages import (
@@ -21,19 +21,20 @@ from local.cosmos.messages import (
     Response,
     partition_headers,
 )
-from local.cosmos.partitions import key_of_header
+from local.cosmos.partitions import partition_key_from_header
+from local.cosmos.preconditions import Preconditions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from local.cosmos.containers import Container, Partition
-    from local.cosmos.partitions import Key
+    from local.cosmos.partitions import PartitionKey
 
 _MAX_OPERATIONS = 100
 _FIRST_ERROR = 400
 _KEY = "x-ms-documentdb-partitionkey"
 
-Result = Done | ServiceError
+Result = OperationResult | ServiceError
 Operation = dict[str, Any]
 
 
@@ -43,7 +44,7 @@ def execute_batch(request: Request) -> Response:
     partition_id = request.headers.get("x-ms-documentdb-partitionkeyrangeid")
     is_atomic = request.has_flag("x-ms-cosmos-batch-atomic")
     has_key = _KEY in request.headers or is_atomic or partition_id is None
-    key = key_of_header(request.headers.get(_KEY)) if has_key else None
+    key = partition_key_from_header(request.headers.get(_KEY)) if has_key else None
     if partition_id is not None:
         partition = container.partition_by_id(partition_id)
     else:
@@ -74,7 +75,7 @@ def _atomic(
     request: Request,
     container: Container,
     partition: Partition,
-    key: Key,
+    key: PartitionKey,
     operations: list[Operation],
 ) -> list[Result]:
     """All operations or none; where one fails, the others depended on it (424)."""
@@ -91,7 +92,7 @@ def _atomic(
         raise
     except ServiceError as error:
         results = _rolled_back(results, error, len(operations))
-    partition.budget.take(sum(result.charge for result in results))
+    partition.limiter.charge(sum(result.charge for result in results))
     return results
 
 
@@ -117,7 +118,7 @@ def _bulk(
     request: Request,
     container: Container,
     partition: Partition,
-    key: Key | None,
+    key: PartitionKey | None,
     operations: list[Operation],
 ) -> list[Result]:
     """Apply each operation individually, over the logical partitions of one physical partition.
@@ -133,7 +134,7 @@ def _bulk(
                 results.append(_dependency(0))
                 continue
             result = injected.get(nth) or _single(container, partition, items, key, operation)
-            partition.budget.take(result.charge)
+            partition.limiter.charge(result.charge)
             results.append(result)
     return results
 
@@ -142,13 +143,14 @@ def _single(
     container: Container,
     partition: Partition,
     items: Transaction,
-    key: Key | None,
+    key: PartitionKey | None,
     operation: Operation,
 ) -> Result:
     try:
         partition.admit()
-        own = operation.get("partitionKey")
-        key = key if own is None and key is not None else key_of_header(own)
+        own_key = operation.get("partitionKey")
+        if own_key is not None or key is None:
+            key = partition_key_from_header(own_key)
         if container.partition_of(key) is not partition:
             raise partition_gone()
         return _operate(items, key, operation)
@@ -156,31 +158,31 @@ def _single(
         return error
 
 
-def _operate(items: Transaction, key: Key, operation: Operation) -> Done:
+def _operate(items: Transaction, key: PartitionKey, operation: Operation) -> OperationResult:
     kind, body = operation.get("operationType"), operation.get("resourceBody")
-    conditions = Conditions(operation.get("ifMatch"), operation.get("ifNoneMatch"))
+    preconditions = Preconditions(operation.get("ifMatch"), operation.get("ifNoneMatch"))
     if kind in {"Create", "Upsert"}:
         document = _document(kind, body)
         if kind == "Create":
             return items.create(key, document)
-        return items.upsert(key, document, conditions)
+        return items.upsert(key, document, preconditions)
     item_id = operation.get("id")
     if not isinstance(item_id, str):
         raise bad_request(f"Batch operation {kind!r} is unknown, or lacks its id.")
     if kind == "Replace":
-        return items.replace(key, item_id, _document(kind, body), conditions)
+        return items.replace(key, item_id, _document(kind, body), preconditions)
     if kind == "Patch":
-        return items.patch(key, item_id, body, conditions)
-    return _without_body(items, key, item_id, kind, conditions)
+        return items.patch(key, item_id, body, preconditions)
+    return _without_body(items, key, item_id, kind, preconditions)
 
 
 def _without_body(
-    items: Transaction, key: Key, item_id: str, kind: object, conditions: Conditions
-) -> Done:
+    items: Transaction, key: PartitionKey, item_id: str, kind: object, preconditions: Preconditions
+) -> OperationResult:
     if kind == "Read":
         return items.read(key, item_id)
     if kind == "Delete":
-        return items.delete(key, item_id, conditions)
+        return items.delete(key, item_id, preconditions)
     raise bad_request(f"Batch operation {kind!r} is unknown.")
 
 
@@ -190,8 +192,8 @@ def _document(kind: object, body: object) -> dict[str, Any]:
     return body
 
 
-def _required(key: Key | None) -> Key:
-    return key_of_header(None) if key is None else key
+def _required(key: PartitionKey | None) -> PartitionKey:
+    return partition_key_from_header(None) if key is None else key
 
 
 def _response(request: Request, partition: Partition, results: list[Result]) -> Response:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from local.cosmos.server import WELL_KNOWN_KEY, EmbeddedCosmos, Options
+from local.cosmos.server import WELL_KNOWN_KEY, CosmosOptions, EmbeddedCosmos
 from local.signals import wait_for_shutdown
 
 
@@ -32,7 +32,7 @@ def cosmos(  # noqa: PLR0917 - one parameter for each option
     ] = False,
 ) -> None:
     """Run the embedded Cosmos DB alone, until Ctrl-C or SIGTERM."""
-    options = Options(
+    options = CosmosOptions(
         port=port,
         partitions=partitions,
         throughput=throughput,
@@ -49,7 +49,7 @@ def cosmos(  # noqa: PLR0917 - one parameter for each option
         _fail("The embedded Cosmos DB cannot start: the account key must be Base64 (--key).")
 
 
-async def _serve(options: Options) -> None:
+async def _serve(options: CosmosOptions) -> None:
     async with EmbeddedCosmos(options) as server:
         typer.echo(f"Embedded Cosmos DB ready on {server.endpoint}")
         if options.key == WELL_KNOWN_KEY:

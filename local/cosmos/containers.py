@@ -7,10 +7,10 @@ from string import punctuation
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from local.cosmos.definitions import key_path
+from local.cosmos.definitions import partition_key_path
 from local.cosmos.errors import partition_gone, session_not_available, throttled
 from local.cosmos.indexing import IndexedPaths
-from local.cosmos.partitions import halves
+from local.cosmos.partitions import split_in_half
 from local.cosmos.replicas import Change, History, View
 from local.cosmos.rids import container_bytes, container_rid, database_rid, offer_rid
 from local.cosmos.sessions import demanded_lsn
@@ -18,20 +18,20 @@ from local.cosmos.sessions import demanded_lsn
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from local.cosmos.budget import Budget
-    from local.cosmos.partitions import Key, Range
+    from local.cosmos.partitions import KeyRange, PartitionKey
     from local.cosmos.storage import Storage
     from local.cosmos.table import ItemTable
     from local.cosmos.throughput import Throughput
+    from local.cosmos.throughput_limiter import ThroughputLimiter
 
 
 @dataclass(kw_only=True)
 class Partition:
     """A physical partition: its key range, the LSN of its last transaction, its budget."""
 
-    range: Range
+    key_range: KeyRange
     lsn: int
-    budget: Budget
+    limiter: ThroughputLimiter
 
     def admit(self) -> None:
         """Let a request through.
@@ -39,7 +39,7 @@ class Partition:
         Raises:
             ServiceError: 429, with the time until the budget is positive again.
         """
-        if wait := self.budget.wait_ms():
+        if wait := self.limiter.retry_after_ms():
             raise throttled(wait)
 
 
@@ -129,13 +129,13 @@ class Container:
         """Be defined by this from now on."""
         self.definition = definition
         self.id: str = definition["id"]
-        self.key_path = key_path(definition)
+        self.partition_key_path = partition_key_path(definition)
         self.default_ttl: int | None = definition.get("defaultTtl")
         self.indexed_paths = IndexedPaths(definition["indexingPolicy"])
 
-    def partition_of(self, key: Key) -> Partition:
+    def partition_of(self, key: PartitionKey) -> Partition:
         """The physical partition that holds this partition key."""
-        return next(each for each in self.partitions if each.range.holds(key.epk))
+        return next(each for each in self.partitions if each.key_range.contains(key.epk))
 
     def partition_by_id(self, partition_id: str) -> Partition:
         """The physical partition of this id.
@@ -144,7 +144,7 @@ class Container:
             ServiceError: 410/1002, if there is none, or none any more.
         """
         for each in self.partitions:
-            if each.range.id == partition_id:
+            if each.key_range.id == partition_id:
                 return each
         raise partition_gone()
 
@@ -158,11 +158,11 @@ class Container:
         lsns: dict[str, int] = {}
         unreplicated: list[Change] = []
         for partition in partitions:
-            demanded = demanded_lsn(session_token, partition.range)
+            demanded = demanded_lsn(session_token, partition.key_range)
             if demanded is not None and demanded > partition.lsn:
                 raise session_not_available()
-            missing = self.history.unreplicated(partition.range, demanded)
-            lsns[partition.range.id] = missing[0].lsn - 1 if missing else partition.lsn
+            missing = self.history.unreplicated(partition.key_range, demanded)
+            lsns[partition.key_range.id] = missing[0].lsn - 1 if missing else partition.lsn
             unreplicated += missing
         return View(self.table, lsns, unreplicated)
 
@@ -176,14 +176,20 @@ class Container:
             ServiceError: 410/1002, if there is no such partition.
         """
         whole = self.partition_by_id(partition_id)
-        known = (name for each in self.partitions for name in (each.range.id, *each.range.parents))
-        ranges = halves(whole.range, max(map(int, known)) + 1)
+        known = (
+            name
+            for each in self.partitions
+            for name in (each.key_range.id, *each.key_range.parents)
+        )
+        ranges = split_in_half(whole.key_range, max(map(int, known)) + 1)
         with self.storage.transaction():
             for each in ranges:
                 self.storage.add_partition(self.number, each, whole.lsn)
                 self.table.move(partition_id, each.id, each.minimum, each.maximum)
             self.storage.remove_partition(self.number, partition_id)
-        left, right = (Partition(range=each, lsn=whole.lsn, budget=whole.budget) for each in ranges)
+        left, right = (
+            Partition(key_range=each, lsn=whole.lsn, limiter=whole.limiter) for each in ranges
+        )
         at = self.partitions.index(whole)
         self.partitions[at : at + 1] = [left, right]
         self._share_throughput()
@@ -197,7 +203,7 @@ class Container:
     def _share_throughput(self) -> None:
         share = self.throughput.limit / len(self.partitions) if self.throughput else None
         for partition in self.partitions:
-            partition.budget = partition.budget.at(share)
+            partition.limiter = partition.limiter.with_rate(share)
 
 
 def _owner_headers(link: str, rid: str) -> dict[str, str]:

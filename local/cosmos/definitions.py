@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from local.cosmos.errors import ServiceError, bad_request
-from local.cosmos.ids import resource_name
+from local.cosmos.ids import validate_resource_id
 from local.cosmos.indexing_policy import normalize_indexing_policy
 from local.cosmos.paths import PathError, parse_path
 
@@ -54,7 +54,7 @@ def container_definition(body: dict[str, Any]) -> dict[str, Any]:
             _check_without_effect(name, value)
     ttl = body.get("defaultTtl")
     return {
-        "id": resource_name(body.get("id")),
+        "id": validate_resource_id(body.get("id")),
         "indexingPolicy": normalize_indexing_policy(body.get("indexingPolicy")),
         "partitionKey": _partition_key(body.get("partitionKey")),
         **({} if ttl is None else {"defaultTtl": time_to_live(ttl, "defaultTtl")}),
@@ -63,7 +63,7 @@ def container_definition(body: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def key_path(definition: dict[str, Any]) -> tuple[str, ...]:
+def partition_key_path(definition: dict[str, Any]) -> tuple[str, ...]:
     """The steps to the partition key in a document: `/a/"b"` gives `a`, `b`."""
     return tuple(segment.name for segment in parse_path(definition["partitionKey"]["paths"][0]))
 

@@ -18,7 +18,7 @@ from local.cosmos.messages import (
     parse_continuation,
     partition_headers,
 )
-from local.cosmos.partitions import key_of_header
+from local.cosmos.partitions import partition_key_from_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from local.cosmos.containers import Container, Partition
     from local.cosmos.table import Item
 
-_MOST_ITEMS = 1000
-_MOST_BYTES = 4 * 1024 * 1024
+_MAX_ITEMS = 1000
+_MAX_BYTES = 4 * 1024 * 1024
 
 
 def list_partition_ranges(request: Request) -> Response:
     """GET .../pkranges: the physical partitions; 304 when the client knows them already."""
     container = request.container()
-    etag = f'"{"-".join(each.range.id for each in container.partitions)}"'
+    etag = f'"{"-".join(each.key_range.id for each in container.partitions)}"'
     if request.headers.get("if-none-match") == etag:
         return Response(status=NOT_MODIFIED, headers={"etag": etag})
     ranges = [_range(container, each, etag) for each in container.partitions]
@@ -53,13 +53,13 @@ def read_change_feed(request: Request) -> Response:
     partition = _partition(request, container)
     partition.admit()
     view = container.view([partition], request.session_token)
-    lsn = view.lsns[partition.range.id]
+    lsn = view.lsns[partition.key_range.id]
     after, since = _start(request, lsn)
-    found = _wanted(request, container, view.changes(partition.range.id, after=after))
-    items = _page((item for item in found if item.ts > since), request.page_size(_MOST_ITEMS))
+    found = _wanted(request, container, view.changes(partition.key_range.id, after=after))
+    items = _page((item for item in found if item.ts > since), request.page_size(_MAX_ITEMS))
     bodies = [f'{item.body[:-1]},"_lsn":{item.lsn}}}' for item in items]
     charge = charges.feed(sum(map(len, bodies)))
-    partition.budget.take(charge)
+    partition.limiter.charge(charge)
     if not items:
         headers = partition_headers(partition, f'"{max(lsn, after)}"', lsn)
         headers["x-ms-item-count"] = "0"
@@ -72,14 +72,14 @@ def read_change_feed(request: Request) -> Response:
 def _range(container: Container, partition: Partition, etag: str) -> dict[str, object]:
     return {
         "_rid": container.rid,
-        "id": partition.range.id,
+        "id": partition.key_range.id,
         "_etag": etag,
-        "minInclusive": partition.range.minimum,
-        "maxExclusive": partition.range.maximum,
-        "ridPrefix": int(partition.range.id),
+        "minInclusive": partition.key_range.minimum,
+        "maxExclusive": partition.key_range.maximum,
+        "ridPrefix": int(partition.key_range.id),
         "throughputFraction": 1 / len(container.partitions),
         "status": "online",
-        "parents": list(partition.range.parents),
+        "parents": list(partition.key_range.parents),
         "_ts": container.ts,
         "_lsn": partition.lsn,
     }
@@ -91,7 +91,7 @@ def _partition(request: Request, container: Container) -> Partition:
         return container.partition_by_id(partition_id)
     if "x-ms-documentdb-partitionkey" in request.headers:
         return container.partition_of(
-            key_of_header(request.headers["x-ms-documentdb-partitionkey"])
+            partition_key_from_header(request.headers["x-ms-documentdb-partitionkey"])
         )
     if len(container.partitions) == 1:
         return container.partitions[0]
@@ -130,7 +130,7 @@ def _wanted(request: Request, container: Container, items: Iterator[Item]) -> It
     minimum = request.headers.get("x-ms-start-epk", "")
     maximum = request.headers.get("x-ms-end-epk", "FF")
     key = request.headers.get("x-ms-documentdb-partitionkey")
-    text = None if key is None else key_of_header(key).text
+    text = None if key is None else partition_key_from_header(key).text
     now, ttl = time.time(), container.default_ttl
     return (
         item
@@ -145,7 +145,7 @@ def _page(items: Iterator[Item], limit: int) -> list[Item]:
     found: list[Item] = []
     size = 0
     for item in items:
-        full = len(found) >= limit or size >= _MOST_BYTES
+        full = len(found) >= limit or size >= _MAX_BYTES
         if full and item.lsn != found[-1].lsn:
             break
         found.append(item)

@@ -13,7 +13,7 @@ _NOT_IN_NAMES = re.compile(r"[/\\?#\x00-\x1f\x7f]| \Z")
 _UNAUTHORIZED_BY_THE_GATEWAY = re.compile(r"#|%[0-9A-Fa-f]{2}| \Z")
 
 
-def resource_name(name: object) -> str:
+def validate_resource_id(name: object) -> str:
     """Return the id of a database or container.
 
     Raises:
@@ -29,7 +29,7 @@ def resource_name(name: object) -> str:
     return name
 
 
-def item_id_of(document: dict[str, object]) -> str:
+def validate_item_id(document: dict[str, object]) -> str:
     """Return the id of a document that is to be stored.
 
     Raises:

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from local.cosmos.documents import Conditions, Done, Transaction, read_item
+from local.cosmos.documents import OperationResult, Transaction, read_item
 from local.cosmos.errors import ServiceError, not_supported
 from local.cosmos.ids import check_addressable
 from local.cosmos.messages import NOT_MODIFIED, Request, Response, partition_headers
-from local.cosmos.partitions import key_of_header
+from local.cosmos.partitions import partition_key_from_header
+from local.cosmos.preconditions import Preconditions
 from local.cosmos.table import Scan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local.cosmos.containers import Container, Partition
-    from local.cosmos.partitions import Key
+    from local.cosmos.partitions import PartitionKey
 
 _KEY = "x-ms-documentdb-partitionkey"
 
@@ -25,9 +26,9 @@ def create_or_upsert(request: Request) -> Response:
     """POST .../docs: create, or upsert where the header says so."""
     container, document, key = request.container(), request.json_object(), _key(request)
     if request.has_flag("x-ms-documentdb-is-upsert"):
-        conditions = _conditions(request)
+        preconditions = _preconditions(request)
         return _perform(
-            request, container, key, lambda items: items.upsert(key, document, conditions)
+            request, container, key, lambda items: items.upsert(key, document, preconditions)
         )
     return _perform(request, container, key, lambda items: items.create(key, document))
 
@@ -38,13 +39,13 @@ def read(request: Request) -> Response:
     partition = container.partition_of(key)
     partition.admit()
     view = container.view([partition], request.session_token)
-    lsn = view.lsns[partition.range.id]
+    lsn = view.lsns[partition.key_range.id]
     try:
         done = read_item(container, view, key, _item_id(request))
     except ServiceError as error:
         _charge(error, partition, lsn)
         raise
-    partition.budget.take(done.charge)
+    partition.limiter.charge(done.charge)
     known = request.headers.get("if-none-match") in ("*", done.etag)
     headers = partition_headers(partition, done.etag, lsn)
     headers["content-location"] = request.endpoint + quote("/".join(request.segments))
@@ -58,34 +59,34 @@ def read(request: Request) -> Response:
 
 def replace(request: Request) -> Response:
     """PUT .../docs/{id}."""
-    key, document, conditions = _key(request), request.json_object(), _conditions(request)
+    key, document, preconditions = _key(request), request.json_object(), _preconditions(request)
     return _perform(
         request,
         request.container(),
         key,
-        lambda items: items.replace(key, _item_id(request), document, conditions),
+        lambda items: items.replace(key, _item_id(request), document, preconditions),
     )
 
 
 def patch(request: Request) -> Response:
     """PATCH .../docs/{id}."""
-    key, body, conditions = _key(request), request.json(), _conditions(request)
+    key, body, preconditions = _key(request), request.json(), _preconditions(request)
     return _perform(
         request,
         request.container(),
         key,
-        lambda items: items.patch(key, _item_id(request), body, conditions),
+        lambda items: items.patch(key, _item_id(request), body, preconditions),
     )
 
 
 def delete(request: Request) -> Response:
     """DELETE .../docs/{id}."""
-    key, conditions = _key(request), _conditions(request)
+    key, preconditions = _key(request), _preconditions(request)
     return _perform(
         request,
         request.container(),
         key,
-        lambda items: items.delete(key, _item_id(request), conditions),
+        lambda items: items.delete(key, _item_id(request), preconditions),
     )
 
 
@@ -97,14 +98,17 @@ def delete_partition_key(request: Request) -> Response:
     if request.ids[2] != "partitionkeydelete":
         raise not_supported(f"The operation {request.ids[2]!r} on a container")
     container, key = request.container(), _key(request)
-    partition = container.partition_of(key).range.id
+    partition = container.partition_of(key).key_range.id
     scan = Scan(partition=partition, conditions=(("key", "=", key.text),))
     items = list(container.table.scan(scan))
     return _perform(request, container, key, lambda transaction: transaction.delete_all(key, items))
 
 
 def _perform(
-    request: Request, container: Container, key: Key, operate: Callable[[Transaction], Done]
+    request: Request,
+    container: Container,
+    key: PartitionKey,
+    operate: Callable[[Transaction], OperationResult],
 ) -> Response:
     partition = container.partition_of(key)
     partition.admit()
@@ -114,7 +118,7 @@ def _perform(
     except ServiceError as error:
         _charge(error, partition)
         raise
-    partition.budget.take(done.charge)
+    partition.limiter.charge(done.charge)
     return Response(
         status=done.status,
         body=None if request.should_omit_body else done.body,
@@ -125,7 +129,7 @@ def _perform(
 
 def _charge(error: ServiceError, partition: Partition, lsn: int | None = None) -> None:
     """Charge the partition for an error, and name its progress on the answer."""
-    partition.budget.take(error.charge)
+    partition.limiter.charge(error.charge)
     error.headers = partition_headers(partition, lsn=lsn)
 
 
@@ -134,9 +138,9 @@ def _item_id(request: Request) -> str:
     return request.ids[2]
 
 
-def _key(request: Request) -> Key:
-    return key_of_header(request.headers.get(_KEY))
+def _key(request: Request) -> PartitionKey:
+    return partition_key_from_header(request.headers.get(_KEY))
 
 
-def _conditions(request: Request) -> Conditions:
-    return Conditions(request.headers.get("if-match"), request.headers.get("if-none-match"))
+def _preconditions(request: Request) -> Preconditions:
+    return Preconditions(request.headers.get("if-match"), request.headers.get("if-none-match"))

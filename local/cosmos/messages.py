@@ -194,8 +194,8 @@ def partition_headers(
     """
     at = partition.lsn if lsn is None else lsn
     headers = {
-        "x-ms-session-token": session_token(partition.range.id, at),
-        "x-ms-documentdb-partitionkeyrangeid": partition.range.id,
+        "x-ms-session-token": session_token(partition.key_range.id, at),
+        "x-ms-documentdb-partitionkeyrangeid": partition.key_range.id,
         "lsn": str(at),
     }
     if etag is not None:

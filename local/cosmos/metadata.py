@@ -154,10 +154,13 @@ def split_partition(account: Account, name: str, partition_id: str | None) -> Re
     """
     database, _, coll = name.partition("/")
     container = account.container(database, coll)
-    busiest = max(container.partitions, key=lambda partition: partition.lsn).range.id
+    busiest = max(container.partitions, key=lambda partition: partition.lsn).key_range.id
     children = container.split(partition_id or busiest)
     return json_response(
-        {"partition": partition_id or busiest, "children": [child.range.id for child in children]}
+        {
+            "partition": partition_id or busiest,
+            "children": [child.key_range.id for child in children],
+        }
     )
 
 
@@ -165,7 +168,8 @@ def _usage(container: Container) -> dict[str, Any]:
     return {
         "documents": container.table.count(),
         "sessionToken": ",".join(
-            session_token(partition.range.id, partition.lsn) for partition in container.partitions
+            session_token(partition.key_range.id, partition.lsn)
+            for partition in container.partitions
         ),
         "requests": container.usage.requests,
         "throttledRequests": container.usage.throttled,

@@ -15,16 +15,16 @@ from local.cosmos.jsontext import decode, encode
 _KEY_SPACE = 0x40 << 120
 """Hashes of partition keys lie below this: the two highest bits are cleared."""
 
-_LONGEST = 2048
+_MAX_KEY_BYTES = 2048
 
-WRONG_KEY = 1001
+PARTITION_KEY_MISMATCH = 1001
 """Sub-status of a 400 for a partition key that misfits the container or the document."""
 
 _UNDEFINED: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Range:
+class KeyRange:
     """The key range of a physical partition: `minimum` <= effective key < `maximum`.
 
     `parents` are the ids of the partitions that it came from by splits, the oldest first.
@@ -35,33 +35,34 @@ class Range:
     maximum: str
     parents: tuple[str, ...] = ()
 
-    def holds(self, epk: str) -> bool:
+    def contains(self, epk: str) -> bool:
         """Whether a partition key with this effective key lies here."""
         return self.minimum <= epk < self.maximum
 
 
-def split_evenly(count: int) -> list[Range]:
+def split_evenly(count: int) -> list[KeyRange]:
     """Physical partitions of equal width over the whole key space, as of a new container."""
     width = (_KEY_SPACE - 1) // count
     borders = ["", *(f"{width * nth:032X}" for nth in range(1, count)), "FF"]
     return [
-        Range(id=str(nth), minimum=borders[nth], maximum=borders[nth + 1]) for nth in range(count)
+        KeyRange(id=str(nth), minimum=borders[nth], maximum=borders[nth + 1])
+        for nth in range(count)
     ]
 
 
-def halves(whole: Range, first_id: int) -> tuple[Range, Range]:
+def split_in_half(whole: KeyRange, first_id: int) -> tuple[KeyRange, KeyRange]:
     """The children of a physical partition that is split in the middle of its key range."""
     low = int(whole.minimum or "0", 16)
     high = _KEY_SPACE - 1 if whole.maximum == "FF" else int(whole.maximum, 16)
     middle, parents = f"{(low + high) // 2:032X}", (*whole.parents, whole.id)
     return (
-        Range(id=str(first_id), minimum=whole.minimum, maximum=middle, parents=parents),
-        Range(id=str(first_id + 1), minimum=middle, maximum=whole.maximum, parents=parents),
+        KeyRange(id=str(first_id), minimum=whole.minimum, maximum=middle, parents=parents),
+        KeyRange(id=str(first_id + 1), minimum=middle, maximum=whole.maximum, parents=parents),
     )
 
 
 @dataclass(frozen=True)
-class Key:
+class PartitionKey:
     """A partition key.
 
     Attributes:
@@ -73,29 +74,29 @@ class Key:
     epk: str
 
 
-def key_of(value: Any) -> Key:  # noqa: ANN401 - any JSON
+def partition_key(value: Any) -> PartitionKey:  # noqa: ANN401 - any JSON
     """The partition key of a value.
 
     Raises:
         ServiceError: 400 for what cannot be one.
     """
     if isinstance(value, str):
-        return _key_of_text(value)
+        return _partition_key_from_text(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         value = _number(value)
     elif isinstance(value, list) or (isinstance(value, dict) and value):
         raise bad_request("A partition key is text, a number, true, false or null.")
-    return Key(encode(value), effective_key(value))
+    return PartitionKey(encode(value), effective_partition_key(value))
 
 
 @lru_cache(maxsize=10_000)
-def _key_of_text(value: str) -> Key:
-    if len(value.encode()) > _LONGEST:
-        raise bad_request(f"A partition key has at most {_LONGEST} bytes.")
-    return Key(encode(value), effective_key(value))
+def _partition_key_from_text(value: str) -> PartitionKey:
+    if len(value.encode()) > _MAX_KEY_BYTES:
+        raise bad_request(f"A partition key has at most {_MAX_KEY_BYTES} bytes.")
+    return PartitionKey(encode(value), effective_partition_key(value))
 
 
-def key_of_document(path: tuple[str, ...], document: dict[str, Any]) -> Key:
+def partition_key_from_document(path: tuple[str, ...], document: dict[str, Any]) -> PartitionKey:
     """The partition key that a document holds at the container's path.
 
     An object or an array there counts as undefined.
@@ -106,22 +107,22 @@ def key_of_document(path: tuple[str, ...], document: dict[str, Any]) -> Key:
     value: Any = document
     for step in path:
         if not isinstance(value, dict) or step not in value:
-            return key_of(_UNDEFINED)
+            return partition_key(_UNDEFINED)
         value = value[step]
-    return key_of(_UNDEFINED if isinstance(value, (dict, list)) else value)
+    return partition_key(_UNDEFINED if isinstance(value, (dict, list)) else value)
 
 
-def key_of_header(text: object) -> Key:
+def partition_key_from_header(text: object) -> PartitionKey:
     """The partition key as requests and bulk operations name it: `["key"]`.
 
     Raises:
         ServiceError: 400.
     """
-    return _key_of_json(text if isinstance(text, str) else "[]")
+    return _partition_key_from_json(text if isinstance(text, str) else "[]")
 
 
 @lru_cache(maxsize=10_000)
-def _key_of_json(text: str) -> Key:
+def _partition_key_from_json(text: str) -> PartitionKey:
     try:
         values = decode(text)
     except ValueError:
@@ -132,13 +133,13 @@ def _key_of_json(text: str) -> Key:
         raise bad_request(
             "The partition key supplied in x-ms-partitionkey header has "
             f"{'more' if values else 'fewer'} components than defined in the the collection.",
-            sub_status=WRONG_KEY,
+            sub_status=PARTITION_KEY_MISMATCH,
             charge=0,
         )
-    return key_of(values[0])
+    return partition_key(values[0])
 
 
-def effective_key(value: Any) -> str:  # noqa: ANN401 - any JSON scalar may be a partition key
+def effective_partition_key(value: Any) -> str:  # noqa: ANN401 - any JSON scalar may be a partition key
     """The hash (version 2) of a value, as the service and its SDKs compute it.
 
     MurmurHash3 (128 bits, x64) over the value's type and content, the two highest bits cleared.

@@ -8,11 +8,11 @@ from typing import Any, TypeGuard
 from local.cosmos.errors import bad_request
 from local.cosmos.query import QueryError, parse
 
-_MOST_OPERATIONS = 10
+_MAX_OPERATIONS = 10
 _WITH_VALUE = frozenset({"add", "set", "replace", "incr"})
 
 
-def holds(condition: object, document: dict[str, Any]) -> bool:
+def condition_holds(condition: object, document: dict[str, Any]) -> bool:
     """Whether a patch's condition, `from c where c.n = 3`, is true of the document.
 
     Raises:
@@ -26,14 +26,14 @@ def holds(condition: object, document: dict[str, Any]) -> bool:
         raise bad_request(f"The patch's condition: {error}") from None
 
 
-def patched(document: dict[str, Any], operations: object) -> dict[str, Any]:
+def apply_patch(document: dict[str, Any], operations: object) -> dict[str, Any]:
     """The document after the operations add, set, replace, remove, incr and move; a copy.
 
     Raises:
         ServiceError: 400 where an operation is unknown or its path does not fit.
     """
-    if not isinstance(operations, list) or not 1 <= len(operations) <= _MOST_OPERATIONS:
-        raise bad_request(f"A patch has 1 to {_MOST_OPERATIONS} operations.")
+    if not isinstance(operations, list) or not 1 <= len(operations) <= _MAX_OPERATIONS:
+        raise bad_request(f"A patch has 1 to {_MAX_OPERATIONS} operations.")
     result = copy.deepcopy(document)
     for operation in operations:
         if not isinstance(operation, dict):

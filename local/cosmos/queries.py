@@ -170,9 +170,9 @@ def _answer(
     results = pager.page(target.scan, target.token, request.page_size(_DEFAULT_PAGE_SIZE))
     returned = sum(map(len, results.bodies))
     charge = charges.query(results.read, returned)
-    partition.budget.take(charge)
+    partition.limiter.charge(charge)
     headers = {
-        **partition_headers(partition, lsn=view.lsns[partition.range.id]),
+        **partition_headers(partition, lsn=view.lsns[partition.key_range.id]),
         "x-ms-item-count": str(len(results.bodies)),
     }
     continuation = target.continuation(None if results.next is None else results.next.text)

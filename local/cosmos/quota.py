@@ -34,7 +34,7 @@ def partition_statistics(request: Request, container: Container) -> dict[str, li
         return {}
     sizes = container.table.sizes()
     rows = [
-        (partition.range.id, *sizes.get(partition.range.id, (0, 0)))
+        (partition.key_range.id, *sizes.get(partition.key_range.id, (0, 0)))
         for partition in container.partitions
     ]
     return {

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from local.cosmos.partitions import Range
+    from local.cosmos.partitions import KeyRange
     from local.cosmos.table import Item, ItemTable, Scan
 
 
@@ -67,7 +67,7 @@ class History:
         self._discard_old(now)
         self._writes.extend((now, change) for change in changes)
 
-    def unreplicated(self, partition: Range, at_least: int | None) -> list[Change]:
+    def unreplicated(self, partition: KeyRange, at_least: int | None) -> list[Change]:
         """Return the writes to a key range that a read does not see, the oldest first.
 
         Args:
@@ -78,7 +78,7 @@ class History:
         return [
             change
             for _, change in self._writes
-            if partition.holds(change.epk) and (at_least is None or change.lsn > at_least)
+            if partition.contains(change.epk) and (at_least is None or change.lsn > at_least)
         ]
 
     def _discard_old(self, now: float) -> None:

@@ -41,7 +41,7 @@ _MAX_BODY_BYTES = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class CosmosOptions:
     """The options of the embedded Cosmos DB.
 
     Attributes:
@@ -75,7 +75,7 @@ class EmbeddedCosmos:
         ValueError: If a key is not Base64.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: CosmosOptions) -> None:
         self._options = options
         self._principals = dict(_principals(options))
         self._runner: web.AppRunner | None = None
@@ -218,7 +218,7 @@ class EmbeddedCosmos:
         await self._site.start()
 
 
-def _principals(options: Options) -> Iterator[tuple[bytes, Principal | None]]:
+def _principals(options: CosmosOptions) -> Iterator[tuple[bytes, Principal | None]]:
     """Yield the accepted keys, decoded, with their principals; the account key has none."""
     yield base64.b64decode(options.key, validate=True), None
     for key, roles in options.roles.items():

@@ -9,7 +9,7 @@ from local.cosmos.errors import bad_request
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from local.cosmos.partitions import Range
+    from local.cosmos.partitions import KeyRange
 
 _MAX_DIGITS = 18
 
@@ -19,7 +19,7 @@ def session_token(partition_id: str, lsn: int) -> str:
     return f"{partition_id}:-1#{lsn}"
 
 
-def demanded_lsn(token: str, partition: Range) -> int | None:
+def demanded_lsn(token: str, partition: KeyRange) -> int | None:
     """Return the LSN that a read of the partition must include, None if the token names none.
 
     A token of the partition itself counts; without one, those of the partitions that it was split

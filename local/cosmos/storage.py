@@ -9,7 +9,7 @@ from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from local.cosmos.errors import StorageError
-from local.cosmos.partitions import Range
+from local.cosmos.partitions import KeyRange
 from local.cosmos.table import ItemTable
 from local.cosmos.throughput import Throughput
 
@@ -179,7 +179,7 @@ class Storage:
         """The items of a container."""
         return ItemTable(self._db, container)
 
-    def partitions(self, container: int) -> list[tuple[Range, int]]:
+    def partitions(self, container: int) -> list[tuple[KeyRange, int]]:
         """The container's physical partitions and the last LSN of each."""
         rows = self._db.execute(
             "SELECT id, minimum, maximum, parents, lsn FROM partitions WHERE container = ? "
@@ -188,13 +188,13 @@ class Storage:
         )
         return [
             (
-                Range(id=row[0], minimum=row[1], maximum=row[2], parents=tuple(row[3].split())),
+                KeyRange(id=row[0], minimum=row[1], maximum=row[2], parents=tuple(row[3].split())),
                 row[4],
             )
             for row in rows
         ]
 
-    def add_partition(self, container: int, partition: Range, lsn: int = 0) -> None:
+    def add_partition(self, container: int, partition: KeyRange, lsn: int = 0) -> None:
         """Store a physical partition whose last transaction is `lsn`."""
         self._db.execute(
             "INSERT INTO partitions VALUES (?, ?, ?, ?, ?, ?)",

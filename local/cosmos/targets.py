@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from local.cosmos.errors import bad_request
-from local.cosmos.partitions import key_of, key_of_header
+from local.cosmos.partitions import partition_key, partition_key_from_header
 from local.cosmos.query import fixed_values
 from local.cosmos.table import Scan
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from local.cosmos.containers import Container, Partition
     from local.cosmos.messages import Request
-    from local.cosmos.partitions import Key
+    from local.cosmos.partitions import PartitionKey
     from local.cosmos.query import Query
     from local.cosmos.table import Condition
 
@@ -24,8 +24,8 @@ _KEY = "x-ms-documentdb-partitionkey"
 _PARTITION = "x-ms-documentdb-partitionkeyrangeid"
 _WHOLE = ("", "FF")
 
-KeyRange = tuple[str, str]
-Entry = tuple["str | None", KeyRange]
+Bounds = tuple[str, str]
+Entry = tuple["str | None", Bounds]
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class KeySet:
         within: The key range that they are in.
     """
 
-    keys: tuple[Key, ...] | None
-    within: KeyRange = _WHOLE
+    keys: tuple[PartitionKey, ...] | None
+    within: Bounds = _WHOLE
 
     @property
     def is_single(self) -> bool:
@@ -56,9 +56,9 @@ class KeySet:
     def overlaps(self, partition: Partition) -> bool:
         """Return whether some of them are in a physical partition."""
         if self.keys is not None:
-            return any(partition.range.holds(point["min"]) for point in self.ranges)
+            return any(partition.key_range.contains(point["min"]) for point in self.ranges)
         minimum, maximum = self.within
-        return partition.range.minimum < maximum and minimum < partition.range.maximum
+        return partition.key_range.minimum < maximum and minimum < partition.key_range.maximum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +87,7 @@ class Target:
         """
         if not self.is_composite:
             return token
-        here = (self.partition.range.minimum, self.partition.range.maximum)
+        here = (self.partition.key_range.minimum, self.partition.key_range.maximum)
         entries = ((token, here), *self.following) if token is not None else self.following
         if not entries:
             return None
@@ -107,12 +107,12 @@ def key_set(
         ServiceError: 400, if the partition key is malformed.
     """
     if _KEY in request.headers:
-        return KeySet((key_of_header(request.headers[_KEY]),))
+        return KeySet((partition_key_from_header(request.headers[_KEY]),))
     within = (request.headers.get("x-ms-start-epk", ""), request.headers.get("x-ms-end-epk", "FF"))
     if not query.tree.source:
         return KeySet(())
-    values = fixed_values(query.tree, container.key_path, parameters)
-    return KeySet(None if values is None else tuple(map(key_of, values)), within)
+    values = fixed_values(query.tree, container.partition_key_path, parameters)
+    return KeySet(None if values is None else tuple(map(partition_key, values)), within)
 
 
 def is_addressed(request: Request) -> bool:
@@ -153,7 +153,7 @@ def next_target(request: Request, container: Container, keys: KeySet) -> Target:
         raise bad_request(f"The continuation {continuation!r:.100} does not fit the container.")
     (token, (_, maximum)), *following = entries
     partition = _inside(entries[0], partitions)[0]
-    rest = (token, (partition.range.maximum, maximum))
+    rest = (token, (partition.key_range.maximum, maximum))
     return Target(
         partition=partition,
         scan=_scan(partition, keys),
@@ -168,7 +168,7 @@ def _inside(entry: Entry, partitions: Sequence[Partition]) -> list[Partition]:
     return [
         partition
         for partition in partitions
-        if minimum <= partition.range.minimum and partition.range.maximum <= maximum
+        if minimum <= partition.key_range.minimum and partition.key_range.maximum <= maximum
     ]
 
 
@@ -187,11 +187,11 @@ def _scan(partition: Partition, keys: KeySet) -> Scan:
     minimum, maximum = keys.within
     if keys.is_single:  # no item has the empty key
         conditions.append(("key", "=", keys.keys[0].text if keys.keys else ""))
-    if minimum > partition.range.minimum:
+    if minimum > partition.key_range.minimum:
         conditions.append(("epk", ">=", minimum))
-    if maximum < partition.range.maximum:
+    if maximum < partition.key_range.maximum:
         conditions.append(("epk", "<", maximum))
-    return Scan(partition=partition.range.id, conditions=tuple(conditions))
+    return Scan(partition=partition.key_range.id, conditions=tuple(conditions))
 
 
 def _range(minimum: str, maximum: str, *, is_max_inclusive: bool) -> dict[str, Any]:

@@ -7,14 +7,14 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from local.cosmos.server import EmbeddedCosmos, Options
+from local.cosmos.server import CosmosOptions, EmbeddedCosmos
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @contextmanager
-def run_in_thread(options: Options) -> Iterator[EmbeddedCosmos]:
+def run_in_thread(options: CosmosOptions) -> Iterator[EmbeddedCosmos]:
     """Serve from a thread of its own while the block runs.
 
     Raises:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from local.cosmos import EmbeddedCosmos, Options, run_in_thread
+from local.cosmos import CosmosOptions, EmbeddedCosmos, run_in_thread
 from local.harness.follows import POLBLOGS, read_follows
 from tests.commands import EXAMPLE, ROOT
 
@@ -107,7 +107,7 @@ def example(package: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def embedded() -> Iterator[EmbeddedCosmos]:
-    with run_in_thread(Options(port=0)) as server:
+    with run_in_thread(CosmosOptions(port=0)) as server:
         yield server
 
 

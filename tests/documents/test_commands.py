@@ -18,7 +18,7 @@ from admin.__main__ import app as admin
 from benchmarks.__main__ import app as benchmarks
 from core.settings import CONNECTION_SETTING, Settings
 from local.__main__ import app as local
-from local.cosmos import WELL_KNOWN_KEY, Options
+from local.cosmos import WELL_KNOWN_KEY, CosmosOptions
 from tests.documents.pages import DOCUMENTS, ROOT, blocks, inline, name_of
 
 EXAMPLE = ROOT / "local.settings.json.example"
@@ -167,7 +167,7 @@ def test_the_example_is_for_the_embedded_cosmos_db() -> None:
     settings, defaults = Settings.from_environ(values), Settings()
     connection = settings.require_connection()
 
-    assert connection.endpoint == f"http://{Options().host}:{Options().port}/"
+    assert connection.endpoint == f"http://{CosmosOptions().host}:{CosmosOptions().port}/"
     assert connection.key is not None
     assert connection.key.get_secret_value() == WELL_KNOWN_KEY
     given = {name: field for name, field in Settings.model_fields.items() if field.alias in values}

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local.cosmos import Options, run_in_thread
+from local.cosmos import CosmosOptions, run_in_thread
 from tests.support import user
 
 ROOT = Path(__file__).parents[3]
@@ -40,7 +40,7 @@ asyncio.run(main())
 
 def test_the_console_shows_the_way_from_a_command_to_its_derived_event() -> None:
     """One trace, whose spans hold no payload; the figures when the process ends."""
-    with run_in_thread(Options(port=0)) as server:
+    with run_in_thread(CosmosOptions(port=0)) as server:
         environ = {"CosmosConnection": server.connection_string, "TelemetryExporter": "console"}
         done = subprocess.run(  # noqa: S603 - our own code
             [sys.executable, "-c", SCRIPT, str(user(1)), str(user(2)), PARENT],

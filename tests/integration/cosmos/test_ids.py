@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from local.cosmos import EmbeddedCosmos, Options, run_in_thread
+from local.cosmos import CosmosOptions, EmbeddedCosmos, run_in_thread
 from tests.integration.cosmos.raw import BATCH, ITEMS, A, Raw
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
@@ -25,7 +25,7 @@ def server() -> Iterator[EmbeddedCosmos]:
         async with aiohttp.ClientSession() as session:
             await Raw(endpoint, session).prepare()
 
-    with run_in_thread(Options(port=0)) as started:
+    with run_in_thread(CosmosOptions(port=0)) as started:
         asyncio.run(prepare(started.endpoint))
         yield started
 

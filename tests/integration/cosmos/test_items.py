@@ -14,7 +14,7 @@ from azure.cosmos import CosmosClient as SyncClient
 from azure.cosmos import PartitionKey, exceptions
 from azure.cosmos.aio import ContainerProxy, CosmosClient
 
-from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos, Options
+from local.cosmos import WELL_KNOWN_KEY, CosmosOptions, EmbeddedCosmos
 from tests.support import until
 
 
@@ -240,7 +240,7 @@ async def test_items_expire(client: CosmosClient) -> None:
 
 async def test_state_on_disk_outlives_the_server(tmp_path: Path) -> None:
     """Items, ETags, LSNs and resource ids are as before."""
-    options = Options(port=0, partitions=2, data=tmp_path)
+    options = CosmosOptions(port=0, partitions=2, data=tmp_path)
 
     async def visit() -> tuple[dict[str, Any], list[int]]:
         async with (

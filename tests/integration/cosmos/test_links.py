@@ -9,7 +9,7 @@ from azure.cosmos import CosmosClient as SyncClient
 from azure.cosmos import PartitionKey, exceptions
 from azure.cosmos.aio import CosmosClient
 
-from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos, Options, run_in_thread
+from local.cosmos import WELL_KNOWN_KEY, CosmosOptions, EmbeddedCosmos, run_in_thread
 from tests.integration.cosmos.raw import BATCH, FEED, ITEMS, QUERY, A, Raw, Reply
 
 BODY = {"id": "1", "pk": "a"}
@@ -145,7 +145,7 @@ async def test_an_item_that_was_read_stands_for_itself(client: CosmosClient) -> 
 def test_an_item_that_was_read_stands_for_itself_in_the_sync_sdk() -> None:
     """As above."""
     with (
-        run_in_thread(Options(port=0)) as server,
+        run_in_thread(CosmosOptions(port=0)) as server,
         SyncClient(server.endpoint, WELL_KNOWN_KEY) as client,
     ):
         container = client.create_database("db").create_container("items", PartitionKey("/pk"))

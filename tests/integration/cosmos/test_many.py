@@ -13,7 +13,7 @@ from azure.cosmos import PartitionKey, exceptions
 from azure.cosmos.aio import ContainerProxy, CosmosClient
 
 from local.cosmos import EmbeddedCosmos
-from local.cosmos.partitions import effective_key
+from local.cosmos.partitions import effective_partition_key
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ async def test_bulk_does_each_operation_by_itself(
 async def test_bulk_to_another_partition_is_gone(container: ContainerProxy) -> None:
     """410 for operations whose key lies elsewhere."""
     operations = [("create", (item("1", key),)) for key in ("a", "b", "c")]
-    homes = {key: int(effective_key(key)[0], 16) for key in ("a", "b", "c")}
+    homes = {key: int(effective_partition_key(key)[0], 16) for key in ("a", "b", "c")}
 
     with pytest.raises(exceptions.CosmosBatchOperationError) as caught:
         await container.execute_item_batch(operations, "a", raw_request_hook=bulk("0"))
@@ -133,7 +133,7 @@ async def test_keys_spread_as_in_the_service(container: ContainerProxy, key: Any
     """The SDK computes the same effective partition key."""
     found = await container.feed_range_from_partition_key(key)
 
-    assert found["Range"]["min"] == effective_key(key)
+    assert found["Range"]["min"] == effective_partition_key(key)
 
 
 QUERIES: list[tuple[str, dict[str, Any], list[Any]]] = [

@@ -11,7 +11,7 @@ from azure.cosmos import CosmosClient as SyncClient
 from azure.cosmos import PartitionKey, ThroughputProperties
 from azure.cosmos.aio import CosmosClient
 
-from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos, Options, run_in_thread
+from local.cosmos import WELL_KNOWN_KEY, CosmosOptions, EmbeddedCosmos, run_in_thread
 from tests.integration.cosmos.raw import ITEMS, QUERY, A, Raw
 
 KEY = PartitionKey("/pk")
@@ -28,7 +28,7 @@ def cosmos_options() -> dict[str, Any]:
 @pytest.fixture
 def sync_client() -> Iterator[SyncClient]:
     with (
-        run_in_thread(Options(port=0)) as server,
+        run_in_thread(CosmosOptions(port=0)) as server,
         SyncClient(server.endpoint, WELL_KNOWN_KEY) as opened,
     ):
         yield opened
@@ -167,7 +167,7 @@ async def test_a_replaced_throughput_holds_from_then_on(raw: Raw) -> None:
 
 async def test_throughput_outlives_the_process(tmp_path: Path) -> None:
     """Of databases and containers, autoscale with its settings."""
-    options = Options(port=0, data=tmp_path)
+    options = CosmosOptions(port=0, data=tmp_path)
     async with (
         EmbeddedCosmos(options) as server,
         CosmosClient(server.endpoint, WELL_KNOWN_KEY) as client,

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from local.cosmos import EmbeddedCosmos, Options
+from local.cosmos import CosmosOptions, EmbeddedCosmos
 from tests.integration.cosmos.raw import BATCH, BULK, FEED, ITEMS, QUERY, A, Raw
 from tests.support import until
 
@@ -58,7 +58,7 @@ async def test_the_account_configures_the_query_engine_of_clients(raw: Raw) -> N
 async def test_an_account_may_claim_several_write_regions(*, claimed: bool) -> None:
     """It still has one."""
     async with (
-        EmbeddedCosmos(Options(port=0, multiple_write_locations=claimed)) as cosmos,
+        EmbeddedCosmos(CosmosOptions(port=0, multiple_write_locations=claimed)) as cosmos,
         aiohttp.ClientSession() as session,
     ):
         account = (await Raw(cosmos.endpoint, session).send("GET", "/")).body

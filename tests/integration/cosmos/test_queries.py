@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.cosmos.partitions import effective_key
+from local.cosmos.partitions import effective_partition_key
 from tests.integration.cosmos.raw import BATCH, ITEMS, QUERY, A, Raw, Reply
 
 PLAN = {
@@ -22,7 +22,7 @@ WHOLE = {"min": "", "max": "FF", "isMinInclusive": True, "isMaxInclusive": False
 
 
 def point(key: str) -> dict[str, Any]:
-    hashed = effective_key(key)
+    hashed = effective_partition_key(key)
     return {"min": hashed, "max": hashed, "isMinInclusive": True, "isMaxInclusive": True}
 
 
@@ -168,7 +168,7 @@ async def test_plain_queries_go_from_partition_to_partition(raw: Raw) -> None:
 
     reply = await ask(raw, "SELECT VALUE c.pk FROM c")
 
-    assert all(effective_key(key)[0] == "0" for key in reply.body["Documents"])
+    assert all(effective_partition_key(key)[0] == "0" for key in reply.body["Documents"])
     (rest,) = json.loads(reply.headers[CONTINUATION])
     assert rest == {"token": None, "range": {"min": "0" + "F" * 31, "max": "FF"}}
     assert sorted(await results(raw, "SELECT VALUE c.pk FROM c", {})) == sorted(
@@ -371,7 +371,9 @@ async def test_a_page_that_ends_at_a_huge_value_is_refused(raw: Raw) -> None:
 @pytest.mark.parametrize("scope", [A, {PARTITION: "3"}], ids=["key", "partition"])
 async def test_ranges_cost_what_they_return(raw: Raw, query: str, scope: dict[str, str]) -> None:
     """Not what they pass: the newest of 1,000 events costs as much as the only one."""
-    key = next(f"k{number}" for number in range(99) if effective_key(f"k{number}")[0] == "3")
+    key = next(
+        f"k{number}" for number in range(99) if effective_partition_key(f"k{number}")[0] == "3"
+    )
     for first in range(0, 1000, 100):
         bodies = [
             {"id": f"n{number:012}", "pk": key, "n": number} for number in range(first, first + 100)

@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 from azure.cosmos import CosmosClient, PartitionKey
 
-from local.cosmos import WELL_KNOWN_KEY, Options, run_in_thread
+from local.cosmos import WELL_KNOWN_KEY, CosmosOptions, run_in_thread
 from tests.integration.cosmos.raw import ITEMS, A, Raw, Reply
 
 CANNOT_GROW = ("sh", "-c", 'ulimit -f 0; exec "$@"', "sh")
@@ -67,7 +67,7 @@ def test_a_killed_server_keeps_what_it_acknowledged(tmp_path: Path) -> None:
 
 def test_a_folder_has_one_server(tmp_path: Path) -> None:
     """Two would give the same LSN to different transactions."""
-    options = Options(port=0, data=tmp_path)
+    options = CosmosOptions(port=0, data=tmp_path)
 
     with (
         run_in_thread(options),
@@ -85,7 +85,7 @@ def test_a_folder_of_another_version_is_refused(tmp_path: Path) -> None:
 
     with (
         pytest.raises(OSError, match="delete it"),
-        run_in_thread(Options(port=0, data=tmp_path)),
+        run_in_thread(CosmosOptions(port=0, data=tmp_path)),
     ):
         pass
 

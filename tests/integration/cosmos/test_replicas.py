@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from local.cosmos import EmbeddedCosmos, Options
+from local.cosmos import CosmosOptions, EmbeddedCosmos
 from tests.integration.cosmos.raw import BATCH, FEED, ITEMS, QUERY, A, Raw, Reply
 
 HOUR = 3600.0
@@ -20,7 +20,7 @@ UPSERT = {**A, "x-ms-documentdb-is-upsert": "true"}
 async def raw() -> AsyncIterator[Raw]:
     """An account whose replica never catches up while a test runs."""
     async with (
-        EmbeddedCosmos(Options(port=0, replica_lag=HOUR)) as cosmos,
+        EmbeddedCosmos(CosmosOptions(port=0, replica_lag=HOUR)) as cosmos,
         aiohttp.ClientSession() as session,
     ):
         raw = Raw(cosmos.endpoint, session)

@@ -10,7 +10,7 @@ import pytest
 from azure.cosmos import exceptions
 from azure.cosmos.aio import ContainerProxy, CosmosClient
 
-from local.cosmos import EmbeddedCosmos, Options, Role
+from local.cosmos import CosmosOptions, EmbeddedCosmos, Role
 from tests.integration.cosmos.raw import BATCH, BULK, FEED, ITEMS, QUERY, A, Raw
 
 ACCOUNT = "Microsoft.DocumentDB/databaseAccounts"
@@ -188,7 +188,7 @@ async def test_the_sdk_works_with_rights_to_one_container(appender: ContainerPro
 @pytest.mark.parametrize("name", ["key", "role"])
 def test_a_key_must_be_base64(name: str) -> None:
     """The account's and those of principals."""
-    options = Options(key="ü") if name == "key" else Options(roles={"ü": []})
+    options = CosmosOptions(key="ü") if name == "key" else CosmosOptions(roles={"ü": []})
 
     with pytest.raises(ValueError, match="ASCII"):
         EmbeddedCosmos(options)

@@ -10,7 +10,7 @@ from azure.cosmos import CosmosClient as SyncClient
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import ContainerProxy, CosmosClient
 
-from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos, Options, run_in_thread
+from local.cosmos import WELL_KNOWN_KEY, CosmosOptions, EmbeddedCosmos, run_in_thread
 from tests.integration.cosmos.raw import BATCH, BULK, FEED, ITEMS, QUERY, A, Raw
 
 TOKEN = "x-ms-session-token"
@@ -88,7 +88,7 @@ async def test_an_async_client_sends_the_token_of_its_last_write(
 
 @pytest.fixture
 def server() -> Iterator[EmbeddedCosmos]:
-    with run_in_thread(Options(port=0, partitions=4)) as running:
+    with run_in_thread(CosmosOptions(port=0, partitions=4)) as running:
         yield running
 
 

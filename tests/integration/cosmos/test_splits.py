@@ -10,8 +10,8 @@ import pytest
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import ContainerProxy, CosmosClient
 
-from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos, Options
-from local.cosmos.partitions import Range, halves, split_evenly
+from local.cosmos import WELL_KNOWN_KEY, CosmosOptions, EmbeddedCosmos
+from local.cosmos.partitions import KeyRange, split_evenly, split_in_half
 from local.host.rest import CosmosRestClient, CosmosRestError
 from local.host.settings import Account
 
@@ -45,7 +45,7 @@ def test_halves_cover_what_was_split() -> None:
     for _ in range(5):
         whole = parts.pop(0)
         known = [int(name) for each in (whole, *parts) for name in (each.id, *each.parents)]
-        parts = [*halves(whole, max(known) + 1), *parts]
+        parts = [*split_in_half(whole, max(known) + 1), *parts]
 
     assert (parts[0].minimum, parts[-1].maximum) == ("", "FF")
     assert all(a.maximum == b.minimum for a, b in zip(parts, parts[1:], strict=False))  # noqa: RUF007 - reads better here
@@ -55,7 +55,7 @@ def test_halves_cover_what_was_split() -> None:
 
 def test_a_split_border_is_a_key_of_full_length() -> None:
     """As the effective partition keys are."""
-    left, right = halves(Range(id="0", minimum="", maximum="FF"), 1)
+    left, right = split_in_half(KeyRange(id="0", minimum="", maximum="FF"), 1)
 
     assert left.maximum == right.minimum == "1" + "F" * 31
 
@@ -114,7 +114,7 @@ async def test_an_unknown_partition_or_container_is_said(
 
 async def test_a_split_outlives_the_server(tmp_path: Path) -> None:
     """Parents included."""
-    options = Options(port=0, partitions=1, data=tmp_path)
+    options = CosmosOptions(port=0, partitions=1, data=tmp_path)
     async with (
         EmbeddedCosmos(options) as server,
         CosmosClient(server.endpoint, WELL_KNOWN_KEY) as client,

@@ -15,7 +15,7 @@ from azure.cosmos import (
     exceptions,
 )
 
-from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos, Options, run_in_thread
+from local.cosmos import WELL_KNOWN_KEY, CosmosOptions, EmbeddedCosmos, run_in_thread
 
 KEYS = [f"k{number}" for number in range(12)]
 
@@ -27,7 +27,7 @@ def values(items: Iterable[Any]) -> list[Any]:
 
 @pytest.fixture
 def server() -> Iterator[EmbeddedCosmos]:
-    with run_in_thread(Options(port=0, partitions=3)) as running:
+    with run_in_thread(CosmosOptions(port=0, partitions=3)) as running:
         yield running
 
 
@@ -144,6 +144,6 @@ def test_a_taken_port_is_an_error_and_leaves_no_thread(server: EmbeddedCosmos) -
     """It is raised where the server was to be used."""
     with (
         pytest.raises(OSError, match="address already in use"),
-        run_in_thread(Options(port=server.port)),
+        run_in_thread(CosmosOptions(port=server.port)),
     ):
         pass

@@ -13,7 +13,7 @@ from typing import Any
 
 import aiohttp
 
-from local.cosmos import EmbeddedCosmos, Options
+from local.cosmos import CosmosOptions, EmbeddedCosmos
 from tests.integration.cosmos.raw import Raw, Reply
 
 Recorded = dict[str, Any]
@@ -126,7 +126,7 @@ async def test_the_triggers_requests_are_answered_as_it_needs_them() -> None:
     """Status, members and headers, request by request."""
     recorded = recording()
     async with (
-        EmbeddedCosmos(Options(port=0, partitions=2)) as cosmos,
+        EmbeddedCosmos(CosmosOptions(port=0, partitions=2)) as cosmos,
         aiohttp.ClientSession() as session,
     ):
         replay = Replay(Raw(cosmos.endpoint, session))

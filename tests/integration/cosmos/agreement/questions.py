@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from local.cosmos.partitions import key_of
+from local.cosmos.partitions import partition_key
 from local.cosmos.query import Query, parse
 from local.cosmos.query.values import canonical
 
@@ -171,7 +171,7 @@ def check(
     ties_descend = any(ordered.descending for ordered in query.tree.order[:1])
 
     def partition(item: dict[str, Any]) -> int:
-        nth = sum(bound <= key_of(item["pk"]).epk for bound in bounds)
+        nth = sum(bound <= partition_key(item["pk"]).epk for bound in bounds)
         return -nth if ties_descend else nth  # equal items of the first partition come first
 
     seen = sorted((item for item in items if question.key in {None, item["pk"]}), key=partition)

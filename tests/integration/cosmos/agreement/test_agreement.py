@@ -16,7 +16,7 @@ from azure.cosmos.aio import CosmosClient as AsyncClient
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos, Options, run_in_thread
+from local.cosmos import WELL_KNOWN_KEY, CosmosOptions, EmbeddedCosmos, run_in_thread
 from local.cosmos.partitions import split_evenly
 from tests.integration.cosmos.agreement import dotnet, javascript
 from tests.integration.cosmos.agreement.questions import (
@@ -117,7 +117,7 @@ def account(request: pytest.FixtureRequest) -> Iterator[Account]:
         return aiohttp.ClientSession()
 
     with (
-        run_in_thread(Options(port=0, partitions=request.param)) as server,
+        run_in_thread(CosmosOptions(port=0, partitions=request.param)) as server,
         CosmosClient(server.endpoint, WELL_KNOWN_KEY) as client,
     ):
         client.create_database("db")

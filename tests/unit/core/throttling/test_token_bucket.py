@@ -11,20 +11,20 @@ import pytest
 
 from core.throttling.rate_limiters import RateLimiter
 from core.throttling.token_bucket import BURST_SECONDS, INITIAL_RATE, AdaptiveTokenBucket
-from local.cosmos.budget import Budget
+from local.cosmos.throughput_limiter import ThroughputLimiter
 
 CHARGE = 6.2
 """Request units of one operation."""
 
 
 class Second:
-    """A partition that begins every second with a full budget and carries nothing over."""
+    """A partition that begins every second with its full throughput and carries nothing over."""
 
     def __init__(self, rate: float, clock: Callable[[], float]) -> None:
         self.rate, self._clock = rate, clock
         self._second, self._used = 0, 0.0
 
-    def wait_ms(self) -> int:
+    def retry_after_ms(self) -> int:
         second = int(self._clock())
         if second != self._second:
             over = self._used - self.rate * (second - self._second)
@@ -34,11 +34,11 @@ class Second:
         over = (self._used - self.rate) / self.rate
         return math.ceil((second + 1 + over - self._clock()) * 1000)
 
-    def take(self, charge: float) -> None:
+    def charge(self, charge: float) -> None:
         self._used += charge
 
 
-Partition = Budget | Second
+Partition = ThroughputLimiter | Second
 
 
 @dataclass
@@ -77,27 +77,27 @@ class Sender:
             self.send()
 
     def _operation(self) -> int:
-        wait = self.partition.wait_ms()
+        wait = self.partition.retry_after_ms()
         if not wait:
-            self.partition.take(CHARGE)
+            self.partition.charge(CHARGE)
         return wait
 
     def _travel(self) -> None:
         self.now += self._random.uniform(0.001, 0.005)
 
 
-def sender(model: type[Budget | Second], rate: float) -> Sender:
-    found = Sender(Budget(None, lambda: 0.0))
+def sender(model: type[ThroughputLimiter | Second], rate: float) -> Sender:
+    found = Sender(ThroughputLimiter(None, lambda: 0.0))
     found.partition = model(rate, lambda: found.now)
     return found
 
 
 @pytest.mark.parametrize("rate", [62.5, 250.0, 1_000.0, 2_500.0, 10_000.0])
-@pytest.mark.parametrize(("model", "least"), [(Budget, 0.98), (Second, 0.9)])
-def test_a_budget_is_used_and_hardly_ever_overdrawn(
-    model: type[Budget | Second], least: float, rate: float
+@pytest.mark.parametrize(("model", "least"), [(ThroughputLimiter, 0.98), (Second, 0.9)])
+def test_throughput_is_used_and_hardly_ever_overdrawn(
+    model: type[ThroughputLimiter | Second], least: float, rate: float
 ) -> None:
-    """Less of it is where a second's budget is lost with the second."""
+    """Less of it is where the throughput of a second is lost with the second."""
     found = sender(model, rate)
     found.until(10.0)
     before, found.requests, found.refused, found.charge = found.now, 0, 0, 0.0
@@ -110,9 +110,9 @@ def test_a_budget_is_used_and_hardly_ever_overdrawn(
 
 
 @pytest.mark.parametrize("rate", [62.5, 1_000.0, 10_000.0])
-def test_a_budget_is_found_within_a_few_requests(rate: float) -> None:
+def test_throughput_is_found_within_a_few_requests(rate: float) -> None:
     """Of the first second little is refused."""
-    found = sender(Budget, rate)
+    found = sender(ThroughputLimiter, rate)
 
     found.until(5.0)
 
@@ -124,8 +124,8 @@ class Shared:
     """A partition that several senders write to, each at its own time."""
 
     def __init__(self, rate: float, count: int) -> None:
-        self.senders = [sender(Budget, rate) for _ in range(count)]
-        partition = Budget(rate, lambda: max(each.now for each in self.senders))
+        self.senders = [sender(ThroughputLimiter, rate) for _ in range(count)]
+        partition = ThroughputLimiter(rate, lambda: max(each.now for each in self.senders))
         for each in self.senders:
             each.partition = partition
 
@@ -156,11 +156,11 @@ def test_processes_share_a_partition_and_take_what_others_leave(count: int) -> N
 
 
 @pytest.mark.parametrize("factor", [0.25, 0.5, 4.0, 10.0])
-def test_a_budget_that_changes_is_found_again(factor: float) -> None:
+def test_throughput_that_changes_is_found_again(factor: float) -> None:
     """After a split, or when somebody scales the account."""
-    found = sender(Budget, 1_000.0)
+    found = sender(ThroughputLimiter, 1_000.0)
     found.until(30.0)
-    found.partition = Budget(1_000.0 * factor, lambda: found.now)
+    found.partition = ThroughputLimiter(1_000.0 * factor, lambda: found.now)
 
     found.until(120.0)
 
@@ -169,7 +169,7 @@ def test_a_budget_that_changes_is_found_again(factor: float) -> None:
 
 def test_a_partition_that_takes_everything_is_not_held_back() -> None:
     """The pace grows with every answer until the sender is the limit."""
-    found = sender(Budget, 10_000_000.0)
+    found = sender(ThroughputLimiter, 10_000_000.0)
 
     found.until(0.5)
 

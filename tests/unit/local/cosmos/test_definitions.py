@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.cosmos.definitions import container_definition, key_path
+from local.cosmos.definitions import container_definition, partition_key_path
 from local.cosmos.errors import ServiceError
 from local.cosmos.jsontext import decode, encode
-from local.cosmos.patches import holds, patched
+from local.cosmos.patches import apply_patch, condition_holds
 from local.cosmos.routes import request_kind
 from local.cosmos.table import Item
 
@@ -36,7 +36,7 @@ def test_the_path_of_a_key_may_be_quoted() -> None:
     """For names that need it; a slash inside quotes is part of the name."""
     definition = container_definition({"id": "c", "partitionKey": {"paths": ['/a/"b c/d"']}})
 
-    assert key_path(definition) == ("a", "b c/d")
+    assert partition_key_path(definition) == ("a", "b c/d")
 
 
 @pytest.mark.parametrize("path", ["/a/", "/a/*", "/a/?", "/a/[]/b", "/a-b", "a", "", '/"a', None])
@@ -195,7 +195,7 @@ def test_patches_create_what_the_service_would(
     operation: dict[str, Any], expected: dict[str, Any]
 ) -> None:
     """An increment of nothing begins at zero."""
-    assert patched({"list": [1]}, [operation]) == expected
+    assert apply_patch({"list": [1]}, [operation]) == expected
 
 
 @pytest.mark.parametrize(
@@ -211,17 +211,17 @@ def test_a_patch_moves_a_value(source: str, target: str, expected: dict[str, Any
     """A value that is in its new place is replaced, and one in a list is shifted."""
     before = {"a": 7, "b": {"c": 1}, "list": [1, 2]}
 
-    assert patched(before, [{"op": "move", "from": source, "path": target}]) == expected
+    assert apply_patch(before, [{"op": "move", "from": source, "path": target}]) == expected
 
 
 @pytest.mark.parametrize(("source", "target"), [("/none", "/a"), ("/b", "/b/c"), ("/b", "/x/y")])
 def test_a_move_that_does_not_fit_is_refused(source: str, target: str) -> None:
     """A source that is missing, a target inside the source, a target without a parent."""
     with pytest.raises(ServiceError, match="400"):
-        patched({"a": 7, "b": {"c": 1}}, [{"op": "move", "from": source, "path": target}])
+        apply_patch({"a": 7, "b": {"c": 1}}, [{"op": "move", "from": source, "path": target}])
 
 
 @pytest.mark.parametrize(("condition", "expected"), [(None, True), ("FROM c WHERE c.n = 2", False)])
 def test_a_patch_may_depend_on_the_document(condition: str | None, *, expected: bool) -> None:
     """By the end of a query."""
-    assert holds(condition, {"n": 1}) is expected
+    assert condition_holds(condition, {"n": 1}) is expected

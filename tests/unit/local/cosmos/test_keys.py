@@ -11,7 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.cosmos.errors import ServiceError
-from local.cosmos.partitions import key_of, key_of_document, key_of_header
+from local.cosmos.partitions import (
+    partition_key,
+    partition_key_from_document,
+    partition_key_from_header,
+)
 from local.cosmos.rids import container_bytes, container_rid, database_rid, item_rid
 
 SCALARS = (
@@ -28,33 +32,37 @@ def test_effective_keys_are_those_of_the_sdk(value: Any) -> None:
     """Whatever the key's type."""
     expected = PartitionKey("/pk")._get_epk_range_for_partition_key(value)
 
-    assert key_of(value).epk == expected.min
+    assert partition_key(value).epk == expected.min
 
 
 def test_a_document_without_the_property_has_a_key_too() -> None:
     """The SDK writes it as an empty object."""
     expected = PartitionKey("/pk")._get_epk_range_for_partition_key(NonePartitionKeyValue)
 
-    assert key_of_document(("pk",), {"id": "1"}).epk == expected.min
-    assert key_of_document(("pk",), {}) == key_of_header("[{}]") != key_of(None)
+    assert partition_key_from_document(("pk",), {"id": "1"}).epk == expected.min
+    assert (
+        partition_key_from_document(("pk",), {})
+        == partition_key_from_header("[{}]")
+        != partition_key(None)
+    )
 
 
 @pytest.mark.parametrize(("one", "other"), [(1, 1.0), (0.0, -0.0), (10**20, 1e20)])
 def test_equal_numbers_are_one_key(one: float, other: float) -> None:
     """However they are written."""
-    assert key_of(one) == key_of(other)
+    assert partition_key(one) == partition_key(other)
 
 
 @pytest.mark.parametrize(("one", "other"), [(1, True), (0, False), ("1", 1), ("null", None)])
 def test_values_of_different_types_are_different_keys(one: object, other: object) -> None:
     """Python would take some of them for equal."""
-    assert key_of(one) != key_of(other)
+    assert partition_key(one) != partition_key(other)
 
 
 def test_a_key_may_lie_deeper_in_the_document() -> None:
     """`/a/b`."""
-    assert key_of_document(("a", "b"), {"a": {"b": "x"}}) == key_of("x")
-    assert key_of_document(("a", "b"), {"a": "x"}) == key_of({})
+    assert partition_key_from_document(("a", "b"), {"a": {"b": "x"}}) == partition_key("x")
+    assert partition_key_from_document(("a", "b"), {"a": "x"}) == partition_key({})
 
 
 @pytest.mark.parametrize(
@@ -64,7 +72,7 @@ def test_a_key_may_lie_deeper_in_the_document() -> None:
 def test_a_key_has_one_component(header: str | None, told: str) -> None:
     """400/1001 in the service's words, without a charge."""
     with pytest.raises(ServiceError, match=told) as caught:
-        key_of_header(header)
+        partition_key_from_header(header)
 
     assert (caught.value.status, caught.value.sub_status, caught.value.charge) == (400, 1001, 0)
 
@@ -73,7 +81,7 @@ def test_a_key_has_one_component(header: str | None, told: str) -> None:
 def test_anything_else_in_the_header_is_refused(header: str) -> None:
     """400."""
     with pytest.raises(ServiceError) as caught:
-        key_of_header(header)
+        partition_key_from_header(header)
 
     assert (caught.value.status, caught.value.sub_status) == (400, 0)
 
@@ -81,14 +89,16 @@ def test_anything_else_in_the_header_is_refused(header: str) -> None:
 @pytest.mark.parametrize("value", [{}, {"a": 1}, ["a"], []])
 def test_an_object_or_array_at_the_path_counts_as_undefined(value: object) -> None:
     """The SDKs extract the same key."""
-    assert key_of_document(("pk",), {"pk": value}) == key_of_document(("pk",), {})
+    assert partition_key_from_document(("pk",), {"pk": value}) == partition_key_from_document(
+        ("pk",), {}
+    )
 
 
 @pytest.mark.parametrize("value", [10**400, "x" * 2049])
 def test_what_cannot_be_a_key_is_refused_in_documents(value: object) -> None:
     """What is too large."""
     with pytest.raises(ServiceError) as caught:
-        key_of_document(("pk",), {"pk": value})
+        partition_key_from_document(("pk",), {"pk": value})
 
     assert caught.value.status == 400
 

@@ -8,35 +8,35 @@ from typing import Any
 import pytest
 
 from local.cosmos.auth import resource, signature, signing_key
-from local.cosmos.budget import Budget
 from local.cosmos.errors import ServiceError
-from local.cosmos.partitions import effective_key, split_evenly
-from local.cosmos.patches import patched
+from local.cosmos.partitions import effective_partition_key, split_evenly
+from local.cosmos.patches import apply_patch
+from local.cosmos.throughput_limiter import ThroughputLimiter
 from tests.support import FakeTime
 
 
-def test_a_budget_is_one_seconds_worth_and_refills() -> None:
+def test_a_limiter_holds_one_seconds_worth_and_refills() -> None:
     """A request may overdraw it; the next one waits exactly until it is positive again."""
     clock = FakeTime()
-    budget = Budget(100.0, clock)
+    limiter = ThroughputLimiter(100.0, clock)
 
-    assert budget.wait_ms() == 0
-    budget.take(150.0)
-    assert budget.wait_ms() == 501
+    assert limiter.retry_after_ms() == 0
+    limiter.charge(150.0)
+    assert limiter.retry_after_ms() == 501
     clock.now += 0.501
-    assert budget.wait_ms() == 0
+    assert limiter.retry_after_ms() == 0
     clock.now += 60
-    assert budget.wait_ms() == 0
-    budget.take(100.0)
-    assert budget.wait_ms() == 1
+    assert limiter.retry_after_ms() == 0
+    limiter.charge(100.0)
+    assert limiter.retry_after_ms() == 1
 
 
 def test_without_a_rate_there_is_no_limit() -> None:
     """The default."""
-    budget = Budget(None, FakeTime())
-    budget.take(1e9)
+    limiter = ThroughputLimiter(None, FakeTime())
+    limiter.charge(1e9)
 
-    assert budget.wait_ms() == 0
+    assert limiter.retry_after_ms() == 0
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 16, 64])
@@ -47,7 +47,7 @@ def test_partitions_cover_the_key_space_without_gaps(count: int) -> None:
     assert (ranges[0].minimum, ranges[-1].maximum) == ("", "FF")
     assert all(a.maximum == b.minimum for a, b in pairwise(ranges))
     for number in range(100):
-        assert sum(each.holds(effective_key(f"s{number}")) for each in ranges) == 1
+        assert sum(each.contains(effective_partition_key(f"s{number}")) for each in ranges) == 1
 
 
 def test_borders_of_partitions_are_those_of_the_service() -> None:
@@ -115,7 +115,7 @@ def test_patches_change_a_copy(operation: dict[str, Any], expected: dict[str, An
     """The document itself stays."""
     document = {"n": 1, "list": [1, 2], "o": {"x": 1}}
 
-    assert patched(document, [operation]) == expected
+    assert apply_patch(document, [operation]) == expected
     assert document == {"n": 1, "list": [1, 2], "o": {"x": 1}}
 
 
@@ -137,6 +137,6 @@ def test_patches_change_a_copy(operation: dict[str, Any], expected: dict[str, An
 def test_unusable_patches_are_refused(operations: object) -> None:
     """400."""
     with pytest.raises(ServiceError) as caught:
-        patched({"n": 1, "text": "x"}, operations)
+        apply_patch({"n": 1, "text": "x"}, operations)
 
     assert caught.value.status == 400

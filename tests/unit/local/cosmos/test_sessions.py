@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from local.cosmos.errors import ServiceError
-from local.cosmos.partitions import Range
+from local.cosmos.partitions import KeyRange
 from local.cosmos.sessions import demanded_lsn, session_token
 
-CHILD = Range(id="3", minimum="", maximum="FF", parents=("0", "1"))
+CHILD = KeyRange(id="3", minimum="", maximum="FF", parents=("0", "1"))
 
 
 @pytest.mark.parametrize(

@@ -12,14 +12,15 @@ import pytest
 
 from local.cosmos.account import Account
 from local.cosmos.containers import Container
-from local.cosmos.documents import Conditions, Transaction
+from local.cosmos.documents import Transaction
 from local.cosmos.errors import StorageError
-from local.cosmos.partitions import key_of
+from local.cosmos.partitions import partition_key
+from local.cosmos.preconditions import Preconditions
 from local.cosmos.replicas import ReplicaLag
 from local.cosmos.storage import Storage
 
 DEFINITION = {"id": "c", "partitionKey": {"paths": ["/pk"]}}
-KEY = key_of("a")
+KEY = partition_key("a")
 
 
 class FailingConnection:
@@ -66,7 +67,7 @@ def container(storage: Storage) -> Container:
 
 def upsert(container: Container, item_id: str, text: str = "") -> None:
     with Transaction(container, container.partitions[0]) as items:
-        items.upsert(KEY, {"id": item_id, "pk": "a", "text": text}, Conditions())
+        items.upsert(KEY, {"id": item_id, "pk": "a", "text": text}, Preconditions())
 
 
 def limit_pages(storage: Storage, pages: int) -> None:
@@ -149,6 +150,6 @@ def test_a_split_that_cannot_be_stored_did_not_happen(
         container.split("0")
     storage._db = db
 
-    assert [partition.range.id for partition in container.partitions] == ["0"]
+    assert [partition.key_range.id for partition in container.partitions] == ["0"]
     upsert(container, "2")
     assert [row.id for row, _ in storage.partitions(container.number)] == ["0"]
