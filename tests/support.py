@@ -128,6 +128,7 @@ class MemoryContainer:
     they raise is what the SDK would have raised.
     """
 
+    id: str = "events"
     partitions: int = 1
     before: Callable[[str], Awaitable[None]] | None = None
     after: Callable[[str], Awaitable[None]] | None = None

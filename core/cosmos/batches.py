@@ -77,7 +77,7 @@ async def send_transactional(
         raw_request_hook=lambda request: _replace(request.http_request, body, {}),
         response_hook=lambda headers, _: on_charge(request_charge(headers)),
     )
-    with write_span("transactional", len(operations)):
+    with write_span("execute_batch", container.id, len(operations)):
         responses = await run_request(action, request)
     if len(responses) != len(operations):
         raise TransientError(f"Cosmos DB returned {len(responses)} results while {action}.")
@@ -112,7 +112,7 @@ async def send_bulk(
         response_hook=lambda headers, _: on_charge(request_charge(headers)),
     )
     try:
-        with write_span("bulk", len(operations)):
+        with write_span("execute_bulk", container.id, len(operations)):
             responses = await run_request(action, _responses(request, on_charge))
         return [
             _UPSERTED if response["statusCode"] == _CREATED else _result(response)

@@ -42,8 +42,10 @@ _batch_time = _meter.create_histogram("projections.batch.duration", "s", "Durati
 _lag = _meter.create_histogram(
     "projections.lag", "s", "Time from the storing of a batch's oldest event to its completion"
 )
-_charge = _meter.create_counter(
-    "projections.request_charge", "{request_unit}", "Request units of requests"
+_charge = _meter.create_histogram(
+    "azure.cosmosdb.client.operation.request_charge",
+    "{request_unit}",
+    "Request units consumed by the operation",
 )
 _throttled = _meter.create_counter(
     "projections.requests.throttled", "{request}", "Requests that were throttled"
@@ -74,10 +76,24 @@ def batch_span(module: str, documents: Iterable[Mapping[str, Any]]) -> Iterator[
 
 
 @contextmanager
-def write_span(batch_type: str, operations: int) -> Iterator[None]:
-    """Record the span of a request that writes documents in one of the two batch forms."""
-    attributes = {"batch_type": batch_type, "operations": operations}
-    with _span("write", SpanKind.CLIENT, attributes=attributes):
+def write_span(operation: str, container: str, count: int) -> Iterator[None]:
+    """Record the span of a request that writes documents.
+
+    Names and attributes are those of OpenTelemetry's conventions for Azure Cosmos DB.
+
+    Args:
+        operation: `execute_batch` for a transactional batch, `execute_bulk` for a bulk request.
+        container: The name of the container.
+        count: The number of operations in the request.
+    """
+    attributes: dict[str, str | int] = {
+        "db.system.name": "azure.cosmosdb",
+        "db.operation.name": operation,
+        "db.collection.name": container,
+    }
+    if count > 1:
+        attributes["db.operation.batch.size"] = count
+    with _span(f"{operation} {container}", SpanKind.CLIENT, attributes=attributes):
         yield
 
 
@@ -111,7 +127,7 @@ def record_batch(
 
 def record_charge(request_units: float, module: str) -> None:
     """Count the charge of a request."""
-    _charge.add(request_units, {"module": module})
+    _charge.record(request_units, {"module": module})
 
 
 def record_retry(module: str, *, throttled: bool) -> None:

@@ -9,6 +9,7 @@ from core.cosmos.requests import REQUEST_TIMEOUT_SECONDS
 from core.throttling.deadline import GRACE_SECONDS
 from core.tracking.leases import LeaseState
 from tests.documents.pages import ROOT, blocks
+from tests.interface import interface
 
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -73,3 +74,12 @@ def test_the_layout_of_the_engine_is_complete() -> None:
 
     assert len(listed) == len(set(listed))
     assert set(listed) == modules | {f"{name}/" for name in parts - modules - {"py.typed"}}
+
+
+def test_the_reference_lists_all_metrics() -> None:
+    """Each by its whole name, as code and dashboards have it."""
+    page = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    table = page.partition("| metric |")[2].partition("\n\n")[0]
+    names = re.findall(r"`([a-z_.]+)`", table)
+
+    assert sorted(names) == sorted(metric.split()[0] for metric in interface()["metrics"])

@@ -56,11 +56,15 @@ def test_the_console_shows_the_way_from_a_command_to_its_derived_event() -> None
     spans = {each["name"]: each for each in told if "name" in each}
     assert spans["command follow"]["context"]["trace_id"] == f"0x{TRACE}"
     assert spans["project followship"]["links"][0]["context"]["trace_id"] == f"0x{TRACE}"
-    assert spans["write"]["parent_id"] == spans["project followship"]["context"]["span_id"]
+    write = spans["execute_bulk events"]
+    assert write["parent_id"] == spans["project followship"]["context"]["span_id"]
+    assert write["attributes"]["db.system.name"] == "azure.cosmosdb"
+    assert write["attributes"]["db.operation.name"] == "execute_bulk"
+    assert write["attributes"]["db.collection.name"] == "events"
     metas = [each["meta"]["traceparent"] for each in json.loads(done.stdout)]
     assert len(set(metas)) == 1
     assert TRACE in metas[0]
-    for name in ("projections.events.processed", "projections.request_charge"):
+    for name in ("projections.events.processed", "azure.cosmosdb.client.operation.request_charge"):
         assert name in done.stderr
     for name in ("projections.batch.duration", "projections.lag"):
         assert name in done.stderr

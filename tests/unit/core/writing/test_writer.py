@@ -57,6 +57,7 @@ DONE = [{"statusCode": 201}]
 def sdk_container(*answers: Any) -> Any:
     """The SDK's container client, mocked: each answer is returned or raised in turn."""
     container = create_autospec(ContainerProxy, instance=True)
+    container.id = "events"
     container.execute_item_batch = AsyncMock(side_effect=answers)
     container.read_feed_ranges = MemoryContainer().read_feed_ranges
     return container
