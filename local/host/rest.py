@@ -177,13 +177,16 @@ class CosmosRestClient:
         owner = link if path == link and not _is_list(path) else link.removesuffix(f"/{kind}")
         while True:
             response = await self._send_once(method, path, (kind, owner), headers, body)
-            if response.status != _THROTTLED:
+            self._session_tokens.record(path, response.headers.get("x-ms-session-token"))
+            sub_status = _number(response.headers, "x-ms-substatus") or 0
+            is_ahead = (response.status, sub_status) == _SESSION_NOT_AVAILABLE
+            if response.status == _THROTTLED:
+                await asyncio.sleep(_retry_after_seconds(response.headers))
+            elif not (is_ahead and self._session_tokens.discard(path)):
                 break
-            await asyncio.sleep(_retry_after_seconds(response.headers))
         action = f"{method} {path}"
         if response.status >= 400:  # noqa: PLR2004 - HTTP: an error
-            sub_status = _number(response.headers, "x-ms-substatus") or 0
-            raise CosmosRestError(action, response.status, int(sub_status))
+            raise CosmosRestError(action, response.status, sub_status)
         return RestResponse(
             action=action,
             status=response.status,
