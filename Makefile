@@ -19,11 +19,11 @@ test: venv  ## Run all tests; options for pytest in ARGS.
 test-fast: venv  ## Run the unit tests: under a minute, no sockets, no processes.
 	$(BIN)/python -m pytest tests/unit $(ARGS)
 
-check: venv  ## Check format, lint, types and architecture.
+check: venv  ## Check format, lint, types, architecture and names.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy .
-	$(BIN)/python -m pytest -q tests/test_architecture.py
+	$(BIN)/python -m pytest -q tests/test_architecture.py tests/test_language.py
 
 format: venv  ## Format the code and fix what the linter can fix.
 	$(BIN)/ruff format .
