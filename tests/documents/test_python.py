@@ -30,7 +30,7 @@ IMPORTS = {
     ),
     "CosmosClient": "azure.cosmos",
     **dict.fromkeys(
-        ("WELL_KNOWN_KEY", "EmbeddedCosmos", "Options", "run_in_thread"), "local.cosmos"
+        ("WELL_KNOWN_KEY", "CosmosOptions", "EmbeddedCosmos", "run_in_thread"), "local.cosmos"
     ),
 }
 """What a block may leave to the reader to import, and from where."""
