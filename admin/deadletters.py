@@ -18,6 +18,7 @@ from admin.environment import (
     run_command,
 )
 from core.dead_letters.dead_letter import count_dead_letters
+from core.operations.dead_letters import DeadLetterActionResult
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -155,7 +156,8 @@ def dead_letters_table(dead_letters: list[DeadLetter]) -> Table:
 
 
 def _to_json(succeeded: int, failed: dict[str, str]) -> str:
-    return json.dumps({"succeeded": succeeded, "failed": failed, "remaining": 0})
+    result = DeadLetterActionResult(succeeded=succeeded, failed=failed, remaining=0)
+    return json.dumps(result.to_dict())
 
 
 @dataclass(frozen=True, kw_only=True)
