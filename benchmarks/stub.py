@@ -40,6 +40,8 @@ class Stub:
         requests: How many were made.
     """
 
+    id = "events"
+
     def __init__(self) -> None:
         self.requests = 0
 
