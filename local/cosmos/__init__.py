@@ -1,4 +1,4 @@
-"""An embedded Cosmos DB: the REST protocol of the service, for the real SDKs, on one machine."""
+"""An embedded Cosmos DB that serves the REST protocol to the real SDKs on one machine."""
 
 from local.cosmos.permissions import Role
 from local.cosmos.server import WELL_KNOWN_KEY, CosmosOptions, EmbeddedCosmos

@@ -1,4 +1,4 @@
-"""The account: databases and containers, found by name, made and deleted."""
+"""The account with its databases and containers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from local.cosmos.ids import validate_resource_id
 from local.cosmos.partitions import split_evenly
 from local.cosmos.replicas import History
 from local.cosmos.rids import is_rid_link, item_number
-from local.cosmos.throughput import default
+from local.cosmos.throughput import fixed_throughput
 from local.cosmos.throughput_limiter import ThroughputLimiter
 
 if TYPE_CHECKING:
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from local.cosmos.storage import ContainerRow, Kind, Storage
     from local.cosmos.throughput import Throughput
 
-_OWNER_MISSING = 1003
+_CONTAINER_NOT_FOUND = 1003
 
 
 class Account:
-    """All databases; what it changes is stored at once.
+    """The databases of the account; all changes are stored immediately.
 
     Args:
-        storage: The state.
-        partitions: Physical partitions of new containers.
-        throughput: RU/s of containers that were created without; None for without limit.
-        lag: The age of what reads without a session token see.
-        multiple_write_locations: Whether it names itself one that is written in several regions.
-        clock: Seconds on a monotonic clock, for the budgets.
+        storage: The stored state.
+        partitions: The number of physical partitions of new containers.
+        throughput: The RU/s of containers that are created without throughput, None for no limit.
+        lag: The age of the state that reads without a session token see.
+        multiple_write_locations: Whether the account reports that it has several write regions.
+        clock: Returns the seconds of a monotonic clock.
     """
 
     def __init__(
@@ -50,27 +50,27 @@ class Account:
         self.storage = storage
         self.multiple_write_locations = multiple_write_locations
         self._partitions = partitions
-        self._throughput = None if throughput is None else default(throughput)
+        self._throughput = None if throughput is None else fixed_throughput(throughput)
         self._lag = lag
         self._clock = clock
         self.databases = {
             name: Database(number=number, id=name, throughput=throughput, ts=ts)
             for number, name, throughput, ts in storage.databases()
         }
-        by_number = {each.number: each for each in self.databases.values()}
+        by_number = {database.number: database for database in self.databases.values()}
         for row in storage.containers():
             self._open(by_number[row.database], row)
 
     def containers(self) -> Iterator[Container]:
-        """Every container of every database."""
+        """Yield the containers of all databases."""
         for database in self.databases.values():
             yield from database.containers.values()
 
     def database(self, name: str) -> Database:
-        """The database of this name.
+        """Return the database with the given name.
 
         Raises:
-            ServiceError: 404.
+            ServiceError: 404, if it does not exist.
         """
         try:
             return self.databases[name]
@@ -78,10 +78,10 @@ class Account:
             raise not_found(f"Database {name!r}") from None
 
     def container(self, database: str, name: str) -> Container:
-        """The container of this name.
+        """Return the container with the given name.
 
         Raises:
-            ServiceError: 404.
+            ServiceError: 404, if it does not exist.
         """
         try:
             return self.database(database).containers[name]
@@ -89,64 +89,65 @@ class Account:
             raise not_found(f"Container {name!r} of database {database!r}") from None
 
     def container_for_items(self, database: str, name: str) -> Container:
-        """The container of a request for its items.
+        """Return the container of a request for items.
 
         Raises:
-            ServiceError: 404/1003, which tells that not the item but its container is missing.
+            ServiceError: 404/1003, if the container, rather than an item, does not exist.
         """
         try:
             return self.container(database, name)
         except ServiceError as error:
-            error.sub_status = _OWNER_MISSING
+            error.sub_status = _CONTAINER_NOT_FOUND
             raise
 
-    def named(self, segments: tuple[str, ...]) -> tuple[str, ...]:
-        """Return a path with names in place of resource ids, where it consists of them.
+    def resolve_rids(self, segments: tuple[str, ...]) -> tuple[str, ...]:
+        """Return a path with names in place of resource ids, if it consists of them.
 
-        Resource ids that do not exist stay, and so does the name of a database that looks like one.
+        Resource ids that do not exist are kept. A database whose name looks like a resource id is
+        found by its name.
         """
         if not is_rid_link(segments) or segments[1] in self.databases:
             return segments
-        named = list(segments)
-        for place, name in enumerate(self._names(segments[1::2])):
-            named[2 * place + 1] = name
-        return tuple(named)
+        resolved = list(segments)
+        for index, name in enumerate(self._names(segments[1::2])):
+            resolved[2 * index + 1] = name
+        return tuple(resolved)
 
     def create_database(self, name: object, throughput: Throughput | None) -> Database:
-        """A new database.
+        """Create a database.
 
         Raises:
-            ServiceError: 400, 409.
+            ServiceError: 400, if the name is invalid; 409, if it is in use.
         """
-        checked = validate_resource_id(name)
-        if checked in self.databases:
-            raise conflict(f"Database {checked!r}")
+        database_id = validate_resource_id(name)
+        if database_id in self.databases:
+            raise conflict(f"Database {database_id!r}")
         ts = int(time.time())
-        number = self.storage.add_database(checked, throughput, ts)
-        database = Database(number=number, id=checked, throughput=throughput, ts=ts)
-        self.databases[checked] = database
+        number = self.storage.add_database(database_id, throughput, ts)
+        database = Database(number=number, id=database_id, throughput=throughput, ts=ts)
+        self.databases[database_id] = database
         return database
 
     def delete_database(self, name: str) -> None:
         """Delete a database with its containers.
 
         Raises:
-            ServiceError: 404.
+            ServiceError: 404, if it does not exist.
         """
         database = self.database(name)
         with self.storage.transaction():
-            for each in database.containers.values():
-                self.storage.remove_container(each.number)
+            for container in database.containers.values():
+                self.storage.remove_container(container.number)
             self.storage.remove_database(database.number)
         del self.databases[name]
 
     def create_container(
         self, database: Database, body: dict[str, Any], throughput: Throughput | None
     ) -> Container:
-        """A new container with its physical partitions.
+        """Create a container with its physical partitions.
 
         Raises:
-            ServiceError: 400, 409.
+            ServiceError: 400, if the definition is invalid; 409, if the name is in use.
         """
         definition = container_definition(body)
         if definition["id"] in database.containers:
@@ -154,15 +155,15 @@ class Account:
         ts = int(time.time())
         with self.storage.transaction():
             row = self.storage.add_container(database.number, definition, throughput, ts)
-            for each in split_evenly(self._partitions):
-                self.storage.add_partition(row.number, each)
+            for key_range in split_evenly(self._partitions):
+                self.storage.add_partition(row.number, key_range)
         return self._open(database, row)
 
     def replace_container(self, container: Container, body: dict[str, Any]) -> None:
-        """Give a container another indexing policy or TTL.
+        """Replace the definition of a container, such as its indexing policy or time to live.
 
         Raises:
-            ServiceError: 400 if the id or the partition key differs.
+            ServiceError: 400, if it is invalid, or if the id or the partition key differs.
         """
         definition = container_definition(body)
         fixed = ("id", "partitionKey")
@@ -177,14 +178,14 @@ class Account:
             self.storage.remove_container(container.number)
         del container.database.containers[container.id]
 
-    def replace_throughput(self, owner: Database | Container, throughput: Throughput) -> None:
-        """Give a database or a container another throughput."""
-        kind: Kind = "databases" if isinstance(owner, Database) else "containers"
-        self.storage.set_throughput(kind, owner.number, throughput)
-        owner.provision(throughput)
+    def replace_throughput(self, resource: Database | Container, throughput: Throughput) -> None:
+        """Replace the throughput of a database or a container."""
+        kind: Kind = "databases" if isinstance(resource, Database) else "containers"
+        self.storage.set_throughput(kind, resource.number, throughput)
+        resource.provision(throughput)
 
     def _names(self, rids: tuple[str, ...]) -> Iterator[str]:
-        """Yield the names of a database, its container and its item, as far as they exist."""
+        """Yield the names of a database, its container and its item, as long as they exist."""
         for database in self.databases.values():
             if database.rid == rids[0]:
                 yield database.id
@@ -202,8 +203,10 @@ class Account:
             throughput=throughput,
             ts=row.ts,
             partitions=[
-                Partition(key_range=each, lsn=lsn, limiter=ThroughputLimiter(share, self._clock))
-                for each, lsn in stored
+                Partition(
+                    key_range=key_range, lsn=lsn, limiter=ThroughputLimiter(share, self._clock)
+                )
+                for key_range, lsn in stored
             ],
             history=History(self._lag, self._clock),
         )

@@ -1,4 +1,4 @@
-"""The data actions that a request takes, as Azure names them, and whether its principal may."""
+"""Checks that the roles of a principal allow the data actions that a request needs."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ _OPERATIONS = {
 
 
 def authorize(request: Request) -> None:
-    """Let a request through if its principal may do all that it asks for.
+    """Check that the roles of a request's principal allow it.
 
-    To read the account, which every SDK does first, the right to read any metadata suffices.
+    Every SDK starts by reading the account. The right to read any metadata suffices for that.
 
     Raises:
-        ServiceError: 403, if a right is missing, or if no role can give it.
+        ServiceError: 403, if a data action is not allowed, or if no role can allow the request.
     """
     principal = request.principal
     if principal is None:
@@ -65,7 +65,7 @@ def authorize(request: Request) -> None:
             role.allows(action, resource if request.segments else role.scope)
             for role in principal.roles
         ):
-            raise _missing(request, principal, action, resource)
+            raise _not_allowed(request, principal, action, resource)
 
 
 def _required_actions(request: Request) -> Iterator[str]:
@@ -93,7 +93,9 @@ def _batch_actions(operations: object) -> Iterator[str]:
             yield f"{_CONTAINERS}/{_OPERATIONS[kind]}"
 
 
-def _missing(request: Request, principal: Principal, action: str, resource: str) -> ServiceError:
+def _not_allowed(
+    request: Request, principal: Principal, action: str, resource: str
+) -> ServiceError:
     by_link = _BY_RID if request.is_by_rid else _BY_NAME
     return forbidden(
         f"Request is blocked because principal [{principal.id}] does not have required RBAC "

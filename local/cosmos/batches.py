@@ -1,7 +1,7 @@
-"""Many operations in one request: transactional batches, and the bulk form.
+"""Requests with many operations: transactional batches and bulk requests.
 
-The bulk form is what SDKs with bulk support send: operations of many partition keys for one
-physical partition, each of them by itself.
+SDKs with bulk support send bulk requests: operations on many partition keys of one physical
+partition, which are applied individually.
 """
 
 from __future__ import annotations
@@ -39,21 +39,23 @@ Operation = dict[str, Any]
 
 
 def execute_batch(request: Request) -> Response:
-    """POST .../docs with the batch header: atomic, or one result for each operation."""
+    """Execute a transactional batch or a bulk request (POST .../docs with the batch header)."""
     container, operations = request.container(), _operations(request)
     partition_id = request.headers.get("x-ms-documentdb-partitionkeyrangeid")
-    is_atomic = request.has_flag("x-ms-cosmos-batch-atomic")
-    has_key = _KEY in request.headers or is_atomic or partition_id is None
+    is_transactional = request.has_flag("x-ms-cosmos-batch-atomic")
+    has_key = _KEY in request.headers or is_transactional or partition_id is None
     key = partition_key_from_header(request.headers.get(_KEY)) if has_key else None
     if partition_id is not None:
         partition = container.partition_by_id(partition_id)
     else:
-        partition = container.partition_of(_required(key))
-    if not is_atomic:
-        return _response(request, partition, _bulk(request, container, partition, key, operations))
-    results = _atomic(request, container, partition, _required(key), operations)
+        partition = container.partition_of(_require(key))
+    if not is_transactional:
+        return _response(
+            request, partition, _execute_bulk(request, container, partition, key, operations)
+        )
+    results = _execute_transactional(request, container, partition, _require(key), operations)
     response = _response(request, partition, results)
-    return replace(response, headers={**response.headers, **_sub_status(results)})
+    return replace(response, headers={**response.headers, **_sub_status_header(results)})
 
 
 def _operations(request: Request) -> list[Operation]:
@@ -71,14 +73,14 @@ def _operations(request: Request) -> list[Operation]:
     return operations
 
 
-def _atomic(
+def _execute_transactional(
     request: Request,
     container: Container,
     partition: Partition,
     key: PartitionKey,
     operations: list[Operation],
 ) -> list[Result]:
-    """All operations or none; where one fails, the others depended on it (424)."""
+    """Apply all operations, or none; if one fails, the results of the others are 424."""
     partition.admit()
     injected = _injected_errors(request, operations)
     results: list[Result] = []
@@ -87,22 +89,22 @@ def _atomic(
             for nth, operation in enumerate(operations):
                 if nth in injected:
                     raise injected[nth]
-                results.append(_operate(items, key, operation))
+                results.append(_apply(items, key, operation))
     except StorageError:
         raise
     except ServiceError as error:
-        results = _rolled_back(results, error, len(operations))
+        results = _failed_results(results, error, len(operations))
     partition.limiter.charge(sum(result.charge for result in results))
     return results
 
 
-def _rolled_back(results: list[Result], error: ServiceError, count: int) -> list[Result]:
-    """Return the results of a failed batch: what was done before the failure costs its charge."""
-    done: list[Result] = [_dependency(result.charge) for result in results]
-    return [*done, error, *(_dependency(0) for _ in range(count - len(done) - 1))]
+def _failed_results(results: list[Result], error: ServiceError, count: int) -> list[Result]:
+    """Return the results of a failed batch, with the charges of what was applied before."""
+    before: list[Result] = [_failed_dependency(result.charge) for result in results]
+    return [*before, error, *(_failed_dependency(0) for _ in range(count - len(before) - 1))]
 
 
-def _dependency(charge: float) -> ServiceError:
+def _failed_dependency(charge: float) -> ServiceError:
     return ServiceError(FAILED_DEPENDENCY, "FailedDependency", "", charge=charge)
 
 
@@ -114,32 +116,34 @@ def _injected_errors(request: Request, operations: list[Operation]) -> Mapping[i
     )
 
 
-def _bulk(
+def _execute_bulk(
     request: Request,
     container: Container,
     partition: Partition,
     key: PartitionKey | None,
     operations: list[Operation],
 ) -> list[Result]:
-    """Apply each operation individually, over the logical partitions of one physical partition.
+    """Apply each operation individually.
 
-    After the first failure the others are left (424), unless the client says to continue.
+    After the first failure, the results of the others are 424 unless a header asks to continue.
     """
     injected = _injected_errors(request, operations)
-    continues = request.has_flag("x-ms-cosmos-batch-continue-on-error")
+    should_continue = request.has_flag("x-ms-cosmos-batch-continue-on-error")
     results: list[Result] = []
     with Transaction(container, partition) as items:
         for nth, operation in enumerate(operations):
-            if results and not continues and results[-1].status >= _FIRST_ERROR:
-                results.append(_dependency(0))
+            if results and not should_continue and results[-1].status >= _FIRST_ERROR:
+                results.append(_failed_dependency(0))
                 continue
-            result = injected.get(nth) or _single(container, partition, items, key, operation)
+            result = injected.get(nth) or _execute_single(
+                container, partition, items, key, operation
+            )
             partition.limiter.charge(result.charge)
             results.append(result)
     return results
 
 
-def _single(
+def _execute_single(
     container: Container,
     partition: Partition,
     items: Transaction,
@@ -153,12 +157,12 @@ def _single(
             key = partition_key_from_header(own_key)
         if container.partition_of(key) is not partition:
             raise partition_gone()
-        return _operate(items, key, operation)
+        return _apply(items, key, operation)
     except ServiceError as error:
         return error
 
 
-def _operate(items: Transaction, key: PartitionKey, operation: Operation) -> OperationResult:
+def _apply(items: Transaction, key: PartitionKey, operation: Operation) -> OperationResult:
     kind, body = operation.get("operationType"), operation.get("resourceBody")
     preconditions = Preconditions(operation.get("ifMatch"), operation.get("ifNoneMatch"))
     if kind in {"Create", "Upsert"}:
@@ -168,15 +172,15 @@ def _operate(items: Transaction, key: PartitionKey, operation: Operation) -> Ope
         return items.upsert(key, document, preconditions)
     item_id = operation.get("id")
     if not isinstance(item_id, str):
-        raise bad_request(f"Batch operation {kind!r} is unknown, or lacks its id.")
+        raise bad_request(f"Batch operation {kind!r} is unknown, or its id is missing.")
     if kind == "Replace":
         return items.replace(key, item_id, _document(kind, body), preconditions)
     if kind == "Patch":
         return items.patch(key, item_id, body, preconditions)
-    return _without_body(items, key, item_id, kind, preconditions)
+    return _apply_without_body(items, key, item_id, kind, preconditions)
 
 
-def _without_body(
+def _apply_without_body(
     items: Transaction, key: PartitionKey, item_id: str, kind: object, preconditions: Preconditions
 ) -> OperationResult:
     if kind == "Read":
@@ -188,11 +192,11 @@ def _without_body(
 
 def _document(kind: object, body: object) -> dict[str, Any]:
     if not isinstance(body, dict):
-        raise bad_request(f"Batch operation {kind!r} lacks its resourceBody.")
+        raise bad_request(f"Batch operation {kind!r} needs a resourceBody.")
     return body
 
 
-def _required(key: PartitionKey | None) -> PartitionKey:
+def _require(key: PartitionKey | None) -> PartitionKey:
     return partition_key_from_header(None) if key is None else key
 
 
@@ -208,8 +212,8 @@ def _response(request: Request, partition: Partition, results: list[Result]) -> 
     )
 
 
-def _sub_status(results: list[Result]) -> dict[str, str]:
-    """Return the header with the sub-status of the operation that failed, if there is one."""
+def _sub_status_header(results: list[Result]) -> dict[str, str]:
+    """Return the header with the sub-status of the operation that failed, if it has one."""
     for result in results:
         if isinstance(result, ServiceError) and result.sub_status:
             return {"x-ms-substatus": str(result.sub_status)}

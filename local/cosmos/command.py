@@ -1,4 +1,4 @@
-"""`python -m local cosmos`."""
+"""The command `python -m local cosmos`."""
 
 from __future__ import annotations
 
@@ -14,24 +14,30 @@ from local.signals import wait_for_shutdown
 
 
 def cosmos(  # noqa: PLR0917 - one parameter for each option
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 for a free one.")] = 8081,
+    port: Annotated[int, typer.Option(help="Port to listen on, 0 for a free one.")] = 8081,
     partitions: Annotated[
-        int, typer.Option(min=1, max=64, help="Physical partitions of each container.")
+        int,
+        typer.Option(min=1, max=64, help="Number of physical partitions of each new container."),
     ] = 1,
     throughput: Annotated[
-        int | None, typer.Option(min=1, help="RU/s of each container; unlimited if not given.")
+        int | None, typer.Option(min=1, help="RU/s of each container without its own throughput.")
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="Keep the data in this folder.")] = None,
-    key: Annotated[str, typer.Option(help="Account key, Base64.")] = WELL_KNOWN_KEY,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder that stores the data. In memory by default.")
+    ] = None,
+    key: Annotated[str, typer.Option(help="Account key in Base64.")] = WELL_KNOWN_KEY,
     replica_lag: Annotated[
         int, typer.Option(min=0, help="Milliseconds by which reads without a session token lag.")
     ] = 0,
     *,
     multiple_write_locations: Annotated[
-        bool, typer.Option("--multiple-write-locations", help="Claim several write regions.")
+        bool,
+        typer.Option(
+            "--multiple-write-locations", help="Report that the account has several write regions."
+        ),
     ] = False,
 ) -> None:
-    """Run the embedded Cosmos DB alone, until Ctrl-C or SIGTERM."""
+    """Run the embedded Cosmos DB until Ctrl-C or SIGTERM."""
     options = CosmosOptions(
         port=port,
         partitions=partitions,
@@ -55,7 +61,7 @@ async def _serve(options: CosmosOptions) -> None:
         if options.key == WELL_KNOWN_KEY:
             typer.echo(f"CosmosConnection={server.connection_string}")
         if server.problem is not None:
-            with suppress(OSError):  # as for a log on the disk that is full
+            with suppress(OSError):  # stderr may be a file on the full disk
                 typer.echo(server.problem, err=True)
         await wait_for_shutdown()
     typer.echo("Stopped.")

@@ -1,4 +1,4 @@
-"""Databases, containers and physical partitions as they live in memory."""
+"""Databases, containers and physical partitions in memory."""
 
 from __future__ import annotations
 
@@ -27,25 +27,38 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class Partition:
-    """A physical partition: its key range, the LSN of its last transaction, its budget."""
+    """A physical partition.
+
+    Attributes:
+        key_range: The key range, which has the id of the partition.
+        lsn: The LSN of the last transaction.
+        limiter: The throughput limiter.
+    """
 
     key_range: KeyRange
     lsn: int
     limiter: ThroughputLimiter
 
     def admit(self) -> None:
-        """Let a request through.
+        """Admit a request.
 
         Raises:
-            ServiceError: 429, with the time until the budget is positive again.
+            ServiceError: 429 with a retry-after delay, if the throughput is used up.
         """
-        if wait := self.limiter.retry_after_ms():
-            raise throttled(wait)
+        if retry_after_ms := self.limiter.retry_after_ms():
+            raise throttled(retry_after_ms)
 
 
 @dataclass(kw_only=True)
 class Usage:
-    """What requests amounted to; throttled is one of which at least an operation was refused."""
+    """The usage of a container by requests for its items.
+
+    Attributes:
+        requests: The number of requests.
+        throttled: The number of requests of which at least one operation was throttled.
+        throttled_operations: The number of throttled operations.
+        charge: The sum of the request charges.
+    """
 
     requests: int = 0
     throttled: int = 0
@@ -55,7 +68,15 @@ class Usage:
 
 @dataclass(kw_only=True)
 class Database:
-    """A database and its containers by name."""
+    """A database.
+
+    Attributes:
+        number: The number in the storage.
+        id: The name.
+        throughput: The throughput, None for none.
+        ts: The second of its creation, since 1970.
+        containers: The containers by name.
+    """
 
     number: int
     id: str
@@ -65,12 +86,12 @@ class Database:
 
     @property
     def rid(self) -> str:
-        """Its resource id."""
+        """The resource id."""
         return database_rid(self.number)
 
     @property
     def link(self) -> str:
-        """The link by resource id."""
+        """The link, which consists of resource ids."""
         return f"dbs/{self.rid}/"
 
     @property
@@ -79,21 +100,21 @@ class Database:
         return offer_rid(self.number, of_container=False)
 
     def provision(self, throughput: Throughput) -> None:
-        """Have another throughput, which limits nothing."""
+        """Replace the throughput, which limits nothing."""
         self.throughput = throughput
 
 
 class Container:
-    """A container: what it is defined as, its physical partitions and its items.
+    """A container with its definition, physical partitions and items.
 
     Args:
-        storage: The state.
-        database: The database that it is in.
-        number: Its number in the storage.
-        definition: What the service echoes.
-        throughput: The throughput of all partitions together, None for no limit.
-        ts: Second of its creation.
-        partitions: Its physical partitions, in the order of their key ranges.
+        storage: The stored state.
+        database: The database of the container.
+        number: The number in the storage.
+        definition: The definition that the service returns.
+        throughput: The total throughput of all partitions, None for no limit.
+        ts: The second of its creation, since 1970.
+        partitions: The physical partitions in the order of their key ranges.
         history: The recent writes, for reads from a replica that lags.
     """
 
@@ -117,7 +138,9 @@ class Container:
         self.rid_bytes = container_bytes(database.number, number)
         self.link = f"{database.link}colls/{self.rid}/"
         self.offer_rid = offer_rid(number, of_container=True)
-        self.owner_headers = _owner_headers(f"dbs/{database.id}/colls/{definition['id']}", self.rid)
+        self.content_path_headers = _content_path_headers(
+            f"dbs/{database.id}/colls/{definition['id']}", self.rid
+        )
         self.throughput = throughput
         self.ts = ts
         self.partitions = partitions
@@ -126,7 +149,7 @@ class Container:
         self.define(definition)
 
     def define(self, definition: dict[str, Any]) -> None:
-        """Be defined by this from now on."""
+        """Replace the definition."""
         self.definition = definition
         self.id: str = definition["id"]
         self.partition_key_path = partition_key_path(definition)
@@ -134,22 +157,24 @@ class Container:
         self.indexed_paths = IndexedPaths(definition["indexingPolicy"])
 
     def partition_of(self, key: PartitionKey) -> Partition:
-        """The physical partition that holds this partition key."""
-        return next(each for each in self.partitions if each.key_range.contains(key.epk))
+        """Return the physical partition of a partition key."""
+        return next(
+            partition for partition in self.partitions if partition.key_range.contains(key.epk)
+        )
 
     def partition_by_id(self, partition_id: str) -> Partition:
-        """The physical partition of this id.
+        """Return the physical partition with the given id.
 
         Raises:
-            ServiceError: 410/1002, if there is none, or none any more.
+            ServiceError: 410/1002, if it does not exist, or not any more.
         """
-        for each in self.partitions:
-            if each.key_range.id == partition_id:
-                return each
+        for partition in self.partitions:
+            if partition.key_range.id == partition_id:
+                return partition
         raise partition_gone()
 
     def view(self, partitions: Sequence[Partition], session_token: str) -> View:
-        """Return what a read with this session token sees; an empty token demands nothing.
+        """Return the state that a read with the given session token sees; the token may be empty.
 
         Raises:
             ServiceError: 400, if the token is malformed; 404/1002, if it names an LSN that does
@@ -167,36 +192,36 @@ class Container:
         return View(self.table, lsns, unreplicated)
 
     def split(self, partition_id: str) -> tuple[Partition, Partition]:
-        """Split a physical partition in the middle of its key range, as the service does at will.
+        """Split a physical partition in the middle of its key range.
 
-        Its children go on from its last LSN, so that tokens of its feed stay good; it is gone
-        itself. The throughput is spread anew.
+        The children replace it and continue its LSNs, so that continuation tokens of its feed stay
+        valid. All partitions share the throughput evenly again.
 
         Raises:
             ServiceError: 410/1002, if there is no such partition.
         """
-        whole = self.partition_by_id(partition_id)
-        known = (
-            name
-            for each in self.partitions
-            for name in (each.key_range.id, *each.key_range.parents)
+        parent = self.partition_by_id(partition_id)
+        used_ids = (
+            int(used_id)
+            for partition in self.partitions
+            for used_id in (partition.key_range.id, *partition.key_range.parents)
         )
-        ranges = split_in_half(whole.key_range, max(map(int, known)) + 1)
+        halves = split_in_half(parent.key_range, max(used_ids) + 1)
         with self.storage.transaction():
-            for each in ranges:
-                self.storage.add_partition(self.number, each, whole.lsn)
-                self.table.move(partition_id, each.id, each.minimum, each.maximum)
+            for half in halves:
+                self.storage.add_partition(self.number, half, parent.lsn)
+                self.table.move(partition_id, half.id, half.minimum, half.maximum)
             self.storage.remove_partition(self.number, partition_id)
         left, right = (
-            Partition(key_range=each, lsn=whole.lsn, limiter=whole.limiter) for each in ranges
+            Partition(key_range=half, lsn=parent.lsn, limiter=parent.limiter) for half in halves
         )
-        at = self.partitions.index(whole)
-        self.partitions[at : at + 1] = [left, right]
+        index = self.partitions.index(parent)
+        self.partitions[index : index + 1] = [left, right]
         self._share_throughput()
         return left, right
 
     def provision(self, throughput: Throughput) -> None:
-        """Have another throughput, which the partitions share evenly from now on."""
+        """Replace the throughput, which the partitions share evenly."""
         self.throughput = throughput
         self._share_throughput()
 
@@ -206,6 +231,6 @@ class Container:
             partition.limiter = partition.limiter.with_rate(share)
 
 
-def _owner_headers(link: str, rid: str) -> dict[str, str]:
-    """Return the headers by which clients store session tokens; they are ASCII as all headers."""
+def _content_path_headers(link: str, rid: str) -> dict[str, str]:
+    """Return the ASCII headers by which clients store session tokens."""
     return {"x-ms-alt-content-path": quote(link, safe=f"{punctuation} "), "x-ms-content-path": rid}

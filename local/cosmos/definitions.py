@@ -1,4 +1,4 @@
-"""What may be asked of a new database or container: pure checks."""
+"""Checks of the definition of a container (pure)."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ _WITHOUT_EFFECT: Mapping[str, tuple[object, ...]] = {
     "changeFeedPolicy": ({}, {"retentionDuration": 0}),
     "analyticalStorageTtl": (0,),
 }
-"""Values of policies that ask for nothing, which the service takes for its default."""
+"""Values of policies without effect, which equal the defaults of the service."""
 
 
 def container_definition(body: dict[str, Any]) -> dict[str, Any]:
-    """The definition that the service keeps and echoes.
+    """Return the definition that the service stores and returns.
 
     Raises:
-        ServiceError: 400, also for what the embedded Cosmos DB does not cover.
+        ServiceError: 400, if it is invalid or not supported by the embedded Cosmos DB.
     """
     for name, value in body.items():
         if name not in _SYSTEM | _NORMALIZED and value is not None:
@@ -64,24 +64,24 @@ def container_definition(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def partition_key_path(definition: dict[str, Any]) -> tuple[str, ...]:
-    """The steps to the partition key in a document: `/a/"b"` gives `a`, `b`."""
+    """Return the steps to the partition key in a document: `a` and `b` for `/a/"b"`."""
     return tuple(segment.name for segment in parse_path(definition["partitionKey"]["paths"][0]))
 
 
 def item_ttl(document: dict[str, Any]) -> int | None:
-    """Return the seconds to live that an item asks for, None if it has no `ttl`.
+    """Return the time to live of an item in seconds, None if it has no `ttl`.
 
     Raises:
-        ServiceError: 400; a `ttl` of null is refused as well.
+        ServiceError: 400, if its `ttl` is invalid, for example null.
     """
     return time_to_live(document["ttl"], "ttl") if "ttl" in document else None
 
 
 def time_to_live(value: object, name: str) -> int:
-    """Return the seconds to live, -1 for ever.
+    """Return a time to live in seconds, -1 for no expiry.
 
     Raises:
-        ServiceError: 400.
+        ServiceError: 400, if the value is invalid.
     """
     if type(value) is not int or (value != -1 and not 0 < value <= _MAX_TTL_SECONDS):
         shown = "null" if value is None else value
@@ -95,19 +95,19 @@ def time_to_live(value: object, name: str) -> int:
 def _check_without_effect(name: str, value: object) -> None:
     if value not in _WITHOUT_EFFECT.get(name, ()):
         raise bad_request(
-            f"Member {name!r} of a container asks for a feature that the embedded Cosmos DB does "
-            "not cover (see local/cosmos/README.md). Remove it."
+            f"Member {name!r} of a container needs a feature that the embedded Cosmos DB does not "
+            "support (see local/cosmos/README.md). Remove it."
         )
 
 
 def _partition_key(key: object) -> dict[str, Any]:
     if not isinstance(key, dict) or not isinstance(key.get("paths"), list):
-        raise bad_request("A container needs a partitionKey with its paths.")
+        raise bad_request("A container needs a partitionKey with paths.")
     paths = key["paths"]
     if key.get("kind", "Hash") != "Hash" or len(paths) != 1 or key.get("version", 2) != 2:  # noqa: PLR2004 - the hash's version
         raise bad_request(
-            "The embedded Cosmos DB covers partition keys of kind Hash, version 2, with exactly "
-            "one path; no hierarchical ones."
+            "The embedded Cosmos DB supports partition keys of kind Hash, version 2, with exactly "
+            "one path, and no hierarchical ones."
         )
     _check_key_path(paths[0])
     return {"paths": paths, "kind": "Hash", "version": 2}

@@ -175,7 +175,7 @@ class Transaction:
     def _require(self, key: PartitionKey, item_id: str) -> Item:
         item = self._current(key, item_id)
         if item is None:
-            raise not_found(f"Item {item_id!r}", charge=charges.REFUSED_WRITE)
+            raise not_found(f"Item {item_id!r}", charge=charges.REJECTED_WRITE)
         return item
 
     def _validated_id(self, key: PartitionKey, document: dict[str, Any]) -> str:

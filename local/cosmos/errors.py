@@ -1,4 +1,4 @@
-"""Refusals of the service, as values: status, sub-status, code and message."""
+"""Errors of the service, with their status, sub-status, code and message."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from local.cosmos import charges
 
 
 class ServiceError(Exception):
-    """The service refuses a request.
+    """An error response of the service.
 
     Attributes:
-        status: HTTP status.
-        code: The service's word for it, in the body.
-        message: For people, in the body.
-        sub_status: Cosmos sub-status, 0 for none.
-        charge: Request units that the refused request cost.
-        retry_after_ms: Milliseconds to wait, where the service tells.
-        headers: Further headers of the answer.
-        additional: What else the body says, as a JSON text; None for nothing.
+        status: The HTTP status.
+        code: The name of the error in the body.
+        message: The message in the body.
+        sub_status: The sub-status, 0 for none.
+        charge: The request charge in request units.
+        retry_after_ms: The retry-after delay in milliseconds, None for none.
+        headers: Additional headers of the response.
+        additional: Additional information in the body as a JSON text, None for none.
     """
 
     def __init__(
@@ -26,7 +26,7 @@ class ServiceError(Exception):
         message: str,
         *,
         sub_status: int = 0,
-        charge: float = charges.REFUSED_WRITE,
+        charge: float = charges.REJECTED_WRITE,
         retry_after_ms: int | None = None,
     ) -> None:
         super().__init__(f"{status} {code}: {message}")
@@ -41,7 +41,7 @@ class ServiceError(Exception):
 
 
 class StorageError(ServiceError):
-    """503: the state cannot be stored; the whole request fails, nothing of it is stored.
+    """A 503 for state that cannot be stored; nothing of the request is stored.
 
     Args:
         message: What failed, and what to do.
@@ -52,18 +52,18 @@ class StorageError(ServiceError):
 
 
 def bad_request(
-    message: str, *, sub_status: int = 0, charge: float = charges.REFUSED_WRITE
+    message: str, *, sub_status: int = 0, charge: float = charges.REJECTED_WRITE
 ) -> ServiceError:
-    """400: the request is malformed, or asks for what is not covered here."""
+    """Return 400: the request is malformed, or needs what is not supported here."""
     return ServiceError(400, "BadRequest", message, sub_status=sub_status, charge=charge)
 
 
 def unauthorized() -> ServiceError:
-    """401: the signature is not made with the account's key."""
+    """Return 401: the signature was not made with the account key."""
     return ServiceError(
         401,
         "Unauthorized",
-        "The request is not signed with the account's key for this verb, resource and date.",
+        "The request is not signed with the account key for this method, resource and date.",
         charge=0,
     )
 
@@ -80,39 +80,39 @@ def forbidden(message: str, *, sub_status: int) -> ServiceError:
 
 
 def not_found(
-    what: str, *, sub_status: int = 0, charge: float = charges.REFUSED_READ
+    resource: str, *, sub_status: int = 0, charge: float = charges.REJECTED_READ
 ) -> ServiceError:
-    """404; sub-status 1003 where the database or container of a document is missing."""
+    """Return 404; the sub-status is 1003 if the container of an item does not exist."""
     return ServiceError(
         404,
         "NotFound",
-        f"Entity with the specified id does not exist in the system: {what}.",
+        f"Entity with the specified id does not exist in the system: {resource}.",
         sub_status=sub_status,
         charge=charge,
     )
 
 
-def not_supported(what: str) -> ServiceError:
-    """405: the service may have it, the embedded one does not."""
+def not_supported(feature: str) -> ServiceError:
+    """Return 405: the embedded Cosmos DB does not support what the service may support."""
     return ServiceError(
         405,
         "MethodNotAllowed",
-        f"{what} is not covered by the embedded Cosmos DB (see local/cosmos/README.md).",
+        f"{feature} is not supported by the embedded Cosmos DB (see local/cosmos/README.md).",
     )
 
 
-def conflict(what: str) -> ServiceError:
-    """409: the id or name is taken."""
+def conflict(resource: str) -> ServiceError:
+    """Return 409: the id is in use."""
     return ServiceError(
         409,
         "Conflict",
-        f"Entity with the specified id already exists in the system: {what}.",
+        f"Entity with the specified id already exists in the system: {resource}.",
         charge=charges.CONFLICT,
     )
 
 
 def precondition_failed() -> ServiceError:
-    """412: the ETag is another one by now, or a patch's condition does not hold."""
+    """Return 412: the ETag has changed, or the condition of a patch is false."""
     return ServiceError(
         412,
         "PreconditionFailed",
@@ -121,7 +121,7 @@ def precondition_failed() -> ServiceError:
 
 
 def too_large() -> ServiceError:
-    """413: a request or an item over 2 MB."""
+    """Return 413: a request or an item is larger than 2 MB."""
     return ServiceError(
         413,
         "RequestEntityTooLarge",
@@ -131,9 +131,9 @@ def too_large() -> ServiceError:
 
 
 def partition_gone() -> ServiceError:
-    """410/1002: the physical partition is not, or no longer, the one for this request."""
+    """Return 410/1002: the physical partition does not exist, or not any more."""
     return ServiceError(
-        410, "Gone", "The partition key range is gone; read pkranges anew.", sub_status=1002
+        410, "Gone", "The partition key range is gone; read pkranges again.", sub_status=1002
     )
 
 
@@ -148,7 +148,7 @@ def session_not_available() -> ServiceError:
 
 
 def throttled(retry_after_ms: int) -> ServiceError:
-    """429/3200: the physical partition's request units of this second are used up."""
+    """Return 429/3200: the request units of the physical partition are used up."""
     return ServiceError(
         429,
         "TooManyRequests",

@@ -1,4 +1,4 @@
-"""The change feed (LatestVersion) and the list of physical partitions."""
+"""Requests for the change feed (LatestVersion) and for the list of physical partitions."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ _MAX_BYTES = 4 * 1024 * 1024
 
 
 def list_partition_ranges(request: Request) -> Response:
-    """GET .../pkranges: the physical partitions; 304 when the client knows them already."""
+    """Return the physical partitions, or 304 if the client has them (GET .../pkranges)."""
     container = request.container()
-    etag = f'"{"-".join(each.key_range.id for each in container.partitions)}"'
+    etag = f'"{"-".join(partition.key_range.id for partition in container.partitions)}"'
     if request.headers.get("if-none-match") == etag:
         return Response(status=NOT_MODIFIED, headers={"etag": etag})
-    ranges = [_range(container, each, etag) for each in container.partitions]
+    ranges = [_range(container, partition, etag) for partition in container.partitions]
     content = {"_rid": container.rid, "PartitionKeyRanges": ranges, "_count": len(ranges)}
     return json_response(content, etag=etag)
 
 
 def read_change_feed(request: Request) -> Response:
-    """GET .../docs with A-IM: what changed in one physical partition after an LSN.
+    """Return items of a physical partition that changed after an LSN (GET .../docs with A-IM).
 
-    Each item once, in its latest version, in the order of the last changes; a transaction is
-    never split over pages. Items whose time to live is over are left out.
+    Each item appears once, in its latest version and in the order of the latest changes. The
+    changes of a transaction are in one page. Expired items are omitted.
     """
     if request.headers["a-im"].lower() != "incremental feed":
         raise not_supported("The change feed mode AllVersionsAndDeletes")
@@ -55,8 +55,8 @@ def read_change_feed(request: Request) -> Response:
     view = container.view([partition], request.session_token)
     lsn = view.lsns[partition.key_range.id]
     after, since = _start(request, lsn)
-    found = _wanted(request, container, view.changes(partition.key_range.id, after=after))
-    items = _page((item for item in found if item.ts > since), request.page_size(_MAX_ITEMS))
+    changes = _selected(request, container, view.changes(partition.key_range.id, after=after))
+    items = _page((item for item in changes if item.ts > since), request.page_size(_MAX_ITEMS))
     bodies = [f'{item.body[:-1]},"_lsn":{item.lsn}}}' for item in items]
     charge = charges.feed(sum(map(len, bodies)))
     partition.limiter.charge(charge)
@@ -96,13 +96,13 @@ def _partition(request: Request, container: Container) -> Partition:
     if len(container.partitions) == 1:
         return container.partitions[0]
     raise bad_request(
-        "The change feed is read by physical partition: name one "
-        "(x-ms-documentdb-partitionkeyrangeid), or a partition key."
+        "The change feed is read by physical partition: send the header "
+        "x-ms-documentdb-partitionkeyrangeid or x-ms-documentdb-partitionkey."
     )
 
 
 def _start(request: Request, lsn: int) -> tuple[int, float]:
-    """The LSN and the second after which changes are wanted."""
+    """Return the LSN and the second after which the page starts."""
     etag = request.headers.get("if-none-match")
     if etag == "*":
         return lsn, 0
@@ -112,7 +112,7 @@ def _start(request: Request, lsn: int) -> tuple[int, float]:
         return 0, second
     after = parse_continuation(etag.strip('"'))
     if after is None:
-        raise bad_request("If-None-Match must be *, or the ETag of an earlier page.")
+        raise bad_request("If-None-Match must be * or the ETag of an earlier page.")
     return after, second
 
 
@@ -125,8 +125,8 @@ def _second(text: str) -> float:
         ) from None
 
 
-def _wanted(request: Request, container: Container, items: Iterator[Item]) -> Iterator[Item]:
-    """The items of the key range or partition key that is asked for, if one is; none expired."""
+def _selected(request: Request, container: Container, items: Iterator[Item]) -> Iterator[Item]:
+    """Return the items of the requested key range and partition key that have not expired."""
     minimum = request.headers.get("x-ms-start-epk", "")
     maximum = request.headers.get("x-ms-end-epk", "FF")
     key = request.headers.get("x-ms-documentdb-partitionkey")
@@ -142,12 +142,12 @@ def _wanted(request: Request, container: Container, items: Iterator[Item]) -> It
 
 
 def _page(items: Iterator[Item], limit: int) -> list[Item]:
-    found: list[Item] = []
+    page: list[Item] = []
     size = 0
     for item in items:
-        full = len(found) >= limit or size >= _MAX_BYTES
-        if full and item.lsn != found[-1].lsn:
+        is_full = len(page) >= limit or size >= _MAX_BYTES
+        if is_full and item.lsn != page[-1].lsn:
             break
-        found.append(item)
+        page.append(item)
         size += len(item.body)
-    return found
+    return page

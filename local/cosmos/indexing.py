@@ -1,4 +1,4 @@
-"""Which terms of a document an indexing policy has indexed, and what it can sort by (pure)."""
+"""The index terms of documents and the sort orders that an indexing policy implies (pure)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ _MISSING = object()
 
 @dataclass
 class _Rule:
-    """What the policy says of one place of a document; None where it says nothing.
+    """The rules of an indexing policy for one path; None means no rule.
 
     Attributes:
-        below: For everything from here on (`/path/*`).
-        here: For the value at this place (`/path/?`).
+        below: Whether the whole branch is indexed (`/path/*`).
+        here: Whether the value at the path is indexed (`/path/?`).
+        children: The rules for longer paths, by their next segment.
     """
 
     below: bool | None = None
@@ -29,13 +30,12 @@ class _Rule:
 
 
 class IndexedPaths:
-    """An indexing policy, ready to be asked; of several rules the most precise one counts.
+    """The paths that an indexing policy includes; the most precise rule wins.
 
-    The service always indexes `id` and `_ts`, unless nothing is indexed at all.
+    The service always indexes `id` and `_ts`, unless nothing is indexed.
 
     Args:
-        policy: The policy as containers have it: `includedPaths`, `excludedPaths`,
-            `compositeIndexes`.
+        policy: The policy of a container: `includedPaths`, `excludedPaths`, `compositeIndexes`.
     """
 
     def __init__(self, policy: dict[str, Any]) -> None:
@@ -68,13 +68,14 @@ class IndexedPaths:
         return self._indexes and (below if rule.here is None else rule.here)
 
     def sorts_by(self, order: Sequence[tuple[Sequence[str | int], bool]]) -> bool:
-        """Return whether a composite index has these paths, each with whether it descends.
+        """Return whether a composite index has the given paths and directions, or their reverse.
 
-        All directions of the index may be reversed.
+        Args:
+            order: The paths, each with whether it descends.
         """
-        wanted = [(tuple(steps), descending) for steps, descending in order]
-        reverse = [(steps, not descending) for steps, descending in wanted]
-        return any(composite in (wanted, reverse) for composite in self._composites)
+        sorting = [(tuple(steps), descending) for steps, descending in order]
+        reverse = [(steps, not descending) for steps, descending in sorting]
+        return any(composite in (sorting, reverse) for composite in self._composites)
 
     def _add(self, path: str, *, included: bool) -> None:
         *parents, last = parse_path(path)
@@ -109,7 +110,7 @@ def _count(rule: _Rule | None, value: object, *, inherited: bool) -> int:
 
 
 def _terms(value: object) -> int:
-    """Return the number of terms of a branch that is indexed as a whole."""
+    """Return the number of index terms of a branch that is completely indexed."""
     if isinstance(value, dict) and value:
         return sum(map(_terms, value.values()))
     if isinstance(value, list):

@@ -1,7 +1,7 @@
 """Indexing policies as the service checks and normalizes them (pure).
 
-Rules and defaults: "Indexing policies in Azure Cosmos DB", and what an account answered that was
-created without a policy. Lists that the service would answer empty are left out.
+The rules and defaults are those of "Indexing policies in Azure Cosmos DB", and of the policy that
+an account returned for a container without one. Lists that the service returns empty are omitted.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ _MEMBERS = frozenset(
 
 
 def normalize_indexing_policy(policy: object) -> dict[str, Any]:
-    """Return the policy that the service stores and answers.
+    """Return the policy that the service stores and returns.
 
     Raises:
-        ServiceError: 400, if the service refuses the policy, or if it has what is not covered.
+        ServiceError: 400, if the service rejects the policy, or if it is not supported here.
     """
     if policy is not None and not isinstance(policy, dict):
         raise bad_request("An indexingPolicy must be a JSON object.")
     given = {name: value for name, value in (policy or {}).items() if value not in (None, [])}
     if unknown := sorted(given.keys() - _MEMBERS):
         raise bad_request(
-            f"Member {unknown[0]!r} of an indexing policy is not covered by the embedded Cosmos DB."
+            f"Member {unknown[0]!r} of an indexing policy is not supported by the embedded Cosmos "
+            "DB."
         )
     mode = _mode(given.get("indexingMode", "consistent"))
     if mode == "none":
@@ -62,7 +63,7 @@ def _mode(value: object) -> str:
     if mode not in _MODES:
         raise bad_request(
             f"The indexing mode {value!r} is invalid: choose one of {', '.join(_MODES)}. "
-            "The service refuses 'lazy' for new containers."
+            "The service rejects 'lazy' for new containers."
         )
     return mode
 
@@ -76,8 +77,8 @@ def _automatic(value: object) -> bool:
 
 
 def _paths(given: dict[str, Any]) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    included = [{"path": path} for path in _listed(given, "includedPaths")]
-    excluded = [{"path": path} for path in _listed(given, "excludedPaths")]
+    included = [{"path": path} for path in _path_list(given, "includedPaths")]
+    excluded = [{"path": path} for path in _path_list(given, "excludedPaths")]
     if not included and not excluded:
         included = [_ROOT]
     names = [_names(entry["path"]) for entry in (*included, *excluded)]
@@ -97,10 +98,12 @@ def _names(path: str) -> tuple[str, ...]:
     return tuple(segment.name for segment in parse_path(path))
 
 
-def _listed(given: dict[str, Any], name: str) -> list[str]:
+def _path_list(given: dict[str, Any], name: str) -> list[str]:
     entries = given.get(name, [])
     if not isinstance(entries, list) or len(entries) > _MAX_PATHS:
-        raise bad_request(f"An indexing policy's {name} must be a list of up to {_MAX_PATHS}.")
+        raise bad_request(
+            f"An indexing policy's {name} must be a list of up to {_MAX_PATHS} paths."
+        )
     return [_index_path(_path_of(entry, name)) for entry in entries]
 
 
@@ -111,21 +114,21 @@ def _path_of(entry: object, name: str) -> str:
 
 
 def _index_path(path: str) -> str:
-    """Return an included or excluded path; `/` is another spelling of `/*`."""
+    """Return an included or excluded path; `/` is the same as `/*`."""
     if path == "/":
         return "/*"
     *parents, last = _parsed(path)
     if last.is_quoted or last.name not in {"*", "?"} or (last.name == "?" and not parents):
-        raise _refused(path, len(path))
+        raise _invalid_path(path, len(path))
     if any(parent.is_wildcard and parent.name != "[]" for parent in parents):
-        raise _refused(path, 0)
+        raise _invalid_path(path, 0)
     return path
 
 
 def _value_path(path: str, wildcards: frozenset[str]) -> str:
     """Return a path of a composite or spatial index."""
     if any(segment.is_wildcard and segment.name not in wildcards for segment in _parsed(path)):
-        raise _refused(path, 0)
+        raise _invalid_path(path, 0)
     return path
 
 
@@ -133,10 +136,10 @@ def _parsed(path: str) -> tuple[Segment, ...]:
     try:
         return parse_path(path)
     except PathError as error:
-        raise _refused(path, error.position) from None
+        raise _invalid_path(path, error.position) from None
 
 
-def _refused(path: str, position: int) -> ServiceError:
+def _invalid_path(path: str, position: int) -> ServiceError:
     return bad_request(
         f"The indexing path '{path}' could not be accepted, failed near position '{position}'. "
         "Please ensure that the path is a valid path. Common errors include invalid characters or "
@@ -146,14 +149,16 @@ def _refused(path: str, position: int) -> ServiceError:
 
 def _composites(indexes: object) -> list[list[dict[str, str]]]:
     if not isinstance(indexes, list) or len(indexes) > _MAX_COMPOSITE_INDEXES:
-        raise bad_request(f"'compositeIndexes' must be a list of up to {_MAX_COMPOSITE_INDEXES}.")
+        raise bad_request(
+            f"'compositeIndexes' must be a list of up to {_MAX_COMPOSITE_INDEXES} indexes."
+        )
     return [_composite(index) for index in indexes]
 
 
 def _composite(index: object) -> list[dict[str, str]]:
-    fewest, most = _COMPOSITE_PATHS
-    if not isinstance(index, list) or not fewest <= len(index) <= most:
-        raise bad_request(f"A composite index is a list of {fewest} to {most} paths.")
+    minimum, maximum = _COMPOSITE_PATHS
+    if not isinstance(index, list) or not minimum <= len(index) <= maximum:
+        raise bad_request(f"A composite index must be a list of {minimum} to {maximum} paths.")
     entries = [
         {
             "path": _value_path(_path_of(entry, "compositeIndexes"), frozenset({"[]"})),
@@ -182,5 +187,7 @@ def _spatial(index: object) -> dict[str, Any]:
         or not types
         or any(kind not in _SPATIAL_TYPES for kind in types)
     ):
-        raise bad_request(f"The types of a spatial index are some of {', '.join(_SPATIAL_TYPES)}.")
+        raise bad_request(
+            f"The types of a spatial index must be among {', '.join(_SPATIAL_TYPES)}."
+        )
     return {"path": path, "types": types}

@@ -23,44 +23,44 @@ _KEY = "x-ms-documentdb-partitionkey"
 
 
 def create_or_upsert(request: Request) -> Response:
-    """POST .../docs: create, or upsert where the header says so."""
+    """Create an item, or upsert it if a header asks for that (POST .../docs)."""
     container, document, key = request.container(), request.json_object(), _key(request)
     if request.has_flag("x-ms-documentdb-is-upsert"):
         preconditions = _preconditions(request)
-        return _perform(
+        return _execute(
             request, container, key, lambda items: items.upsert(key, document, preconditions)
         )
-    return _perform(request, container, key, lambda items: items.create(key, document))
+    return _execute(request, container, key, lambda items: items.create(key, document))
 
 
 def read(request: Request) -> Response:
-    """GET .../docs/{id}; 304 where the client has this version already."""
+    """Return an item, or 304 if the client has this version (GET .../docs/{id})."""
     container, key = request.container(), _key(request)
     partition = container.partition_of(key)
     partition.admit()
     view = container.view([partition], request.session_token)
     lsn = view.lsns[partition.key_range.id]
     try:
-        done = read_item(container, view, key, _item_id(request))
+        result = read_item(container, view, key, _item_id(request))
     except ServiceError as error:
         _charge(error, partition, lsn)
         raise
-    partition.limiter.charge(done.charge)
-    known = request.headers.get("if-none-match") in ("*", done.etag)
-    headers = partition_headers(partition, done.etag, lsn)
+    partition.limiter.charge(result.charge)
+    is_known = request.headers.get("if-none-match") in ("*", result.etag)
+    headers = partition_headers(partition, result.etag, lsn)
     headers["content-location"] = request.endpoint + quote("/".join(request.segments))
     return Response(
-        status=NOT_MODIFIED if known else done.status,
-        body=None if known else done.body,
-        charge=done.charge,
+        status=NOT_MODIFIED if is_known else result.status,
+        body=None if is_known else result.body,
+        charge=result.charge,
         headers=headers,
     )
 
 
 def replace(request: Request) -> Response:
-    """PUT .../docs/{id}."""
+    """Replace an item (PUT .../docs/{id})."""
     key, document, preconditions = _key(request), request.json_object(), _preconditions(request)
-    return _perform(
+    return _execute(
         request,
         request.container(),
         key,
@@ -69,9 +69,9 @@ def replace(request: Request) -> Response:
 
 
 def patch(request: Request) -> Response:
-    """PATCH .../docs/{id}."""
+    """Patch an item (PATCH .../docs/{id})."""
     key, body, preconditions = _key(request), request.json(), _preconditions(request)
-    return _perform(
+    return _execute(
         request,
         request.container(),
         key,
@@ -80,9 +80,9 @@ def patch(request: Request) -> Response:
 
 
 def delete(request: Request) -> Response:
-    """DELETE .../docs/{id}."""
+    """Delete an item (DELETE .../docs/{id})."""
     key, preconditions = _key(request), _preconditions(request)
-    return _perform(
+    return _execute(
         request,
         request.container(),
         key,
@@ -91,9 +91,9 @@ def delete(request: Request) -> Response:
 
 
 def delete_partition_key(request: Request) -> Response:
-    """Answer POST .../operations/partitionkeydelete: delete all items of a partition key.
+    """Delete all items of a partition key (POST .../operations/partitionkeydelete).
 
-    All at once, where the service deletes them in the background.
+    They are deleted at once. The service deletes them in the background.
     """
     if request.ids[2] != "partitionkeydelete":
         raise not_supported(f"The operation {request.ids[2]!r} on a container")
@@ -101,34 +101,34 @@ def delete_partition_key(request: Request) -> Response:
     partition = container.partition_of(key).key_range.id
     scan = Scan(partition=partition, conditions=(("key", "=", key.text),))
     items = list(container.table.scan(scan))
-    return _perform(request, container, key, lambda transaction: transaction.delete_all(key, items))
+    return _execute(request, container, key, lambda transaction: transaction.delete_all(key, items))
 
 
-def _perform(
+def _execute(
     request: Request,
     container: Container,
     key: PartitionKey,
-    operate: Callable[[Transaction], OperationResult],
+    operation: Callable[[Transaction], OperationResult],
 ) -> Response:
     partition = container.partition_of(key)
     partition.admit()
     try:
         with Transaction(container, partition) as items:
-            done = operate(items)
+            result = operation(items)
     except ServiceError as error:
         _charge(error, partition)
         raise
-    partition.limiter.charge(done.charge)
+    partition.limiter.charge(result.charge)
     return Response(
-        status=done.status,
-        body=None if request.should_omit_body else done.body,
-        charge=done.charge,
-        headers=partition_headers(partition, done.etag),
+        status=result.status,
+        body=None if request.should_omit_body else result.body,
+        charge=result.charge,
+        headers=partition_headers(partition, result.etag),
     )
 
 
 def _charge(error: ServiceError, partition: Partition, lsn: int | None = None) -> None:
-    """Charge the partition for an error, and name its progress on the answer."""
+    """Charge the partition for an error, and add its session token and LSN to the response."""
     partition.limiter.charge(error.charge)
     error.headers = partition_headers(partition, lsn=lsn)
 

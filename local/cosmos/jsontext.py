@@ -1,7 +1,7 @@
-"""JSON as the service reads and writes it: compact, Unicode, numbers as it stores them.
+"""JSON as the service reads and writes it: compact, in Unicode, with its forms of numbers.
 
-An account that was given them (recorded, see `charges`) kept integers of 64 bits exactly, made
-doubles of longer ones, wrote 1.0 as 1 and -0.0 as 0, and refused what no double can hold.
+An account in Azure (recorded, see `charges`) stored integers of 64 bits exactly and longer ones as
+doubles, returned 1.0 as 1 and -0.0 as 0, and rejected numbers that a double cannot represent.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _DIGITS_OF_64_BITS = 19
 
 
 def decode(text: bytes | str) -> Any:  # noqa: ANN401 - any JSON
-    """Text to value.
+    """Return the value of a JSON text.
 
     Raises:
-        ValueError: The text is no JSON, or has text that is no Unicode.
+        ValueError: If the text is not JSON, or contains half of a surrogate pair.
     """
     if isinstance(text, bytes):
         text = text.decode()
@@ -30,7 +30,7 @@ def decode(text: bytes | str) -> Any:  # noqa: ANN401 - any JSON
 
 
 def _constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON.")
+    raise ValueError(f"{name} is not JSON.")
 
 
 def _float(text: str) -> float:
@@ -50,4 +50,4 @@ def _int(text: str) -> float:
 _DECODER = json.JSONDecoder(parse_constant=_constant, parse_float=_float, parse_int=_int)
 
 encode = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
-"""Value to text; raises ValueError for numbers that JSON cannot express."""
+"""Returns the JSON text of a value; raises ValueError for numbers that JSON cannot represent."""

@@ -12,7 +12,7 @@ from local.cosmos.messages import CREATED, NO_CONTENT, Request, Response, json_r
 from local.cosmos.queries import question_of, running
 from local.cosmos.quota import partition_statistics, quota_headers
 from local.cosmos.sessions import session_token
-from local.cosmos.throughput import autoscale, fixed
+from local.cosmos.throughput import parse_autoscale, parse_fixed
 
 if TYPE_CHECKING:
     from local.cosmos.account import Account
@@ -45,13 +45,13 @@ _QUERY_ENGINE = encode(
         "enableSpatialIndexing": True,
     }
 )
-"""The configuration that the service tells its SDKs; the .NET SDK does not start without one."""
+"""The configuration that the service returns to SDKs; the .NET SDK does not start without it."""
 
 Body = dict[str, Any]
 
 
 def read_account(request: Request) -> Response:
-    """GET /: the account names the endpoint that clients are to use."""
+    """Return the account, which names the endpoint for clients (GET /)."""
     location = [{"name": "Local", "databaseAccountEndpoint": request.endpoint}]
     return json_response(
         {
@@ -71,13 +71,13 @@ def read_account(request: Request) -> Response:
 
 
 def list_databases(request: Request) -> Response:
-    """GET or query /dbs."""
-    bodies = [_database_body(each) for each in request.account.databases.values()]
+    """List or query databases (GET or query /dbs)."""
+    bodies = [_database_body(database) for database in request.account.databases.values()]
     return list_response(request, "Databases", bodies, "")
 
 
 def create_database(request: Request) -> Response:
-    """POST /dbs."""
+    """Create a database (POST /dbs)."""
     database = request.account.create_database(
         request.json_object().get("id"), _throughput(request)
     )
@@ -85,32 +85,34 @@ def create_database(request: Request) -> Response:
 
 
 def read_database(request: Request) -> Response:
-    """GET /dbs/{db}."""
+    """Return a database (GET /dbs/{db})."""
     return json_response(_database_body(request.account.database(request.ids[0])))
 
 
 def delete_database(request: Request) -> Response:
-    """DELETE /dbs/{db}, with its containers."""
+    """Delete a database with its containers (DELETE /dbs/{db})."""
     request.account.delete_database(request.ids[0])
     return Response(status=NO_CONTENT)
 
 
 def list_containers(request: Request) -> Response:
-    """GET or query /dbs/{db}/colls."""
-    owner = request.account.database(request.ids[0])
-    bodies = [_container_body(each) for each in owner.containers.values()]
-    return list_response(request, "DocumentCollections", bodies, owner.rid)
+    """List or query the containers of a database (GET or query /dbs/{db}/colls)."""
+    database = request.account.database(request.ids[0])
+    bodies = [_container_body(container) for container in database.containers.values()]
+    return list_response(request, "DocumentCollections", bodies, database.rid)
 
 
 def create_container(request: Request) -> Response:
-    """POST /dbs/{db}/colls."""
-    owner = request.account.database(request.ids[0])
-    created = request.account.create_container(owner, request.json_object(), _throughput(request))
-    return json_response(_container_body(created), CREATED)
+    """Create a container (POST /dbs/{db}/colls)."""
+    database = request.account.database(request.ids[0])
+    container = request.account.create_container(
+        database, request.json_object(), _throughput(request)
+    )
+    return json_response(_container_body(container), CREATED)
 
 
 def read_container(request: Request) -> Response:
-    """GET /dbs/{db}/colls/{coll}."""
+    """Return a container (GET /dbs/{db}/colls/{coll})."""
     container = _container(request)
     response = json_response(
         {**_container_body(container), **partition_statistics(request, container)}
@@ -119,20 +121,20 @@ def read_container(request: Request) -> Response:
 
 
 def replace_container(request: Request) -> Response:
-    """PUT /dbs/{db}/colls/{coll}: another indexing policy or TTL."""
+    """Replace the indexing policy or time to live of a container (PUT /dbs/{db}/colls/{coll})."""
     container = _container(request)
     request.account.replace_container(container, request.json_object())
     return json_response(_container_body(container))
 
 
 def delete_container(request: Request) -> Response:
-    """DELETE /dbs/{db}/colls/{coll}, with its items."""
+    """Delete a container with its items (DELETE /dbs/{db}/colls/{coll})."""
     request.account.delete_container(_container(request))
     return Response(status=NO_CONTENT)
 
 
 def statistics(account: Account) -> Response:
-    """GET /_local/statistics: what requests to the items of each container amounted to."""
+    """Return the usage of all containers, with totals (GET /_local/statistics)."""
     rows = {
         f"{container.database.id}/{container.id}": _usage(container)
         for container in account.containers()
@@ -145,12 +147,15 @@ def statistics(account: Account) -> Response:
 
 
 def split_partition(account: Account, name: str, partition_id: str | None) -> Response:
-    """POST /_local/split: split a physical partition of a container `db/coll`.
+    """Split a physical partition of a container (POST /_local/split).
 
-    Without an id that one is split in which most has been written.
+    Args:
+        account: The account.
+        name: The names of database and container, as `db/coll`.
+        partition_id: The id of the partition, None for the one with the most writes.
 
     Raises:
-        ServiceError: 404 or 410, if there is no such container or partition.
+        ServiceError: 404, if there is no such container; 410, if there is no such partition.
     """
     database, _, coll = name.partition("/")
     container = account.container(database, coll)
@@ -183,24 +188,31 @@ def _container(request: Request) -> Container:
 
 
 def _throughput(request: Request) -> Throughput | None:
-    """Return the throughput that a new database or container is to have, None for none."""
+    """Return the throughput of a new database or container, None for none."""
     ru_per_second, settings, ts = (
         request.integer_header(_OFFER),
         request.headers.get(_AUTOPILOT),
         int(time.time()),
     )
     if ru_per_second is not None and settings is not None:
-        raise bad_request(f"Of the headers {_OFFER} and {_AUTOPILOT} only one can be sent.")
+        raise bad_request(f"Send only one of the headers {_OFFER} and {_AUTOPILOT}.")
     if settings is None:
-        return None if ru_per_second is None else fixed(ru_per_second, ts)
+        return None if ru_per_second is None else parse_fixed(ru_per_second, ts)
     try:
-        return autoscale(decode(settings), ts)
+        return parse_autoscale(decode(settings), ts)
     except ValueError:
         raise bad_request(f"Header {_AUTOPILOT} must be JSON.") from None
 
 
 def list_response(request: Request, name: str, bodies: list[Body], rid: str) -> Response:
-    """Answer with all resources of a kind, or with the results of a query of them."""
+    """Return all resources of a type, or the results of a query of them.
+
+    Args:
+        request: The request.
+        name: The name of the list in the response.
+        bodies: The resources.
+        rid: The resource id of their parent.
+    """
     if request.kind == "QUERY":
         question, parameters = question_of(request)
         with running():

@@ -1,4 +1,4 @@
-"""Requests for offers, which hold the throughput of databases and containers."""
+"""Requests for offers, which have the throughput of databases and containers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from local.cosmos.errors import not_found
 from local.cosmos.messages import json_response
 from local.cosmos.metadata import list_response
-from local.cosmos.throughput import replacement
+from local.cosmos.throughput import parse_replacement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,50 +20,50 @@ if TYPE_CHECKING:
 
 
 def list_offers(request: Request) -> Response:
-    """Answer GET /offers, or a query of them; what has no throughput has no offer."""
+    """List or query offers; what has no throughput has no offer (GET or query /offers)."""
     return list_response(
         request, "Offers", [_body(*offer) for offer in _offers(request.account)], ""
     )
 
 
 def read_offer(request: Request) -> Response:
-    """Answer GET /offers/{id}."""
+    """Return an offer (GET /offers/{id})."""
     return json_response(_body(*_offer(request)))
 
 
 def replace_offer(request: Request) -> Response:
-    """Answer PUT /offers/{id}, which gives its database or container another throughput."""
-    owner, current = _offer(request)
-    throughput = replacement(current, request.json_object(), int(time.time()))
-    request.account.replace_throughput(owner, throughput)
-    return json_response(_body(owner, throughput))
+    """Replace the throughput of a database or container (PUT /offers/{id})."""
+    resource, current = _offer(request)
+    throughput = parse_replacement(current, request.json_object(), int(time.time()))
+    request.account.replace_throughput(resource, throughput)
+    return json_response(_body(resource, throughput))
 
 
 def _offer(request: Request) -> tuple[Database | Container, Throughput]:
-    for owner, throughput in _offers(request.account):
-        if owner.offer_rid == request.ids[0]:
-            return owner, throughput
+    for resource, throughput in _offers(request.account):
+        if resource.offer_rid == request.ids[0]:
+            return resource, throughput
     raise not_found(f"Offer {request.ids[0]!r}")
 
 
 def _offers(account: Account) -> Iterator[tuple[Database | Container, Throughput]]:
     for database in account.databases.values():
-        owners: list[Database | Container] = [database, *database.containers.values()]
-        for owner in owners:
-            if owner.throughput is not None:
-                yield owner, owner.throughput
+        resources: list[Database | Container] = [database, *database.containers.values()]
+        for resource in resources:
+            if resource.throughput is not None:
+                yield resource, resource.throughput
 
 
-def _body(owner: Database | Container, throughput: Throughput) -> dict[str, Any]:
+def _body(resource: Database | Container, throughput: Throughput) -> dict[str, Any]:
     return {
-        "id": owner.offer_rid,
-        "_rid": owner.offer_rid,
-        "_self": f"offers/{owner.offer_rid}/",
+        "id": resource.offer_rid,
+        "_rid": resource.offer_rid,
+        "_self": f"offers/{resource.offer_rid}/",
         "_etag": f'"{throughput.ts:08x}-{throughput.limit:08x}"',
         "_ts": throughput.ts,
         "offerVersion": "V2",
         "offerType": "Invalid",
-        "offerResourceId": owner.rid,
-        "resource": owner.link,
+        "offerResourceId": resource.rid,
+        "resource": resource.link,
         "content": throughput.content,
     }

@@ -135,7 +135,7 @@ class _Source:
         """The place of the last item that was read, for rows that come in the scan's order."""
         if self.last is None:
             return None
-        value, number = self.scan.place(self.last)
+        value, number = self.scan.sort_key(self.last)
         return Place(() if self.scan.order == "number" else (sort_key(value),), number)
 
 

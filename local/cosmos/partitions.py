@@ -1,4 +1,4 @@
-"""How partition keys spread over physical partitions."""
+"""Partition keys, their hashes, and the key ranges of physical partitions (pure)."""
 
 from __future__ import annotations
 
@@ -13,21 +13,25 @@ from local.cosmos.errors import bad_request
 from local.cosmos.jsontext import decode, encode
 
 _KEY_SPACE = 0x40 << 120
-"""Hashes of partition keys lie below this: the two highest bits are cleared."""
+"""The limit of the hashes of partition keys, whose two highest bits are cleared."""
 
 _MAX_KEY_BYTES = 2048
 
 PARTITION_KEY_MISMATCH = 1001
-"""Sub-status of a 400 for a partition key that misfits the container or the document."""
+"""The sub-status of a 400 for a partition key that does not match the container or document."""
 
 _UNDEFINED: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
 class KeyRange:
-    """The key range of a physical partition: `minimum` <= effective key < `maximum`.
+    """The key range of a physical partition: `minimum` <= effective partition key < `maximum`.
 
-    `parents` are the ids of the partitions that it came from by splits, the oldest first.
+    Attributes:
+        id: The id of the partition.
+        minimum: The lowest effective partition key.
+        maximum: The effective partition key after the highest one.
+        parents: The ids of the partitions from which it was split, the oldest first.
     """
 
     id: str
@@ -36,12 +40,12 @@ class KeyRange:
     parents: tuple[str, ...] = ()
 
     def contains(self, epk: str) -> bool:
-        """Whether a partition key with this effective key lies here."""
+        """Return whether an effective partition key is in the range."""
         return self.minimum <= epk < self.maximum
 
 
 def split_evenly(count: int) -> list[KeyRange]:
-    """Physical partitions of equal width over the whole key space, as of a new container."""
+    """Return the key ranges of a new container, which have equal widths."""
     width = (_KEY_SPACE - 1) // count
     borders = ["", *(f"{width * nth:032X}" for nth in range(1, count)), "FF"]
     return [
@@ -50,14 +54,14 @@ def split_evenly(count: int) -> list[KeyRange]:
     ]
 
 
-def split_in_half(whole: KeyRange, first_id: int) -> tuple[KeyRange, KeyRange]:
-    """The children of a physical partition that is split in the middle of its key range."""
-    low = int(whole.minimum or "0", 16)
-    high = _KEY_SPACE - 1 if whole.maximum == "FF" else int(whole.maximum, 16)
-    middle, parents = f"{(low + high) // 2:032X}", (*whole.parents, whole.id)
+def split_in_half(parent: KeyRange, first_id: int) -> tuple[KeyRange, KeyRange]:
+    """Return the key ranges of the children of a partition that is split in the middle."""
+    low = int(parent.minimum or "0", 16)
+    high = _KEY_SPACE - 1 if parent.maximum == "FF" else int(parent.maximum, 16)
+    middle, parents = f"{(low + high) // 2:032X}", (*parent.parents, parent.id)
     return (
-        KeyRange(id=str(first_id), minimum=whole.minimum, maximum=middle, parents=parents),
-        KeyRange(id=str(first_id + 1), minimum=middle, maximum=whole.maximum, parents=parents),
+        KeyRange(id=str(first_id), minimum=parent.minimum, maximum=middle, parents=parents),
+        KeyRange(id=str(first_id + 1), minimum=middle, maximum=parent.maximum, parents=parents),
     )
 
 
@@ -66,8 +70,8 @@ class PartitionKey:
     """A partition key.
 
     Attributes:
-        text: The value as JSON, the same text for the same value; `{}` for a document without.
-        epk: Effective partition key: the hash by which keys are spread, in hexadecimal.
+        text: The canonical JSON text of the value, `{}` for a document without a key.
+        epk: The effective partition key: the hash in hexadecimal.
     """
 
     text: str
@@ -75,17 +79,17 @@ class PartitionKey:
 
 
 def partition_key(value: Any) -> PartitionKey:  # noqa: ANN401 - any JSON
-    """The partition key of a value.
+    """Return the partition key for a value.
 
     Raises:
-        ServiceError: 400 for what cannot be one.
+        ServiceError: 400, if the value cannot be a partition key.
     """
     if isinstance(value, str):
         return _partition_key_from_text(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         value = _number(value)
     elif isinstance(value, list) or (isinstance(value, dict) and value):
-        raise bad_request("A partition key is text, a number, true, false or null.")
+        raise bad_request("A partition key must be text, a number, true, false or null.")
     return PartitionKey(encode(value), effective_partition_key(value))
 
 
@@ -97,12 +101,12 @@ def _partition_key_from_text(value: str) -> PartitionKey:
 
 
 def partition_key_from_document(path: tuple[str, ...], document: dict[str, Any]) -> PartitionKey:
-    """The partition key that a document holds at the container's path.
+    """Return the partition key of a document, at the path that the container defines.
 
-    An object or an array there counts as undefined.
+    An object or an array at that path counts as undefined.
 
     Raises:
-        ServiceError: 400 for text or a number that is too large.
+        ServiceError: 400, if the text or number at that path is too large.
     """
     value: Any = document
     for step in path:
@@ -113,10 +117,10 @@ def partition_key_from_document(path: tuple[str, ...], document: dict[str, Any])
 
 
 def partition_key_from_header(text: object) -> PartitionKey:
-    """The partition key as requests and bulk operations name it: `["key"]`.
+    """Return the partition key in a header or bulk operation, such as `["key"]`.
 
     Raises:
-        ServiceError: 400.
+        ServiceError: 400, if it is missing or malformed.
     """
     return _partition_key_from_json(text if isinstance(text, str) else "[]")
 
@@ -140,9 +144,9 @@ def _partition_key_from_json(text: str) -> PartitionKey:
 
 
 def effective_partition_key(value: Any) -> str:  # noqa: ANN401 - any JSON scalar may be a partition key
-    """The hash (version 2) of a value, as the service and its SDKs compute it.
+    """Return the hash (version 2) of a value, as the service and its SDKs compute it.
 
-    MurmurHash3 (128 bits, x64) over the value's type and content, the two highest bits cleared.
+    It is MurmurHash3 (128 bits, x64) of the value's type and content, without the two highest bits.
     """
     hashed = mmh3.hash128(_hashed(value), 0, x64arch=True) & (_KEY_SPACE - 1)
     return f"{hashed:032X}"

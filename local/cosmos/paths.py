@@ -19,7 +19,7 @@ class PathError(ValueError):
     """A path that the service does not accept.
 
     Attributes:
-        position: The first character that does not fit.
+        position: The index of the first invalid character.
     """
 
     def __init__(self, position: int) -> None:
@@ -28,14 +28,14 @@ class PathError(ValueError):
 
 
 class Segment(NamedTuple):
-    """One step of a path; a quoted one is a name, whatever it is spelled like."""
+    """One step of a path; a quoted segment is always a name."""
 
     name: str
     is_quoted: bool
 
     @property
     def is_wildcard(self) -> bool:
-        """Whether it stands for any element (`[]`), any value (`?`) or a whole branch (`*`)."""
+        """Whether it matches any element (`[]`), any value (`?`) or a whole branch (`*`)."""
         return not self.is_quoted and self.name in {"[]", "?", "*"}
 
 
@@ -43,8 +43,8 @@ def parse_path(path: str) -> tuple[Segment, ...]:
     """Return the segments of a path.
 
     Raises:
-        PathError: If the path is empty, has a trailing slash, or an unquoted name of anything but
-            letters, digits and underscores.
+        PathError: If the path is empty, ends with a slash, or has an unquoted name with other
+            characters than letters, digits and underscores.
     """
     segments: list[Segment] = []
     position = 0

@@ -1,4 +1,4 @@
-"""Principals and their roles: who may do what with which resource (pure)."""
+"""Principals, and the roles that allow them data actions on resources (pure)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Role:
-    """A role definition as it is assigned to a principal.
+    """An assigned role definition.
 
     Attributes:
-        data_actions: The allowed data actions; `*` stands for any characters.
+        data_actions: The allowed data actions; `*` matches any characters.
         scope: The scope of the assignment: `/`, `/dbs/{id}` or `/dbs/{id}/colls/{id}`.
     """
 
@@ -23,17 +23,17 @@ class Role:
     scope: str = "/"
 
     def allows(self, action: str, resource: str) -> bool:
-        """Return whether the role allows an action on a resource, a path like a scope."""
+        """Return whether the role allows an action on a resource, whose path is like a scope."""
         is_inside = f"{resource.rstrip('/')}/".startswith(f"{self.scope.rstrip('/')}/")
         return is_inside and any(fnmatchcase(action, pattern) for pattern in self.data_actions)
 
 
 @dataclass(frozen=True)
 class Principal:
-    """An identity that does not own the account.
+    """An identity other than the owner of the account.
 
     Attributes:
-        id: The id in error messages.
+        id: The id, which error messages name.
         roles: The assigned roles.
     """
 

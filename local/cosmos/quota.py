@@ -1,4 +1,4 @@
-"""What a container says of its size where a client asks for it: headers, and statistics."""
+"""Headers and statistics about the size of a container, for clients that ask for them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 
 _KB = 1024
 _QUOTA = "documentSize=10240;documentsSize=20971520;documentsCount=-1;collectionSize=20971520;"
-"""The limits of a physical partition in the service, in KB; nothing enforces them here."""
+"""The limits of a physical partition in the service, in KB; they are not enforced here."""
 
 
 def quota_headers(request: Request, container: Container) -> dict[str, str]:
-    """Return the headers with quota, usage and index progress; none unless asked for."""
+    """Return the headers with quota, usage and index progress, if the request asks for them."""
     if not request.has_flag("x-ms-documentdb-populatequotainfo"):
         return {}
     sizes = container.table.sizes().values()
@@ -29,7 +29,7 @@ def quota_headers(request: Request, container: Container) -> dict[str, str]:
 
 
 def partition_statistics(request: Request, container: Container) -> dict[str, list[dict[str, Any]]]:
-    """Return the member with the size of each physical partition; none unless asked for."""
+    """Return the sizes of all physical partitions as a member, if the request asks for them."""
     if not request.has_flag("x-ms-documentdb-populatepartitionstatistics"):
         return {}
     sizes = container.table.sizes()

@@ -1,4 +1,4 @@
-"""Reads from a replica that lags: recent writes are undone by the versions that they replaced."""
+"""Reads from a replica that lags: the versions that recent writes replaced take their place."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ class Change(NamedTuple):
     """One write of one item.
 
     Attributes:
+        lsn: The LSN of the write.
+        epk: The effective partition key.
+        key: The partition key, as `PartitionKey.text`.
+        id: The id of the item before the write, or that of a new item.
         number: The number of the item.
         before: The version that the write replaced or deleted, None for a new item.
     """
@@ -44,11 +48,11 @@ class ReplicaLag:
 
 
 class History:
-    """The writes of one container within the replica lag, the oldest first.
+    """The writes of one container that replicas may not have yet, the oldest first.
 
     Args:
-        lag: The lag in force; without one nothing is recorded.
-        clock: Seconds on a monotonic clock.
+        lag: The lag in force; without a lag, nothing is recorded.
+        clock: Returns the seconds of a monotonic clock.
     """
 
     def __init__(self, lag: ReplicaLag, clock: Callable[[], float]) -> None:
@@ -67,18 +71,18 @@ class History:
         self._discard_old(now)
         self._writes.extend((now, change) for change in changes)
 
-    def unreplicated(self, partition: KeyRange, at_least: int | None) -> list[Change]:
+    def unreplicated(self, key_range: KeyRange, at_least: int | None) -> list[Change]:
         """Return the writes to a key range that a read does not see, the oldest first.
 
         Args:
-            partition: The key range.
+            key_range: The key range.
             at_least: The LSN that the read must include, None for any.
         """
         self._discard_old(self._clock())
         return [
             change
             for _, change in self._writes
-            if partition.contains(change.epk) and (at_least is None or change.lsn > at_least)
+            if key_range.contains(change.epk) and (at_least is None or change.lsn > at_least)
         ]
 
     def _discard_old(self, now: float) -> None:
@@ -90,8 +94,8 @@ class View:
     """The items of physical partitions as a replica has them.
 
     Args:
-        table: The items as they are.
-        lsns: The last LSN that the replica has, by the id of the physical partition.
+        table: The items in their latest versions.
+        lsns: The last LSN of the replica, by the id of the physical partition.
         unreplicated: The writes that the replica does not have yet, the oldest first.
     """
 
@@ -107,7 +111,7 @@ class View:
             self._before_by_id.setdefault((change.key, change.id), change.before)
 
     def find(self, key: str, item_id: str) -> Item | None:
-        """Return the item of this partition key and id."""
+        """Return the item with the given partition key and id, None if there is none."""
         if (key, item_id) in self._before_by_id:
             return self._before_by_id[key, item_id]
         return self._table.find(key, item_id)
@@ -115,7 +119,7 @@ class View:
     def scan(self, scan: Scan) -> Iterator[Item]:
         """Return the items of a scan, in its order."""
         rows = self._table.scan(scan)
-        return self._as_of(rows, scan.holds, scan.place, reverse=scan.descending)
+        return self._as_of(rows, scan.matches, scan.sort_key, reverse=scan.descending)
 
     def changes(self, partition_id: str, *, after: int) -> Iterator[Item]:
         """Return the items of a physical partition in the order of their last change."""
@@ -125,15 +129,15 @@ class View:
     def _as_of(
         self,
         rows: Iterator[Item],
-        belongs: Callable[[Item], bool],
+        is_selected: Callable[[Item], bool],
         order: Callable[[Item], Any],
         *,
         reverse: bool = False,
     ) -> Iterator[Item]:
-        """Replace what is not replicated in rows that are sorted by `order`."""
+        """Replace the items that have unreplicated writes in rows that are sorted by `order`."""
         if not self._before:
             return rows
-        earlier = [item for item in self._before.values() if item is not None and belongs(item)]
-        kept = (item for item in rows if item.number not in self._before)
+        earlier = [item for item in self._before.values() if item is not None and is_selected(item)]
+        unchanged = (item for item in rows if item.number not in self._before)
         earlier.sort(key=order, reverse=reverse)
-        return heapq.merge(kept, earlier, key=order, reverse=reverse)
+        return heapq.merge(unchanged, earlier, key=order, reverse=reverse)

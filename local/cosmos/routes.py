@@ -89,7 +89,7 @@ def handle_request(request: Request) -> Response:
         body=response.body,
         charge=response.charge,
         throttled=response.throttled,
-        headers={**container.owner_headers, **response.headers},
+        headers={**container.content_path_headers, **response.headers},
     )
 
 

@@ -179,16 +179,16 @@ class EmbeddedCosmos:
         except web.HTTPRequestEntityTooLarge:
             raise too_large() from None
         segments = path_segments(http_request)
-        named = account.named(segments)
+        resolved = account.resolve_rids(segments)
         return Request(
             kind=request_kind(http_request.method, headers),
-            segments=named,
+            segments=resolved,
             headers=headers,
             body=body,
             account=account,
             endpoint=self.endpoint,
             principal=self._principals[key],
-            is_by_rid=named != segments,
+            is_by_rid=resolved != segments,
         )
 
     async def _respond(

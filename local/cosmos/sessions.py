@@ -1,4 +1,4 @@
-"""Session tokens: what a client has seen of a physical partition (pure)."""
+"""Session tokens, which name the state of a physical partition that a client saw (pure)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from local.cosmos.errors import bad_request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from local.cosmos.partitions import KeyRange
 
@@ -15,27 +15,23 @@ _MAX_DIGITS = 18
 
 
 def session_token(partition_id: str, lsn: int) -> str:
-    """Return `{id}:-1#{lsn}`: partition, version, global LSN."""
+    """Return the session token `{id}:-1#{lsn}`: partition, version and global LSN."""
     return f"{partition_id}:-1#{lsn}"
 
 
-def demanded_lsn(token: str, partition: KeyRange) -> int | None:
-    """Return the LSN that a read of the partition must include, None if the token names none.
+def demanded_lsn(token: str, key_range: KeyRange) -> int | None:
+    """Return the LSN that a read of a partition must include, None if the token names none.
 
-    A token of the partition itself counts; without one, those of the partitions that it was split
-    from. A token may be a comma-separated list, and an entry may omit the version: `0:12`.
+    The token may be a comma-separated list, and an entry may omit the version: `0:12`. Without an
+    entry for the partition itself, entries for its parents count.
 
     Raises:
         ServiceError: 400, if the token is malformed.
     """
     lsns = dict(_entries(token))
-    if partition.id in lsns:
-        return lsns[partition.id]
-    return max(_known(lsns, partition.parents), default=None)
-
-
-def _known(lsns: dict[str, int], parents: Sequence[str]) -> list[int]:
-    return [lsns[parent] for parent in parents if parent in lsns]
+    if key_range.id in lsns:
+        return lsns[key_range.id]
+    return max((lsns[parent] for parent in key_range.parents if parent in lsns), default=None)
 
 
 def _entries(token: str) -> Iterator[tuple[str, int]]:

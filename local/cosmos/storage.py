@@ -1,4 +1,4 @@
-"""State in SQLite: databases, containers and physical partitions, and where the items are."""
+"""The stored state in SQLite: databases, containers and physical partitions."""
 
 from __future__ import annotations
 
@@ -41,7 +41,15 @@ PRAGMA temp_store = MEMORY;
 
 @dataclass(frozen=True, kw_only=True)
 class ContainerRow:
-    """A container as stored; `definition` is what the service would echo."""
+    """A container as it is stored.
+
+    Attributes:
+        number: The number of the container.
+        database: The number of its database.
+        definition: The definition that the service returns.
+        throughput: The throughput, None for none.
+        ts: The second of its creation, since 1970.
+    """
 
     number: int
     database: int
@@ -51,16 +59,16 @@ class ContainerRow:
 
 
 class Storage:
-    """Synchronous access to the state; a process that is killed loses nothing it acknowledged.
+    """Synchronous access to the stored state; committed writes survive if the process is killed.
 
     Attributes:
-        problem: Why nothing can be stored at the moment, None if the last attempt succeeded.
+        problem: The reason why nothing can be stored, None if the last write succeeded.
 
     Args:
-        folder: Where to keep it; None for in memory.
+        folder: The folder of the database file, None to keep the state in memory.
 
     Raises:
-        OSError: The folder cannot be used, or another process uses it.
+        OSError: If the folder cannot be used, or another process uses it.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -77,23 +85,23 @@ class Storage:
         except sqlite3.Error as error:
             self._db.close()
             raise OSError(
-                f"{self._target} cannot be used: {error}. Perhaps another process uses it, or its "
-                "disk is full."
+                f"{self._target} cannot be used: {error}. Check that no other process uses it, and "
+                "that its disk is not full."
             ) from None
         except OSError:
             self._db.close()
             raise
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the database file."""
         self._db.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing of what is written inside.
+        """Store all writes of the block, or none if it raises.
 
         Raises:
-            StorageError: 503, if SQLite cannot store it.
+            StorageError: 503, if SQLite cannot store them.
         """
         try:
             self._db.execute("BEGIN IMMEDIATE")
@@ -102,12 +110,12 @@ class Storage:
         except BaseException as error:
             self._roll_back()
             if isinstance(error, sqlite3.Error):
-                raise self._cannot_store(error) from error
+                raise self._storage_error(error) from error
             raise
         self.problem = None
 
     def databases(self) -> list[tuple[int, str, Throughput | None, int]]:
-        """Return number, id, throughput and time of every database."""
+        """Return the number, id, throughput and creation time of each database."""
         rows = self._db.execute("SELECT number, id, throughput, ts FROM databases ORDER BY number")
         return [(number, name, _throughput(text), ts) for number, name, text, ts in rows]
 
@@ -116,7 +124,7 @@ class Storage:
         with self.transaction():
             return self._insert(
                 "INSERT INTO databases (id, throughput, ts) VALUES (?, ?, ?)",
-                (name, _text(throughput), ts),
+                (name, _throughput_text(throughput), ts),
             )
 
     def set_throughput(self, kind: Kind, number: int, throughput: Throughput) -> None:
@@ -124,15 +132,15 @@ class Storage:
         with self.transaction():
             self._db.execute(
                 f"UPDATE {kind} SET throughput = ? WHERE number = ?",  # noqa: S608 - one of two names
-                (_text(throughput), number),
+                (_throughput_text(throughput), number),
             )
 
     def remove_database(self, number: int) -> None:
-        """Remove a database, which has no containers any more."""
+        """Remove a database without containers."""
         self._db.execute("DELETE FROM databases WHERE number = ?", (number,))
 
     def containers(self) -> list[ContainerRow]:
-        """Every container."""
+        """Return all containers."""
         rows = self._db.execute(
             "SELECT number, database, definition, throughput, ts FROM containers ORDER BY number"
         )
@@ -150,11 +158,11 @@ class Storage:
     def add_container(
         self, database: int, definition: dict[str, Any], throughput: Throughput | None, ts: int
     ) -> ContainerRow:
-        """Store a container and the table of its items."""
+        """Store a container, and create the table of its items."""
         number = self._insert(
             "INSERT INTO containers (database, id, definition, throughput, ts) "
             "VALUES (?, ?, ?, ?, ?)",
-            (database, definition["id"], json.dumps(definition), _text(throughput), ts),
+            (database, definition["id"], json.dumps(definition), _throughput_text(throughput), ts),
         )
         self.table(number).create()
         return ContainerRow(
@@ -162,7 +170,7 @@ class Storage:
         )
 
     def change_container(self, number: int, definition: dict[str, Any]) -> None:
-        """Store a container's new definition."""
+        """Store a new definition of a container."""
         with self.transaction():
             self._db.execute(
                 "UPDATE containers SET definition = ? WHERE number = ?",
@@ -170,17 +178,17 @@ class Storage:
             )
 
     def remove_container(self, number: int) -> None:
-        """Remove a container with all that is in it."""
+        """Remove a container with its items."""
         self.table(number).drop()
         self._db.execute("DELETE FROM partitions WHERE container = ?", (number,))
         self._db.execute("DELETE FROM containers WHERE number = ?", (number,))
 
     def table(self, container: int) -> ItemTable:
-        """The items of a container."""
+        """Return the table of a container's items."""
         return ItemTable(self._db, container)
 
     def partitions(self, container: int) -> list[tuple[KeyRange, int]]:
-        """The container's physical partitions and the last LSN of each."""
+        """Return the key ranges and last LSNs of a container's physical partitions."""
         rows = self._db.execute(
             "SELECT id, minimum, maximum, parents, lsn FROM partitions WHERE container = ? "
             "ORDER BY minimum",
@@ -194,18 +202,18 @@ class Storage:
             for row in rows
         ]
 
-    def add_partition(self, container: int, partition: KeyRange, lsn: int = 0) -> None:
-        """Store a physical partition whose last transaction is `lsn`."""
+    def add_partition(self, container: int, key_range: KeyRange, lsn: int = 0) -> None:
+        """Store a physical partition with its key range and last LSN."""
         self._db.execute(
             "INSERT INTO partitions VALUES (?, ?, ?, ?, ?, ?)",
             (
-                *(container, partition.id, partition.minimum, partition.maximum),
-                *(" ".join(partition.parents), lsn),
+                *(container, key_range.id, key_range.minimum, key_range.maximum),
+                *(" ".join(key_range.parents), lsn),
             ),
         )
 
     def remove_partition(self, container: int, partition: str) -> None:
-        """Remove a physical partition, whose items lie elsewhere by now."""
+        """Remove a physical partition whose items have been moved."""
         self._db.execute(
             "DELETE FROM partitions WHERE container = ? AND id = ?", (container, partition)
         )
@@ -218,32 +226,32 @@ class Storage:
         )
 
     def _open(self) -> None:
-        """Open the file, also where it cannot grow: no statement writes to one that exists.
+        """Open the file, even if it cannot grow: nothing is written to an existing file.
 
-        With the exclusive lock SQLite recovers the WAL of a killed process in memory.
+        With the exclusive lock, SQLite recovers the WAL of a killed process in memory.
         """
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, _VERSION):
             raise OSError(
-                f"{self._target} was written by another version of the project: delete it."
+                f"{self._target} has the format of another version of this project: delete it."
             )
         self._db.executescript(_PRAGMAS)
         if version == 0:
             self._db.executescript(_SCHEMA)
         with suppress(StorageError):
-            self._try_to_write()
+            self._test_write()
 
-    def _try_to_write(self) -> None:
+    def _test_write(self) -> None:
         with self.transaction():
             self._db.execute(f"PRAGMA user_version = {_VERSION}")
 
     def _roll_back(self) -> None:
-        """Undo the transaction, unless SQLite has done so itself, as it does on a full disk."""
+        """Roll back the transaction, unless SQLite has done so, as it does on a full disk."""
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
 
-    def _cannot_store(self, error: sqlite3.Error) -> StorageError:
+    def _storage_error(self, error: sqlite3.Error) -> StorageError:
         self.problem = (
             f"Nothing can be stored in {self._target}: {error}. Reads are served. Free disk space, "
             "then write again."
@@ -253,11 +261,11 @@ class Storage:
     def _insert(self, statement: str, values: tuple[object, ...]) -> int:
         number = self._db.execute(statement, values).lastrowid
         if number is None:
-            raise sqlite3.DatabaseError("SQLite gave the new row no number.")
+            raise sqlite3.DatabaseError("SQLite returned no number for the new row.")
         return number
 
 
-def _text(throughput: Throughput | None) -> str | None:
+def _throughput_text(throughput: Throughput | None) -> str | None:
     return None if throughput is None else json.dumps(astuple(throughput))
 
 

@@ -1,4 +1,4 @@
-"""The items of one container in SQLite: a table for each container."""
+"""The items of one container in an SQLite table."""
 
 from __future__ import annotations
 
@@ -41,15 +41,19 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
 
 
 class Item(NamedTuple):
-    """A row of the table; a tuple, as thousands a second come out of SQLite.
+    """A row of the table; a tuple, because SQLite returns thousands of them per second.
 
     Attributes:
-        number: The item's own, ascending in the order of creation.
-        key: Partition key, as `partitions.Key.text`.
-        partition: Id of the physical partition.
-        ts: Second of the last change, since 1970.
-        ttl: Seconds to live that the item itself asks for.
-        body: JSON text with the service's properties.
+        number: The number of the item, ascending in the order of creation.
+        key: The partition key, as `PartitionKey.text`.
+        id: The id of the item.
+        partition: The id of the physical partition.
+        epk: The effective partition key.
+        lsn: The LSN of the last change.
+        etag: The ETag.
+        ts: The second of the last change, since 1970.
+        ttl: The time to live of the item in seconds, None for that of the container.
+        body: The JSON text with the properties that the service adds.
     """
 
     number: int
@@ -64,11 +68,11 @@ class Item(NamedTuple):
     body: str
 
     def is_expired(self, default_ttl: int | None, now: float) -> bool:
-        """Whether its time to live is over, which makes it as good as deleted.
+        """Return whether the item has expired, so that it counts as deleted.
 
         Args:
-            default_ttl: The container's; without one, items live for ever whatever they ask for.
-            now: Seconds since 1970.
+            default_ttl: The time to live of the container; without one, no item expires.
+            now: The seconds since 1970.
         """
         if default_ttl is None:
             return False
@@ -78,14 +82,14 @@ class Item(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Scan:
-    """Items of one physical partition, sorted by a column and then by number.
+    """A selection of items of one physical partition, sorted by a column and then by number.
 
     Attributes:
         partition: The id of the physical partition.
-        conditions: What holds for the items: a column, an operator, a value.
-        order: The column.
+        conditions: The conditions on the items; each is a column, an operator and a value.
+        order: The column to sort by.
         descending: Whether both the column and the number descend.
-        after: The values of column and number to begin after, None for all items.
+        after: The column and number after which the selection starts, None for all items.
     """
 
     partition: str
@@ -96,9 +100,9 @@ class Scan:
 
     @property
     def statement(self) -> tuple[str, list[Any]]:
-        """The SQL statement over the table `items`, and its values.
+        """The SQL statement for the table `items`, and its values.
 
-        The plus keeps SQLite from the index of the change feed, which has another order.
+        The plus sign stops SQLite from using the index of the change feed, which has another order.
         """
         terms: list[str] = ["+partition = ?"]
         values: list[Any] = [self.partition]
@@ -114,29 +118,29 @@ class Scan:
         )
         return f"SELECT * FROM items WHERE {' AND '.join(terms)} ORDER BY {order}", values  # noqa: S608 - of constants
 
-    def holds(self, item: Item) -> bool:
-        """Return whether the scan finds an item, in whichever partition it was."""
-        place, after = self.place(item), self.after
-        if after is not None and not (place < after if self.descending else place > after):
+    def matches(self, item: Item) -> bool:
+        """Return whether the scan selects an item, whatever its partition."""
+        sort_key, after = self.sort_key(item), self.after
+        if after is not None and not (sort_key < after if self.descending else sort_key > after):
             return False
         return all(
             _OPERATORS[symbol](getattr(item, column), value)
             for column, symbol, value in self.conditions
         )
 
-    def place(self, item: Item) -> tuple[Any, int]:
-        """Return what the scan sorts an item by."""
+    def sort_key(self, item: Item) -> tuple[Any, int]:
+        """Return the column and number by which the scan sorts an item."""
         return getattr(item, self.order), item.number
 
     def _bounds(self) -> tuple[Condition, ...]:
-        """Return what follows from `after` for the column alone, so that its index serves it."""
+        """Return the condition on the column that `after` implies, so that its index is used."""
         if self.after is None:
             return ()
         return ((self.order, "<=" if self.descending else ">=", self.after[0]),)
 
 
 class ItemTable:
-    """The items of one container; writes belong into `Storage.transaction`."""
+    """The items of one container; all writes need a `Storage.transaction`."""
 
     def __init__(self, db: sqlite3.Connection, container: int) -> None:
         self._db = db
@@ -146,16 +150,16 @@ class ItemTable:
         self._next: int | None = None
 
     def create(self) -> None:
-        """Make the table."""
+        """Create the table."""
         self._db.execute(self._named(_CREATE))
         self._db.execute(self._named(_CREATE_FEED))
 
     def drop(self) -> None:
-        """Remove the table with all items."""
+        """Drop the table with all items."""
         self._db.execute(self._named("DROP TABLE items"))
 
     def new_number(self) -> int:
-        """A number that no item has, or ever had."""
+        """Return a number that no item has or had."""
         if self._next is None:
             row = self._db.execute(self._named(_NEXT)).fetchone()
             self._next = row[0] if row else 1
@@ -163,12 +167,12 @@ class ItemTable:
         return self._next - 1
 
     def find(self, key: str, item_id: str) -> Item | None:
-        """The item of this partition key and id."""
+        """Return the item with the given partition key and id, None if there is none."""
         row = self._db.execute(self._find, (key, item_id)).fetchone()
         return Item._make(row) if row else None
 
     def id_of(self, number: int) -> str | None:
-        """Return the id of the item of this number, None if there is no such item."""
+        """Return the id of the item with the given number, None if there is none."""
         row = self._db.execute(self._named("SELECT id FROM items WHERE number = ?"), (number,))
         return next((item_id for (item_id,) in row), None)
 
@@ -177,12 +181,12 @@ class ItemTable:
         self._db.execute(self._insert, item)
 
     def update(self, item: Item) -> None:
-        """Store an item in place of the one of the same number, key and id."""
+        """Replace the item that has the same number, key and id."""
         values = (item.lsn, item.etag, item.ts, item.ttl, item.body, item.number)
         self._db.execute(self._update, values)
 
     def rename(self, number: int, item_id: str) -> None:
-        """Give an item another id."""
+        """Change the id of an item."""
         self._db.execute(self._named("UPDATE items SET id = ? WHERE number = ?"), (item_id, number))
 
     def remove(self, number: int) -> None:
@@ -190,7 +194,7 @@ class ItemTable:
         self._db.execute(self._named("DELETE FROM items WHERE number = ?"), (number,))
 
     def move(self, source: str, target: str, minimum: str, maximum: str) -> None:
-        """Let another physical partition have the items of a key range."""
+        """Move the items of a key range to another physical partition."""
         self._db.execute(
             self._named(
                 "UPDATE items SET partition = ? WHERE partition = ? AND epk >= ? AND epk < ?"
@@ -199,12 +203,12 @@ class ItemTable:
         )
 
     def count(self) -> int:
-        """How many items there are, expired ones included until something meets them."""
+        """Return the number of items; expired ones count until a write removes them."""
         count: int = self._db.execute(self._named("SELECT COUNT(*) FROM items")).fetchone()[0]
         return count
 
     def sizes(self) -> dict[str, tuple[int, int]]:
-        """Return the number of items and of their bytes in each physical partition."""
+        """Return the number of items and bytes in each physical partition."""
         rows = self._db.execute(self._named(_SIZES))
         return {partition: (count, size) for partition, count, size in rows}
 
@@ -214,7 +218,7 @@ class ItemTable:
         return map(Item._make, self._db.execute(self._named(statement), values))
 
     def changes(self, partition: str, *, after: int) -> Iterator[Item]:
-        """Items of a physical partition in the order of their last change."""
+        """Return the items of a physical partition in the order of their last change."""
         return map(Item._make, self._db.execute(self._changes, (partition, after)))
 
     def _named(self, statement: str) -> str:

@@ -1,4 +1,4 @@
-"""The embedded Cosmos DB for callers without an event loop, such as the SDK's sync client."""
+"""The embedded Cosmos DB for callers without an event loop, such as the sync client of the SDK."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def run_in_thread(options: CosmosOptions) -> Iterator[EmbeddedCosmos]:
-    """Serve from a thread of its own while the block runs.
+    """Run the embedded Cosmos DB in a separate thread while the block runs.
 
     Raises:
-        OSError: The port is taken, or the folder cannot be used.
-        ValueError: The key is not Base64.
+        OSError: If the port is in use, or the folder cannot be used.
+        ValueError: If the key is not Base64.
     """
     server = EmbeddedCosmos(options)
     loop = asyncio.new_event_loop()

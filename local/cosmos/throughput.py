@@ -1,4 +1,4 @@
-"""Provisioned throughput: what may be asked for, and what an offer says of it (pure)."""
+"""Provisioned throughput, which offers and headers specify (pure)."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _AUTOSCALE_STEP, _MIN_AUTOSCALE = 1_000, 1_000
 
 @dataclass(frozen=True)
 class Throughput:
-    """The throughput of a container or a database, fixed or scaled automatically.
+    """The throughput of a container or a database, fixed or autoscale.
 
     Attributes:
-        content: The content of its offer.
-        ts: The second in which it was set, since 1970; 0 for the server's default.
+        content: The content of the offer.
+        ts: The second in which it was set, since 1970; 0 for the default of the server.
     """
 
     content: Mapping[str, Any]
@@ -30,38 +30,38 @@ class Throughput:
 
     @property
     def is_autoscale(self) -> bool:
-        """Whether it is scaled automatically."""
+        """Whether the throughput is autoscale."""
         return _SETTINGS in self.content
 
     @property
     def limit(self) -> int:
-        """The RU/s, of autoscale the maximum."""
+        """The RU/s; for autoscale the maximum."""
         return int(self.content["offerThroughput"])
 
 
-def fixed(ru_per_second: object, ts: int) -> Throughput:
-    """Return a fixed throughput as a client asks for it.
+def parse_fixed(ru_per_second: object, ts: int) -> Throughput:
+    """Return the fixed throughput that a client requests.
 
     Raises:
-        ServiceError: 400, if it is none that the service takes.
+        ServiceError: 400, if the service does not accept it.
     """
-    return default(_checked(ru_per_second, _MIN_FIXED, _FIXED_STEP), ts)
+    return fixed_throughput(_checked(ru_per_second, _MIN_FIXED, _FIXED_STEP), ts)
 
 
-def default(ru_per_second: int, ts: int = 0) -> Throughput:
-    """Return a fixed throughput, whatever the service takes."""
+def fixed_throughput(ru_per_second: int, ts: int = 0) -> Throughput:
+    """Return a fixed throughput, which need not be one that the service accepts."""
     return Throughput({"offerThroughput": ru_per_second}, ts)
 
 
-def autoscale(settings: object, ts: int) -> Throughput:
-    """Return an autoscale throughput; it is always at its maximum.
+def parse_autoscale(settings: object, ts: int) -> Throughput:
+    """Return the autoscale throughput that a client requests; it is always at its maximum.
 
     Args:
-        settings: The settings as clients send them: `maxThroughput`, and `autoUpgradePolicy`.
-        ts: The second.
+        settings: The settings that the client sent: `maxThroughput` and `autoUpgradePolicy`.
+        ts: The second in which it is set, since 1970.
 
     Raises:
-        ServiceError: 400, if they are none that the service takes.
+        ServiceError: 400, if the service does not accept them.
     """
     if not isinstance(settings, dict) or "maxThroughput" not in settings:
         raise bad_request("Autoscale settings must be a JSON object with maxThroughput.")
@@ -69,21 +69,27 @@ def autoscale(settings: object, ts: int) -> Throughput:
     return Throughput({"offerThroughput": maximum, _SETTINGS: settings}, ts)
 
 
-def replacement(current: Throughput, offer: Mapping[str, Any], ts: int) -> Throughput:
-    """Return the throughput that an offer asks for in place of the current one.
+def parse_replacement(current: Throughput, offer: Mapping[str, Any], ts: int) -> Throughput:
+    """Return the throughput that a new version of an offer specifies.
+
+    Args:
+        current: The present throughput.
+        offer: The new version of the offer.
+        ts: The second in which it is set, since 1970.
 
     Raises:
-        ServiceError: 400, if the service does not take it, or if it is of the other kind.
+        ServiceError: 400, if the service does not accept it, or if it would change between fixed
+            and autoscale.
     """
     content = offer.get("content")
     if not isinstance(content, dict) or (_SETTINGS in content) != current.is_autoscale:
         raise bad_request(
-            "An offer needs its content with the kind of throughput that is there: changing "
-            "between fixed and autoscale is not covered by the embedded Cosmos DB."
+            "An offer needs a content with the same kind of throughput: the embedded Cosmos DB "
+            "does not support changes between fixed and autoscale."
         )
     if current.is_autoscale:
-        return autoscale(content[_SETTINGS], ts)
-    return fixed(content.get("offerThroughput"), ts)
+        return parse_autoscale(content[_SETTINGS], ts)
+    return parse_fixed(content.get("offerThroughput"), ts)
 
 
 def _checked(ru_per_second: object, minimum: int, step: int) -> int:

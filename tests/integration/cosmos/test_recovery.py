@@ -71,7 +71,7 @@ def test_a_folder_has_one_server(tmp_path: Path) -> None:
 
     with (
         run_in_thread(options),
-        pytest.raises(OSError, match="Perhaps another process uses it"),
+        pytest.raises(OSError, match="Check that no other process uses it"),
         run_in_thread(options),
     ):
         pass

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.cosmos.auth import resource, signature, signing_key
+from local.cosmos.auth import signature, signed_resource, signing_key
 from local.cosmos.errors import ServiceError
 from local.cosmos.partitions import effective_partition_key, split_evenly
 from local.cosmos.patches import apply_patch
@@ -72,7 +72,7 @@ def test_borders_of_partitions_are_those_of_the_service() -> None:
 )
 def test_what_is_signed_follows_from_the_path(path: str, expected: tuple[str, str]) -> None:
     """A list's link is that of its parent."""
-    assert resource(path) == expected
+    assert signed_resource(path) == expected
 
 
 @pytest.mark.parametrize(
