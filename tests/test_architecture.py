@@ -214,11 +214,21 @@ def _is_type_checking(node: ast.AST) -> bool:
     )
 
 
-def test_one_module_tries_again() -> None:
-    """Tenacity is in no other."""
-    users = [path.stem for path, tree in sources("core") if "tenacity" in imports(tree)]
-
-    assert users == ["retrier"]
+@pytest.mark.parametrize(
+    ("library", "places"),
+    [
+        ("aiohttp", {"cosmos"}),
+        ("mmh3", {"cosmos"}),
+        ("opentelemetry", {"telemetry"}),
+        ("tenacity", {"throttling/retrier.py"}),
+    ],
+)
+def test_a_library_has_its_place(library: str, places: set[str]) -> None:
+    """One package or file imports it, so that one place retries, hashes or records."""
+    for path, tree in sources("core"):
+        name = path.relative_to(ROOT / "core").as_posix()
+        if any(begins(imported, library) for imported in imports(at_run_time(tree))):
+            assert places & {name, unit(path)}, path
 
 
 @pytest.mark.parametrize(

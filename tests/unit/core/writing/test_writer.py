@@ -11,7 +11,6 @@ from azure.core.exceptions import ServiceResponseError
 from azure.core.pipeline.transport import HttpRequest
 from azure.cosmos.aio import ContainerProxy
 
-from core.cosmos.partitions import Partition, PartitionMap
 from core.errors import ConfigurationError, DeadlineExceededError, RejectedByCosmosError
 from core.throttling.rate_limiters import RateLimiters
 from core.writing.writer import BulkMode
@@ -247,31 +246,6 @@ async def test_request_charges_are_summed_up() -> None:
     assert outcome.stats.request_charge == 20.0
 
 
-async def test_partitions_are_told_by_the_start_of_their_range() -> None:
-    """The greatest start that is not above the stream's place."""
-    clock = FakeTime()
-    partitions = PartitionMap(MemoryContainer(partitions=4), clock.requests())  # type: ignore[arg-type] # stands in
-
-    found = [
-        (await partitions.locate(stream(number), clock.deadline())).start
-        for number in (0, 63, 64, 200)
-    ]
-
-    assert found == ["", "", "40", "C0"]
-
-
-async def test_with_one_partition_no_place_is_computed() -> None:
-    """It would take longer than sending the request."""
-    container = MemoryContainer()
-    container.feed_range_from_partition_key = AsyncMock()  # type: ignore[method-assign] # must not be called
-
-    clock = FakeTime()
-    partitions = PartitionMap(container, clock.requests())  # type: ignore[arg-type] # stands in
-
-    assert await partitions.locate(stream(1), clock.deadline()) == Partition("", "0")
-    container.feed_range_from_partition_key.assert_not_awaited()
-
-
 async def test_of_a_refused_batch_only_what_is_to_blame_is_left_out() -> None:
     """The others are written one by one, in their order."""
     container = sdk_container(
@@ -294,32 +268,6 @@ async def test_other_refusals_are_nobodys_fault(status: int) -> None:
         await run(sdk_container(refusal(status)), [write(1, 1)], FakeTime(), outcome=outcome)
 
     assert outcome.rejected == []
-
-
-async def test_where_a_stream_lies_is_asked_again_when_the_answer_fails() -> None:
-    """Nothing is sent before it is known, and nothing fails because of it."""
-    container, clock = MemoryContainer(partitions=2), FakeTime()
-    place, read = container.feed_range_from_partition_key, container.read_feed_ranges
-    failures = [refusal(503), refusal(429, retry_after_ms=10), ServiceResponseError("reset")]
-
-    async def place_later(name: str) -> Any:
-        if failures:
-            raise failures.pop()
-        return await place(name)
-
-    async def read_later(**options: Any) -> Any:
-        if len(failures) == 3:
-            raise failures.pop()
-        async for each in read(**options):
-            yield each
-
-    container.feed_range_from_partition_key = place_later  # type: ignore[method-assign,assignment] # the case
-    container.read_feed_ranges = read_later  # type: ignore[method-assign] # the case
-
-    await run(container, [write(1, 1)], clock)
-
-    assert failures == []
-    assert len(container.documents) == 1
 
 
 @pytest.mark.parametrize("answer", [[], DONE * 2])

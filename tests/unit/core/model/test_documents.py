@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from core.errors import InvalidEventError
+from core.model.documents import Envelope, Origin, format_utc, parse_event, to_document
+from tests.apps.follows.followship import Followed, WasFollowed
+from tests.support import TIME, followed, stream, user
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        pytest.param({"id": None}, "id", id="no id"),
+        pytest.param({"id": ""}, "id", id="empty id"),
+        pytest.param({"streamId": 5}, "streamId", id="stream is no text"),
+        pytest.param({"type": ["Followed"]}, "type", id="type is no text"),
+        pytest.param({"version": 0}, "version", id="version too small"),
+        pytest.param({"version": "1"}, "version", id="version is text"),
+        pytest.param({"time": "yesterday"}, "time", id="no time"),
+        pytest.param({"time": "2026-01-01T00:00:00+01:00"}, "time", id="not UTC"),
+        pytest.param({"data": "payload"}, "data", id="data is no object"),
+        pytest.param({"meta": {"hops": -1}}, "hops", id="negative hops"),
+    ],
+)
+def test_a_document_that_is_no_event_is_refused_by_field(
+    change: dict[str, Any], field: str
+) -> None:
+    """The error names the field."""
+    with pytest.raises(InvalidEventError, match=field):
+        Envelope.from_document(followed(1, 2, **change))
+
+
+def test_foreign_properties_do_not_matter() -> None:
+    """The service adds its own, and other writers may add theirs."""
+    envelope = Envelope.from_document(followed(1, 2, _ts=1, _lsn=7, more={"x": 1}))
+
+    assert envelope.stream_id == stream(1)
+
+
+def test_meta_may_be_missing() -> None:
+    """An event that another program wrote counts as the first of its kind."""
+    raw = followed(1, 2)
+    del raw["meta"]
+
+    assert Envelope.from_document(raw).meta.hops == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        pytest.param({"data": {"user_id": "x"}}, "to_follow: Field required", id="missing field"),
+        pytest.param(
+            {"data": {**followed(1, 2)["data"], "age": 3}}, "age: Extra inputs", id="extra field"
+        ),
+        pytest.param({"version": 2}, "has version 2; this code has 1", id="from the future"),
+        pytest.param({"streamId": stream(9)}, "stream of another entity", id="astray"),
+    ],
+)
+def test_data_that_no_longer_fits_is_refused(change: dict[str, Any], message: str) -> None:
+    """The error says what does not fit."""
+    envelope = Envelope.from_document(followed(1, 2, **change))
+
+    with pytest.raises(InvalidEventError, match=message):
+        parse_event(envelope, Followed)
+
+
+def test_an_error_never_quotes_the_data() -> None:
+    """What an event holds is nobody's business in an error."""
+    envelope = Envelope.from_document(
+        followed(1, 2, data={"user_id": "SECRET", "to_follow": "SECRET"})
+    )
+
+    with pytest.raises(InvalidEventError) as caught:
+        parse_event(envelope, Followed)
+
+    assert "SECRET" not in str(caught.value)
+
+
+def test_an_error_names_a_few_fields() -> None:
+    """However many there are."""
+    envelope = Envelope.from_document(followed(1, 2, data={f"f{n}": 1 for n in range(10_000)}))
+
+    with pytest.raises(InvalidEventError, match="and 9982 more") as caught:
+        parse_event(envelope, Followed)
+
+    assert len(str(caught.value)) < 2_000
+
+
+def test_the_document_of_an_event_is_frozen() -> None:
+    """The layout is stored for ever."""
+    event = WasFollowed(user_id=user(2), follower=user(1))
+    origin = Origin(correlation_id="c", causation_id="e1", projection="p.f", hops=1)
+
+    assert to_document(event, event_id="d1", time=TIME, origin=origin) == {
+        "id": "d1",
+        "streamId": "followship-00000000-0000-4000-8000-000000000002",
+        "type": "WasFollowed",
+        "version": 1,
+        "time": "2026-01-02T03:04:05.000006Z",
+        "data": {
+            "user_id": "00000000-0000-4000-8000-000000000002",
+            "follower": "00000000-0000-4000-8000-000000000001",
+        },
+        "meta": {"correlationId": "c", "causationId": "e1", "projection": "p.f", "hops": 1},
+    }
+
+
+def test_a_document_reads_back_as_its_event() -> None:
+    """Writing and reading are each other's reverse."""
+    event = Followed(user_id=user(1), to_follow=user(2))
+    stored = to_document(event, event_id="e", time=TIME, origin=Origin(correlation_id="c"))
+
+    assert parse_event(Envelope.from_document(stored), Followed) == event
+
+
+def test_times_sort_as_text() -> None:
+    """Whatever the zone and the fraction of a second."""
+    moment = datetime(2026, 1, 1, 1, tzinfo=timezone(timedelta(hours=1)))
+
+    assert format_utc(moment) == "2026-01-01T00:00:00.000000Z"
+    assert format_utc(moment) < format_utc(moment + timedelta(microseconds=1))

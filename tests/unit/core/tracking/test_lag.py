@@ -1,0 +1,59 @@
+"""The lag, in the arithmetic of the estimator."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import pytest
+
+from core.errors import LeaseFormatError
+from core.tracking.lag import FeedProbe, Lag, lag_of, session_lsn, total_lag
+
+
+@pytest.mark.parametrize(
+    ("token", "expected"),
+    [("0:12345", 12345), ("0:-1#12345", 12345), ("0:-1#12345#Region1=1#Region2=2", 12345)],
+)
+def test_session_tokens_tell_the_last_transaction(token: str, expected: int) -> None:
+    """In all forms that the service uses."""
+    assert session_lsn(token) == expected
+
+
+@pytest.mark.parametrize("token", ["", "0", "0:x", "0:-1#x"])
+def test_a_session_token_without_an_lsn_is_an_error(token: str) -> None:
+    """It is not taken for "caught up"."""
+    with pytest.raises(LeaseFormatError, match="has no LSN"):
+        session_lsn(token)
+
+
+@pytest.mark.parametrize(
+    ("probe", "transactions", "seconds"),
+    [
+        pytest.param(FeedProbe(session_lsn=50), 0, 0, id="nothing left"),
+        pytest.param(FeedProbe(session_lsn=50, first_lsn=50, first_time=90), 1, 10, id="the last"),
+        pytest.param(FeedProbe(session_lsn=50, first_lsn=41, first_time=40), 10, 60, id="ten left"),
+        pytest.param(FeedProbe(session_lsn=50, first_lsn=1, first_time=0), 50, 100, id="all left"),
+        pytest.param(
+            FeedProbe(session_lsn=49, first_lsn=51, first_time=99), 1, 1, id="written since"
+        ),
+        pytest.param(
+            FeedProbe(session_lsn=50, first_lsn=50, first_time=200), 1, 0, id="fast clock"
+        ),
+    ],
+)
+def test_lag_follows_the_estimators_arithmetic(
+    probe: FeedProbe, transactions: int, seconds: float
+) -> None:
+    """Exact in whether it is 0."""
+    found = lag_of(probe, datetime.fromtimestamp(100, timezone.utc))
+
+    assert found == Lag(transactions=transactions, seconds=seconds)
+    assert found.caught_up is (transactions == 0)
+
+
+def test_the_total_lag_is_that_of_the_oldest_event() -> None:
+    """And all transactions together."""
+    lags = [Lag(transactions=2, seconds=5.0), Lag(), Lag(transactions=3, seconds=1.0)]
+
+    assert total_lag(lags) == Lag(transactions=5, seconds=5.0)
+    assert total_lag([]) == Lag()
