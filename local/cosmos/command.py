@@ -20,7 +20,8 @@ def cosmos(  # noqa: PLR0917 - one parameter for each option
         typer.Option(min=1, max=64, help="Number of physical partitions of each new container."),
     ] = 1,
     throughput: Annotated[
-        int | None, typer.Option(min=1, help="RU/s of each container without its own throughput.")
+        int | None,
+        typer.Option(min=1, help="RU/s of each container without its own. Unlimited by default."),
     ] = None,
     data: Annotated[
         Path | None, typer.Option(help="Folder that stores the data. In memory by default.")

@@ -54,7 +54,7 @@ class StorageError(ServiceError):
 def bad_request(
     message: str, *, sub_status: int = 0, charge: float = charges.REJECTED_WRITE
 ) -> ServiceError:
-    """Return 400: the request is malformed, or needs what is not supported here."""
+    """Return 400: the request is malformed, or needs an unsupported feature."""
     return ServiceError(400, "BadRequest", message, sub_status=sub_status, charge=charge)
 
 

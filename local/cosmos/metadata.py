@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from local.cosmos.errors import bad_request
 from local.cosmos.jsontext import decode, encode
 from local.cosmos.messages import CREATED, NO_CONTENT, Request, Response, json_response
-from local.cosmos.queries import question_of, running
+from local.cosmos.queries import parse_query, query_errors
 from local.cosmos.quota import partition_statistics, quota_headers
 from local.cosmos.sessions import session_token
 from local.cosmos.throughput import parse_autoscale, parse_fixed
@@ -214,9 +214,9 @@ def list_response(request: Request, name: str, bodies: list[Body], rid: str) -> 
         rid: The resource id of their parent.
     """
     if request.kind == "QUERY":
-        question, parameters = question_of(request)
-        with running():
-            bodies = list(question.run(bodies, parameters))
+        query, parameters = parse_query(request)
+        with query_errors():
+            bodies = list(query.run(bodies, parameters))
     return json_response({"_rid": rid, name: bodies, "_count": len(bodies)})
 
 

@@ -1,4 +1,4 @@
-"""One page of a query's result in one physical partition, and where the next one begins."""
+"""Pages of the results of a query in one physical partition, with continuation tokens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from local.cosmos.errors import bad_request
 from local.cosmos.jsontext import decode, encode
-from local.cosmos.query import Place, comparisons
+from local.cosmos.query import RowPosition, comparisons
 from local.cosmos.query.values import is_number, sort_key
 
 if TYPE_CHECKING:
@@ -21,122 +21,126 @@ if TYPE_CHECKING:
     from local.cosmos.table import Condition, Item, Order, Scan
 
 _MAX_BYTES = 4 * 1024 * 1024
-_MAX_READ = 20_000
-"""Documents that one page of a streamed query reads, so that others are not kept waiting."""
+_MAX_DOCUMENTS_READ = 20_000
+"""The documents that a page of a streamed query reads at most, so that others need not wait."""
 _MAX_TOKEN_CHARS = 6_000
-"""The SDKs' HTTP libraries take header lines of up to 8 KB."""
+"""The HTTP libraries of the SDKs accept header lines of up to 8 KB."""
 _MAX_INTEGER = 2**53
 
 _COLUMNS: Mapping[tuple[str | int, ...], Literal["id", "ts"]] = {("id",): "id", ("_ts",): "ts"}
-"""The paths that a column of the table holds, which SQLite filters and sorts by."""
+"""The paths that the table has columns for, by which SQLite filters and sorts."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Token:
-    """Where a page begins.
+class ContinuationToken:
+    """The start of a page.
 
     Attributes:
-        after: The place of the last row that was returned or skipped, None for the first page.
-        skip: Rows still to skip (OFFSET).
-        left: Rows still to return (TOP, LIMIT), None for all.
+        after: The position of the last row that was returned or skipped, None for the first page.
+        skip: The number of rows still to skip (OFFSET).
+        remaining: The number of rows still to return (TOP, LIMIT), None for all.
     """
 
-    after: Place | None
+    after: RowPosition | None
     skip: int
-    left: int | None
+    remaining: int | None
 
     @property
     def text(self) -> str:
-        """The token as a header has it.
+        """The token as text for a header.
 
         Raises:
-            ServiceError: 400, if it is too long for one.
+            ServiceError: 400, if it is too long.
         """
-        after = self.after and [[list(key) for key in self.after.keys], self.after.tie]
-        text = json.dumps([after, self.skip, self.left], separators=(",", ":"))
+        after = self.after and [[list(key) for key in self.after.keys], self.after.tie_breaker]
+        text = json.dumps([after, self.skip, self.remaining], separators=(",", ":"))
         if len(text) > _MAX_TOKEN_CHARS:
             raise bad_request(
-                "A page ends at a value that is too long for a continuation token: ask for a "
-                "larger page (x-ms-max-item-count), or ORDER BY something shorter."
+                "A page ends at a value that is too long for a continuation token: request larger "
+                "pages (x-ms-max-item-count), or ORDER BY a shorter value."
             )
         return text
 
 
-def parse_token(text: str) -> Token:
-    """Return the token of a text.
+def parse_continuation_token(text: str) -> ContinuationToken:
+    """Return the continuation token for a text.
 
     Raises:
-        ServiceError: 400, if it is not one of this server.
+        ServiceError: 400, if the text is not from this server.
     """
     try:
-        after, skip, left = json.loads(text)
-        place = after and Place(tuple(map(_key, after[0])), after[1])
-        return Token(after=place, skip=int(skip), left=left if left is None else int(left))
+        after, skip, remaining = json.loads(text)
+        position = after and RowPosition(tuple(map(_key, after[0])), after[1])
+        return ContinuationToken(
+            after=position,
+            skip=int(skip),
+            remaining=remaining if remaining is None else int(remaining),
+        )
     except (ValueError, TypeError, KeyError):
         raise bad_request(f"The continuation token {text:.100} is not from this server.") from None
 
 
 def _key(pair: list[Any]) -> SortKey:
-    kind, value = pair
-    if sort_key(value)[0] != kind and value != 0:
+    type_rank, value = pair
+    if sort_key(value)[0] != type_rank and value != 0:
         raise ValueError(value)
-    return kind, value
+    return type_rank, value
 
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """A page.
+    """A page of results.
 
     Attributes:
         bodies: The results as JSON texts.
-        read: The number of documents that were read.
-        read_bytes: Their size.
-        next: Where the next page begins, None if there is none.
+        documents_read: The number of documents that were read.
+        bytes_read: The number of bytes that were read.
+        next_token: The start of the next page, None if there is none.
     """
 
     bodies: list[str]
-    read: int
-    read_bytes: int
-    next: Token | None
+    documents_read: int
+    bytes_read: int
+    next_token: ContinuationToken | None
 
 
-class _Source:
-    """The documents that a page reads; remembers what was read."""
+class _DocumentReader:
+    """Reads documents for a page, and counts them."""
 
     def __init__(self, view: View, scan: Scan, default_ttl: int | None) -> None:
         self._view = view
         self._default_ttl = default_ttl
         self.scan = scan
-        self.read = 0
-        self.read_bytes = 0
+        self.documents_read = 0
+        self.bytes_read = 0
         self.last: Item | None = None
         self.is_exhausted = True
 
-    def items(self, most: int | None) -> Iterator[Item]:
-        """Yield items; after `most` of them the source ends, though it is not exhausted."""
-        for item in self.unread():
-            if self.read == most:
+    def items(self, limit: int | None) -> Iterator[Item]:
+        """Yield items, at most the given number of them."""
+        for item in self.live_items():
+            if self.documents_read == limit:
                 self.is_exhausted = False
                 return
             self.last = item
-            self.read += 1
-            self.read_bytes += len(item.body)
+            self.documents_read += 1
+            self.bytes_read += len(item.body)
             yield item
 
-    def unread(self) -> Iterator[Item]:
-        """Yield items for a query that an index answers without reading them."""
+    def live_items(self) -> Iterator[Item]:
+        """Yield the items that have not expired, without counting them as read."""
         now = time.time()
         for item in self._view.scan(self.scan):
             if not item.is_expired(self._default_ttl, now):
                 yield item
 
     @property
-    def place(self) -> Place | None:
-        """The place of the last item that was read, for rows that come in the scan's order."""
+    def position(self) -> RowPosition | None:
+        """The position of the last item that was read, for rows in the order of the scan."""
         if self.last is None:
             return None
         value, number = self.scan.sort_key(self.last)
-        return Place(() if self.scan.order == "number" else (sort_key(value),), number)
+        return RowPosition(() if self.scan.order == "number" else (sort_key(value),), number)
 
 
 class Pager:
@@ -145,8 +149,8 @@ class Pager:
     Args:
         query: The query.
         parameters: The values of its parameters.
-        view: What is read.
-        default_ttl: The container's time to live.
+        view: The items that the query sees.
+        default_ttl: The time to live of the container.
     """
 
     def __init__(
@@ -170,77 +174,90 @@ class Pager:
         """Return a page.
 
         Args:
-            scan: The part of the container that the query runs over.
-            token: Where the page begins, None for the first one.
-            limit: At most this number of results.
+            scan: The part of the partition that the query runs on.
+            token: The start of the page, None for the first page.
+            limit: The maximum number of results.
 
         Raises:
             QueryError: If a parameter is missing, or TOP, OFFSET or LIMIT is not a number.
             ServiceError: 400, if the token is not from this server.
         """
         window = self._query.window(self._parameters)
-        start = Token(after=None, skip=window.skip, left=window.left)
+        start = ContinuationToken(after=None, skip=window.skip, remaining=window.remaining)
         if token is not None:
-            start = self._checked(parse_token(token))
-        source = _Source(self._view, self._narrowed(scan, start), self._default_ttl)
-        bodies, following = self._take(source, start, limit)
-        return Page(bodies=bodies, read=source.read, read_bytes=source.read_bytes, next=following)
+            start = parse_continuation_token(token)
+            self._check(start)
+        reader = _DocumentReader(self._view, self._narrow(scan, start), self._default_ttl)
+        bodies, next_token = self._read_page(reader, start, limit)
+        return Page(
+            bodies=bodies,
+            documents_read=reader.documents_read,
+            bytes_read=reader.bytes_read,
+            next_token=next_token,
+        )
 
-    def _checked(self, token: Token) -> Token:
-        place, query = token.after, self._query
-        if place is not None and (
-            len(place.keys) != len(query.tree.order)
-            or isinstance(place.tie, str) != query.is_distinct
+    def _check(self, token: ContinuationToken) -> None:
+        position, query = token.after, self._query
+        if position is not None and (
+            len(position.keys) != len(query.tree.order)
+            or isinstance(position.tie_breaker, str) != query.is_distinct
         ):
             raise bad_request("The continuation token belongs to another query.")
-        return token
 
-    def _take(self, source: _Source, start: Token, limit: int) -> tuple[list[str], Token | None]:
+    def _read_page(
+        self, reader: _DocumentReader, start: ContinuationToken, limit: int
+    ) -> tuple[list[str], ContinuationToken | None]:
         bodies: list[str] = []
         size, token = 0, start
-        if token.left == 0:
+        if token.remaining == 0:
             return [], None
-        for place, body in self._rows(source, start.after):
+        for position, body in self._rows(reader, start.after):
             if token.skip:
-                token = Token(after=place, skip=token.skip - 1, left=token.left)
+                token = ContinuationToken(
+                    after=position, skip=token.skip - 1, remaining=token.remaining
+                )
                 continue
             if len(bodies) >= limit or size >= _MAX_BYTES:
                 return bodies, token
             bodies.append(body)
             size += len(body)
-            left = None if token.left is None else token.left - 1
-            token = Token(after=place, skip=0, left=left)
-            if left == 0:
+            remaining = None if token.remaining is None else token.remaining - 1
+            token = ContinuationToken(after=position, skip=0, remaining=remaining)
+            if remaining == 0:
                 return bodies, None
-        return bodies, None if source.is_exhausted else replace(token, after=source.place)
+        return bodies, None if reader.is_exhausted else replace(token, after=reader.position)
 
-    def _rows(self, source: _Source, after: Place | None) -> Iterable[tuple[Place | None, str]]:
-        """Yield the results as JSON texts, with their places."""
+    def _rows(
+        self, reader: _DocumentReader, after: RowPosition | None
+    ) -> Iterable[tuple[RowPosition | None, str]]:
+        """Yield the positions of the results, and the results as JSON texts."""
         if self._query.is_plain:
-            return ((source.place, item.body) for item in source.items(_MAX_READ))
+            return ((reader.position, item.body) for item in reader.items(_MAX_DOCUMENTS_READ))
         if self._query.counts_all:
-            documents: Iterable[tuple[int, Any]] = ((item.number, {}) for item in source.unread())
+            documents: Iterable[tuple[int, Any]] = (
+                (item.number, {}) for item in reader.live_items()
+            )
         else:
-            items = source.items(_MAX_READ if self._is_streamed else None)
+            items = reader.items(_MAX_DOCUMENTS_READ if self._is_streamed else None)
             documents = ((item.number, decode(item.body)) for item in items)
         rows = self._query.rows(
             documents, self._parameters, after=after, presorted=self._is_streamed
         )
         if self._is_streamed:
-            return ((source.place, encode(result)) for _, result in rows)
-        return ((place, encode(result)) for place, result in rows)
+            return ((reader.position, encode(result)) for _, result in rows)
+        return ((position, encode(result)) for position, result in rows)
 
-    def _narrowed(self, scan: Scan, start: Token) -> Scan:
-        """Return the scan that reads no more than the query needs, as far as the table can tell."""
+    def _narrow(self, scan: Scan, start: ContinuationToken) -> Scan:
+        """Return the scan of the documents that the query needs, as far as columns can tell."""
         scan = replace(scan, conditions=(*scan.conditions, *self._conditions()))
         if not self._is_streamed:
             return scan
         column: Order = self._sorted_by or "number"
         descending = bool(self._sorted_by) and self._query.tree.order[0].descending
-        return replace(scan, order=column, descending=descending, after=_scanned(start.after))
+        return replace(scan, order=column, descending=descending, after=_scan_start(start.after))
 
     def _conditions(self) -> Iterator[Condition]:
-        """Yield what the query's condition says about columns of the table."""
+        """Yield the conditions on columns of the table that the query implies."""
         for comparison in comparisons(self._query.tree, self._parameters):
             column, value = _COLUMNS.get(comparison.steps), comparison.value
             is_text = column == "id" and isinstance(value, str)
@@ -249,8 +266,8 @@ class Pager:
                 yield column, comparison.operator, value
 
 
-def _scanned(place: Place | None) -> tuple[Any, Any] | None:
-    """Return what a scan calls the place of a row that came in its order."""
-    if place is None:
+def _scan_start(position: RowPosition | None) -> tuple[Any, Any] | None:
+    """Return the column and number that a scan has at a position in its order."""
+    if position is None:
         return None
-    return (place.keys[0][1] if place.keys else place.tie), place.tie
+    return (position.keys[0][1] if position.keys else position.tie_breaker), position.tie_breaker

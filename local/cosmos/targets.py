@@ -1,4 +1,4 @@
-"""Which part of a container a query runs over, and in which order its partitions follow."""
+"""The physical partition that a page of a query reads, and the continuation over partitions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _KEY = "x-ms-documentdb-partitionkey"
 _PARTITION = "x-ms-documentdb-partitionkeyrangeid"
-_WHOLE = ("", "FF")
+_ALL_KEYS = ("", "FF")
 
 Bounds = tuple[str, str]
 Entry = tuple["str | None", Bounds]
@@ -30,65 +30,65 @@ Entry = tuple["str | None", Bounds]
 
 @dataclass(frozen=True)
 class KeySet:
-    """The partition keys that a query concerns.
+    """The partition keys that a query reads.
 
     Attributes:
-        keys: The keys, None for all.
-        within: The key range that they are in.
+        keys: The partition keys, None for all.
+        bounds: The range of their effective partition keys.
     """
 
     keys: tuple[PartitionKey, ...] | None
-    within: Bounds = _WHOLE
+    bounds: Bounds = _ALL_KEYS
 
     @property
     def is_single(self) -> bool:
-        """Whether a single physical partition answers for them, whatever the partitions are."""
+        """Whether they are in one physical partition, however the container is partitioned."""
         return self.keys is not None and len(self.keys) <= 1
 
     @property
     def ranges(self) -> list[dict[str, Any]]:
-        """The ranges of effective partition keys, as query plans have them."""
+        """The ranges of effective partition keys in the form of query plans."""
         if self.keys is None:
-            return [_range(*self.within, is_max_inclusive=False)]
+            return [_range(*self.bounds, is_max_inclusive=False)]
         points = sorted({key.epk for key in self.keys}) or [""]
         return [_range(point, point, is_max_inclusive=True) for point in points]
 
     def overlaps(self, partition: Partition) -> bool:
-        """Return whether some of them are in a physical partition."""
+        """Return whether a physical partition has some of them."""
         if self.keys is not None:
             return any(partition.key_range.contains(point["min"]) for point in self.ranges)
-        minimum, maximum = self.within
+        minimum, maximum = self.bounds
         return partition.key_range.minimum < maximum and minimum < partition.key_range.maximum
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """A physical partition, what of it is read, and the continuation of the whole.
+    """The physical partition that a page reads, and the rest of the query.
 
     Attributes:
         partition: The physical partition.
-        scan: What of it is read.
-        token: Where the page begins in it, None for its first page.
-        following: What comes after it: tokens with their key ranges, as in a continuation.
+        scan: The items to read from it.
+        token: The start of the page in the partition, None for its first page.
+        remaining: The tokens and key ranges that follow, as in a continuation.
         is_composite: Whether the continuation names key ranges.
     """
 
     partition: Partition
     scan: Scan
     token: str | None
-    following: tuple[Entry, ...] = ()
+    remaining: tuple[Entry, ...] = ()
     is_composite: bool = False
 
     def continuation(self, token: str | None) -> str | None:
-        """Return the continuation after a page, None if there is nothing after it.
+        """Return the continuation after a page, None after the last one.
 
         Args:
-            token: Where the next page begins in the same partition, None after its last page.
+            token: The start of the next page in the same partition, None after its last page.
         """
         if not self.is_composite:
             return token
         here = (self.partition.key_range.minimum, self.partition.key_range.maximum)
-        entries = ((token, here), *self.following) if token is not None else self.following
+        entries = ((token, here), *self.remaining) if token is not None else self.remaining
         if not entries:
             return None
         return json.dumps(
@@ -97,10 +97,10 @@ class Target:
         )
 
 
-def key_set(
+def select_keys(
     request: Request, container: Container, query: Query, parameters: Mapping[str, Any]
 ) -> KeySet:
-    """Return the partition keys that a query concerns, by its header or by its condition.
+    """Return the partition keys that a query reads, from the header or from its condition.
 
     Raises:
         QueryError: If a parameter has no value.
@@ -108,15 +108,15 @@ def key_set(
     """
     if _KEY in request.headers:
         return KeySet((partition_key_from_header(request.headers[_KEY]),))
-    within = (request.headers.get("x-ms-start-epk", ""), request.headers.get("x-ms-end-epk", "FF"))
+    bounds = (request.headers.get("x-ms-start-epk", ""), request.headers.get("x-ms-end-epk", "FF"))
     if not query.tree.source:
         return KeySet(())
     values = fixed_values(query.tree, container.partition_key_path, parameters)
-    return KeySet(None if values is None else tuple(map(partition_key, values)), within)
+    return KeySet(None if values is None else tuple(map(partition_key, values)), bounds)
 
 
 def is_addressed(request: Request) -> bool:
-    """Return whether a request names the physical partition that it is for, or a partition key."""
+    """Return whether a request has a header for a physical partition or a partition key."""
     return _PARTITION in request.headers or _KEY in request.headers
 
 
@@ -124,7 +124,7 @@ def single_target(request: Request, container: Container, keys: KeySet) -> Targe
     """Return the target of a query that runs in one physical partition.
 
     Raises:
-        ServiceError: 410/1002, if the one that it names does not exist, or no longer.
+        ServiceError: 410/1002, if the partition that it names does not exist, or not any more.
     """
     if _PARTITION in request.headers:
         partition = container.partition_by_id(request.headers[_PARTITION])
@@ -133,37 +133,37 @@ def single_target(request: Request, container: Container, keys: KeySet) -> Targe
     else:
         partition = container.partitions[0]
     token = request.headers.get("x-ms-continuation") or None
-    return Target(partition=partition, scan=_scan(partition, keys), token=token)
+    return Target(partition=partition, scan=_build_scan(partition, keys), token=token)
 
 
 def next_target(request: Request, container: Container, keys: KeySet) -> Target:
-    """Return the target of a query that goes on from partition to partition.
+    """Return the target of a query that continues from partition to partition.
 
-    What is still to be read is a list of key ranges with a token each; where a partition was split
-    meanwhile, its token holds for each of its children.
+    The continuation is a list of key ranges with a token each. If a partition has been split, its
+    token applies to each child.
 
     Raises:
         ServiceError: 400, if the continuation is malformed.
     """
     continuation = request.headers.get("x-ms-continuation")
     partitions = [partition for partition in container.partitions if keys.overlaps(partition)]
-    entries = _parsed(continuation) if continuation else [(None, _WHOLE)]
-    entries = [entry for entry in entries if _inside(entry, partitions)]
+    entries = _parse_entries(continuation) if continuation else [(None, _ALL_KEYS)]
+    entries = [entry for entry in entries if _partitions_inside(entry, partitions)]
     if not entries:
-        raise bad_request(f"The continuation {continuation!r:.100} does not fit the container.")
-    (token, (_, maximum)), *following = entries
-    partition = _inside(entries[0], partitions)[0]
+        raise bad_request(f"The continuation {continuation!r:.100} does not match the container.")
+    (token, (_, maximum)), *others = entries
+    partition = _partitions_inside(entries[0], partitions)[0]
     rest = (token, (partition.key_range.maximum, maximum))
     return Target(
         partition=partition,
-        scan=_scan(partition, keys),
+        scan=_build_scan(partition, keys),
         token=token,
-        following=(*([rest] if _inside(rest, partitions) else ()), *following),
+        remaining=(*([rest] if _partitions_inside(rest, partitions) else ()), *others),
         is_composite=True,
     )
 
 
-def _inside(entry: Entry, partitions: Sequence[Partition]) -> list[Partition]:
+def _partitions_inside(entry: Entry, partitions: Sequence[Partition]) -> list[Partition]:
     _, (minimum, maximum) = entry
     return [
         partition
@@ -172,7 +172,7 @@ def _inside(entry: Entry, partitions: Sequence[Partition]) -> list[Partition]:
     ]
 
 
-def _parsed(continuation: str) -> list[Entry]:
+def _parse_entries(continuation: str) -> list[Entry]:
     try:
         return [
             (entry["token"], (str(entry["range"]["min"]), str(entry["range"]["max"])))
@@ -182,10 +182,10 @@ def _parsed(continuation: str) -> list[Entry]:
         raise bad_request(f"The continuation {continuation:.100} is malformed.") from None
 
 
-def _scan(partition: Partition, keys: KeySet) -> Scan:
+def _build_scan(partition: Partition, keys: KeySet) -> Scan:
     conditions: list[Condition] = []
-    minimum, maximum = keys.within
-    if keys.is_single:  # no item has the empty key
+    minimum, maximum = keys.bounds
+    if keys.is_single:  # the text "" matches no item
         conditions.append(("key", "=", keys.keys[0].text if keys.keys else ""))
     if minimum > partition.key_range.minimum:
         conditions.append(("epk", ">=", minimum))

@@ -1,8 +1,8 @@
 """The aggregate functions.
 
-What they return is what Microsoft's .NET SDK has recorded of the service in
-`AggregateQueryTests.AggregateMixedTypes_baseline.xml`, where the language reference is silent: over
-no values COUNT and SUM are 0, and MIN, MAX and AVG undefined, as they are over a wrong type.
+Where the language reference does not define their results, they are those that Microsoft's .NET SDK
+recorded of the service in `AggregateQueryTests.AggregateMixedTypes_baseline.xml`: without values,
+COUNT and SUM are 0, and MIN, MAX and AVG are undefined, as they are for values of a wrong type.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ AGGREGATES = frozenset({"COUNT", "SUM", "MIN", "MAX", "AVG"})
 
 
 class Aggregate:
-    """One aggregate over the values that an expression has in each document.
+    """An aggregate of the values of an expression in all documents.
 
     Args:
         name: The function.
-        compute: The expression.
+        compute: Returns the value of the expression in a document.
     """
 
     def __init__(self, name: str, compute: Callable[[Any], Any]) -> None:
@@ -34,7 +34,7 @@ class Aggregate:
         self._is_defined = True
 
     def add(self, document: Any) -> None:  # noqa: ANN401 - any JSON
-        """Count a document's value in; an undefined one is ignored."""
+        """Add the value of a document, unless it is undefined."""
         value = self._compute(document)
         if value is UNDEFINED:
             return
@@ -50,7 +50,7 @@ class Aggregate:
 
     @property
     def result(self) -> Any:  # noqa: ANN401 - any JSON
-        """The aggregate of what was added."""
+        """The aggregate of all added values."""
         if not self._is_defined:
             return UNDEFINED
         if self._name == "COUNT":

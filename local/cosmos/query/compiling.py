@@ -1,4 +1,4 @@
-"""Third stage: expressions to closures that cannot fail."""
+"""The third stage: expressions to closures, which do not raise."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _MAX_COUNT = 2**31 - 1
 
 
 def validate(expression: Expression, *, aggregated: bool = False) -> None:
-    """Check that every function is covered and has the arguments that it takes.
+    """Check that all functions are supported and have valid numbers of arguments.
 
     Args:
         expression: The expression.
-        aggregated: Whether aggregates are expected, and no values of single documents beside them.
+        aggregated: Whether the expression must consist of aggregates and constants.
 
     Raises:
-        QueryError: If a function does not take its arguments.
-        UnsupportedQueryError: If a function is not covered.
+        QueryError: If a function has a wrong number of arguments.
+        UnsupportedQueryError: If a function is not supported.
     """
     if aggregated and isinstance(expression, Path):
         raise UnsupportedQueryError("Aggregates beside other expressions")
     if isinstance(expression, Call):
-        fewest, most = _arity(expression.name, aggregated=aggregated)
-        if not fewest <= len(expression.arguments) <= most:
+        minimum, maximum = _arity(expression.name, aggregated=aggregated)
+        if not minimum <= len(expression.arguments) <= maximum:
             raise QueryError(
                 f"{expression.name} does not take {len(expression.arguments)} arguments."
             )
@@ -47,19 +47,19 @@ def _arity(name: str, *, aggregated: bool) -> tuple[int, int]:
         return 1, 1
     if name not in FUNCTIONS:
         raise UnsupportedQueryError(f"Function {name}")
-    fewest, most, _ = FUNCTIONS[name]
-    return fewest, most
+    minimum, maximum, _ = FUNCTIONS[name]
+    return minimum, maximum
 
 
 class Compiler:
-    """Compiles expressions for one run, with the run's parameters as constants."""
+    """Compiles expressions for one run, with its parameters as constants."""
 
     def __init__(self, parameters: Mapping[str, Any]) -> None:
         self._parameters = parameters
         self._aggregates: dict[int, Any] = {}
 
     def aggregate(self, calls: Iterable[Call], documents: Iterable[Any]) -> None:
-        """Compute aggregates over documents, for the expressions compiled from now on."""
+        """Compute aggregates of documents, for expressions that are compiled later."""
         aggregates = [(call, Aggregate(call.name, self.compile(*call.arguments))) for call in calls]
         for document in documents:
             for _, aggregate in aggregates:
@@ -67,7 +67,7 @@ class Compiler:
         self._aggregates = {id(call): aggregate.result for call, aggregate in aggregates}
 
     def compile(self, expression: Expression) -> Compute:
-        """Return what computes an expression from a document.
+        """Return a function that computes an expression from a document.
 
         Raises:
             QueryError: If a parameter has no value.
@@ -82,7 +82,7 @@ class Compiler:
         return lambda _: value
 
     def constant(self, expression: Literal | Parameter) -> Any:  # noqa: ANN401 - any JSON
-        """Return the value of a constant.
+        """Return the value of a literal or parameter.
 
         Raises:
             QueryError: If it is a parameter without a value.
@@ -97,7 +97,7 @@ class Compiler:
         """Return the number of TOP, OFFSET or LIMIT.
 
         Raises:
-            QueryError: If it is not one.
+            QueryError: If the value is not a whole number.
         """
         value = self.compile(expression)({})
         if type(value) is not int or not 0 <= value <= _MAX_COUNT:
@@ -112,13 +112,13 @@ class Compiler:
             return lambda _: result
         apply = FUNCTIONS[call.name][2]
         computed = [self.compile(argument) for argument in call.arguments]
-        if len(computed) == 2:  # noqa: PLR2004 - the usual case, made fast
+        if len(computed) == 2:  # noqa: PLR2004 - the fast path for operators
             first, second = computed
             return lambda document: apply(first(document), second(document))
         return lambda document: apply(*[compute(document) for compute in computed])
 
     def _literal(self, literal: Array | Object) -> Compute:
-        """Compile a literal, whose undefined parts are left out."""
+        """Compile an array or object, which omits undefined parts."""
         if isinstance(literal, Object):
             members = [(name, self.compile(value)) for name, value in literal.members]
             return lambda document: dict(_defined(members, document))

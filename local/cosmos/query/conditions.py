@@ -1,4 +1,4 @@
-"""What the condition of a query says about single paths: the keys and bounds that it fixes."""
+"""Conditions on single paths that the condition of a query implies."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeGuard
 
 from local.cosmos.query.compiling import Compiler
 from local.cosmos.query.tree import Call, Expression, Literal, Parameter, Path
-from local.cosmos.query.values import canonical, is_primitive
+from local.cosmos.query.values import canonical_text, is_primitive
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from local.cosmos.query.tree import Select
 
-_FLIPPED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _LAST_BEFORE_SURROGATES, _FIRST_AFTER_SURROGATES, _LAST = "\ud7ff", "\ue000", "\U0010ffff"
 
 
 class Comparison(NamedTuple):
-    """A comparison of a path with a constant that holds for every document of the result."""
+    """A comparison of a path with a constant, which is true for each document of the result."""
 
     steps: tuple[str | int, ...]
     operator: str
@@ -26,7 +26,7 @@ class Comparison(NamedTuple):
 
 
 def comparisons(tree: Select, parameters: Mapping[str, Any]) -> Iterator[Comparison]:
-    """Yield comparisons that the whole condition implies; they need not be all of it.
+    """Yield comparisons that the condition of a query implies, which may be weaker.
 
     Raises:
         QueryError: If a parameter has no value.
@@ -40,7 +40,7 @@ def comparisons(tree: Select, parameters: Mapping[str, Any]) -> Iterator[Compari
 def fixed_values(
     tree: Select, steps: tuple[str | int, ...], parameters: Mapping[str, Any]
 ) -> list[Any] | None:
-    """Return the only values that a path can have in the result, None if it can have others.
+    """Return the values that a path can have in the result, None if they are not limited.
 
     Raises:
         QueryError: If a parameter has no value.
@@ -59,14 +59,14 @@ def _conjuncts(condition: Expression | None) -> Iterator[Expression]:
 
 def _compared(call: Call, constants: Compiler) -> Iterator[Comparison]:
     path, *others = call.arguments
-    if not isinstance(path, Path) and call.name in _FLIPPED:
-        (path, *others), name = call.arguments[::-1], _FLIPPED[call.name]
+    if not isinstance(path, Path) and call.name in _MIRRORED:
+        (path, *others), name = call.arguments[::-1], _MIRRORED[call.name]
     else:
         name = call.name
     values = [constants.constant(other) for other in others if _is_constant(other)]
     if not isinstance(path, Path) or len(values) != len(others):
         return
-    if name in _FLIPPED:
+    if name in _MIRRORED:
         yield Comparison(path.steps, name, values[0])
     elif name == "BETWEEN":
         yield Comparison(path.steps, ">=", values[0])
@@ -78,7 +78,7 @@ def _compared(call: Call, constants: Compiler) -> Iterator[Comparison]:
 
 
 def _after_prefix(prefix: str) -> str:
-    """Return the lowest text after all that begin with the prefix, empty if there is none."""
+    """Return the lowest text after all texts with the given prefix, empty if there is none."""
     prefix = prefix.rstrip(_LAST)
     if prefix.endswith(_LAST_BEFORE_SURROGATES):
         return prefix[:-1] + _FIRST_AFTER_SURROGATES
@@ -86,7 +86,7 @@ def _after_prefix(prefix: str) -> str:
 
 
 def _fixed(condition: Expression | None, path: Path, constants: Compiler) -> dict[str, Any] | None:
-    """Return the values by their canonical texts."""
+    """Return the possible values by their canonical texts, None if they are not limited."""
     if not isinstance(condition, Call):
         return None
     if condition.name in {"=", "IN"}:
@@ -114,7 +114,7 @@ def _equal_values(call: Call, path: Path, constants: Compiler) -> dict[str, Any]
     values = [constants.constant(other) for other in others if _is_constant(other)]
     if len(values) != len(others) or not all(map(is_primitive, values)):
         return None
-    return {canonical(value): value for value in values}
+    return {canonical_text(value): value for value in values}
 
 
 def _is_constant(expression: Expression) -> TypeGuard[Literal | Parameter]:

@@ -1,18 +1,22 @@
-"""Why a query is refused."""
+"""Errors of queries."""
 
 from __future__ import annotations
 
 
 class QueryError(Exception):
-    """The query cannot be run; the text says which part is at fault."""
+    """The query cannot be run; the message names the invalid part."""
 
 
 class QuerySyntaxError(QueryError):
-    """The text is no query."""
+    """The text is not a query."""
 
 
 class UnsupportedQueryError(QueryError):
-    """The text may be a query, but uses what the embedded Cosmos DB does not cover."""
+    """The text may be a query, but the embedded Cosmos DB does not support it.
+
+    Attributes:
+        part: The part that is not supported.
+    """
 
     def __init__(self, part: str) -> None:
         super().__init__(f"{part} is not supported by the embedded Cosmos DB.")

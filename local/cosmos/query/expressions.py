@@ -1,4 +1,4 @@
-"""Second stage, the lower half: tokens to expressions, by recursive descent."""
+"""The second stage, for expressions: tokens to a tree, by recursive descent."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CONSTANTS = {"TRUE": True, "FALSE": False, "NULL": None}
 
 
 class ExpressionParser:
-    """A cursor over the tokens of a query, and the grammar of its expressions."""
+    """The tokens of a query, and the grammar of its expressions."""
 
     def __init__(self, text: str) -> None:
         self._tokens = list(tokens(text))
@@ -31,7 +31,7 @@ class ExpressionParser:
         return self._chain("AND", self._not)
 
     def _chain(self, operator: str, part: Callable[[], Expression]) -> Expression:
-        """Parse parts joined by one operator, side by side: a long chain is not a deep tree."""
+        """Parse parts joined by an operator into one call: a long chain is not a deep tree."""
         joined = [part()]
         while self._take(operator):
             joined.append(part())
@@ -198,9 +198,9 @@ class ExpressionParser:
         )
 
 
-def _alias(words: list[Token]) -> str:
-    """Return what the query calls a document: `FROM c`, `FROM root r`, `FROM root AS r`."""
-    names = [token for token in words if token.value != "AS"]
+def _alias(query_tokens: list[Token]) -> str:
+    """Return the name of a document in the query: `FROM c`, `FROM root r`, `FROM root AS r`."""
+    names = [token for token in query_tokens if token.value != "AS"]
     for nth, token in enumerate(names):
         if token.kind == "keyword" and token.value == "FROM":
             after = [token for token in names[nth + 1 : nth + 3] if token.kind == "name"]

@@ -1,32 +1,32 @@
-"""The functions and operators of the language; each takes values and returns one.
+"""The functions and operators of the language.
 
-Those that ask for a type are here because the .NET SDK resumes an ORDER BY with conditions such as
-`( c.n > 5 OR IS_STRING(c.n) OR IS_ARRAY(c.n) OR IS_OBJECT(c.n) )`; it spells one IS_BOOLEAN.
+The .NET SDK needs the type functions: it resumes an ORDER BY with conditions such as
+`( c.n > 5 OR IS_STRING(c.n) OR IS_ARRAY(c.n) OR IS_OBJECT(c.n) )`, with the spelling IS_BOOLEAN.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from local.cosmos.query.values import UNDEFINED, equal, is_number, kind, ordered
+from local.cosmos.query.values import UNDEFINED, are_equal, compare, is_number, type_rank
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MOST = 100_000
-"""Arguments that a function takes at most."""
+MAX_ARGUMENTS = 100_000
+"""The maximum number of arguments of a function."""
 
 
-def _compare(test: Callable[[int], bool]) -> Callable[[Any, Any], Any]:
-    def compared(left: Any, right: Any) -> Any:  # noqa: ANN401 - any JSON
-        order = ordered(left, right)
+def _comparison(test: Callable[[int], bool]) -> Callable[[Any, Any], Any]:
+    def comparison(left: Any, right: Any) -> Any:  # noqa: ANN401 - any JSON
+        order = compare(left, right)
         return UNDEFINED if order is UNDEFINED else test(order)  # type: ignore[arg-type] # not undefined here
 
-    return compared
+    return comparison
 
 
 def _not_equal(left: Any, right: Any) -> Any:  # noqa: ANN401 - any JSON
-    same = equal(left, right)
+    same = are_equal(left, right)
     return UNDEFINED if same is UNDEFINED else not same
 
 
@@ -43,7 +43,7 @@ def _numbers(apply: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
 
 
 def _remainder(left: float, right: float) -> float:
-    """Return the remainder with the sign of the dividend, unlike Python's."""
+    """Return the remainder with the sign of the dividend, unlike `%` in Python."""
     remainder = abs(left) % abs(right)
     return -remainder if left < 0 else remainder
 
@@ -78,7 +78,7 @@ def _or(*values: object) -> Any:  # noqa: ANN401 - three-valued logic
 def _in(value: Any, *options: Any) -> Any:  # noqa: ANN401 - any JSON
     if value is UNDEFINED:
         return UNDEFINED
-    return any(equal(value, option) is True for option in options)
+    return any(are_equal(value, option) is True for option in options)
 
 
 def _between(value: Any, low: Any, high: Any) -> Any:  # noqa: ANN401 - any JSON
@@ -88,33 +88,33 @@ def _between(value: Any, low: Any, high: Any) -> Any:  # noqa: ANN401 - any JSON
 def _array_contains(array: Any, value: Any) -> Any:  # noqa: ANN401 - any JSON
     if not isinstance(array, list):
         return UNDEFINED
-    return any(equal(item, value) is True for item in array)
+    return any(are_equal(item, value) is True for item in array)
 
 
 def _is_kind(example: object) -> Callable[[Any], bool]:
-    return lambda value: kind(value) == kind(example)
+    return lambda value: type_rank(value) == type_rank(example)
 
 
-_at_least = _compare(lambda order: order >= 0)
-_at_most = _compare(lambda order: order <= 0)
+_at_least = _comparison(lambda order: order >= 0)
+_at_most = _comparison(lambda order: order <= 0)
 
 
 FUNCTIONS: dict[str, tuple[int, int, Callable[..., Any]]] = {
-    "=": (2, 2, equal),
+    "=": (2, 2, are_equal),
     "!=": (2, 2, _not_equal),
-    "<": (2, 2, _compare(lambda order: order < 0)),
+    "<": (2, 2, _comparison(lambda order: order < 0)),
     "<=": (2, 2, _at_most),
-    ">": (2, 2, _compare(lambda order: order > 0)),
+    ">": (2, 2, _comparison(lambda order: order > 0)),
     ">=": (2, 2, _at_least),
     "+": (2, 2, _numbers(lambda left, right: left + right)),
     "-": (2, 2, _numbers(lambda left, right: left - right)),
     "*": (2, 2, _numbers(lambda left, right: left * right)),
     "/": (2, 2, _numbers(lambda left, right: left / right)),
     "%": (2, 2, _numbers(_remainder)),
-    "AND": (2, MOST, _and),
-    "OR": (2, MOST, _or),
+    "AND": (2, MAX_ARGUMENTS, _and),
+    "OR": (2, MAX_ARGUMENTS, _or),
     "NOT": (1, 1, lambda value: not value if isinstance(value, bool) else UNDEFINED),
-    "IN": (2, MOST, _in),
+    "IN": (2, MAX_ARGUMENTS, _in),
     "BETWEEN": (3, 3, _between),
     "IS_DEFINED": (1, 1, lambda value: value is not UNDEFINED),
     "IS_NULL": (1, 1, _is_kind(None)),
@@ -132,4 +132,4 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[..., Any]]] = {
     "LENGTH": (1, 1, _text(len)),
     "ARRAY_CONTAINS": (2, 2, _array_contains),
 }
-"""By name: fewest and most arguments, and what computes it."""
+"""The minimum and maximum number of arguments and the implementation, by name."""

@@ -1,4 +1,4 @@
-"""Second stage, the upper half: the clauses of a query."""
+"""The second stage, for the clauses of a query: tokens to a tree."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 from local.cosmos.query.errors import QueryError, UnsupportedQueryError
 from local.cosmos.query.expressions import ExpressionParser
-from local.cosmos.query.tree import Expression, Ordered, Path, Select, Selected
+from local.cosmos.query.tree import Expression, OrderByItem, Path, Select, SelectItem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
 def parse_tree(text: str) -> Select:
-    """Return the tree of a query.
+    """Return the syntax tree of a query.
 
     Raises:
         QuerySyntaxError: If the text is not a query.
         QueryError: If the query contradicts itself.
-        UnsupportedQueryError: If it uses what is not covered.
+        UnsupportedQueryError: If a part is not supported.
     """
     return _Parser(text).query()
 
@@ -53,7 +53,7 @@ class _Parser(ExpressionParser):
             limit=limit,
         )
 
-    def _columns(self, *, value: bool) -> tuple[Selected, ...] | None:
+    def _columns(self, *, value: bool) -> tuple[SelectItem, ...] | None:
         if self._take("*"):
             return None
         columns = [self._column(())]
@@ -61,7 +61,7 @@ class _Parser(ExpressionParser):
             columns.append(self._column(columns))
         return tuple(columns)
 
-    def _column(self, before: Sequence[Selected]) -> Selected:
+    def _column(self, before: Sequence[SelectItem]) -> SelectItem:
         expression = self._or()
         if self._take("AS") or self._now.kind == "name":
             name = self._name()
@@ -69,9 +69,9 @@ class _Parser(ExpressionParser):
             name = self._default_name(expression, before)
         if any(column.name == name for column in before):
             raise QueryError(f"Two selected values are named {name!r}: add AS and another name.")
-        return Selected(name, expression)
+        return SelectItem(name, expression)
 
-    def _default_name(self, expression: Expression, before: Sequence[Selected]) -> str:
+    def _default_name(self, expression: Expression, before: Sequence[SelectItem]) -> str:
         if isinstance(expression, Path) and not expression.steps:
             return self._alias
         if isinstance(expression, Path) and isinstance(expression.steps[-1], str):
@@ -90,14 +90,14 @@ class _Parser(ExpressionParser):
             raise UnsupportedQueryError("JOIN")
         return source
 
-    def _order(self) -> tuple[Ordered, ...]:
+    def _order(self) -> tuple[OrderByItem, ...]:
         self._expect("BY")
-        order = [self._ordered()]
+        order = [self._order_by_item()]
         while self._take(","):
-            order.append(self._ordered())
+            order.append(self._order_by_item())
         return tuple(order)
 
-    def _ordered(self) -> Ordered:
+    def _order_by_item(self) -> OrderByItem:
         if self._now.value.upper() == "RANK" != self._alias.upper():
             raise UnsupportedQueryError("ORDER BY RANK")
         path = self._or()
@@ -105,7 +105,7 @@ class _Parser(ExpressionParser):
             raise QueryError(
                 "Unsupported ORDER BY clause: an ORDER BY item must be a path to a member."
             )
-        return Ordered(path, next((word for word in ("ASC", "DESC") if self._take(word)), ""))
+        return OrderByItem(path, next((word for word in ("ASC", "DESC") if self._take(word)), ""))
 
     def _window(self, top: Expression | None) -> tuple[Expression | None, Expression | None]:
         if not self._take("OFFSET"):

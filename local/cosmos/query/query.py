@@ -1,4 +1,4 @@
-"""Fourth stage: a validated query, which can be run."""
+"""The fourth stage: validated queries, which can be run."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from local.cosmos.query.aggregates import AGGREGATES
 from local.cosmos.query.compiling import Compiler, validate
 from local.cosmos.query.parser import parse_tree
-from local.cosmos.query.sorting import Place, Sorting
+from local.cosmos.query.sorting import RowPosition, Sorting
 from local.cosmos.query.tree import Literal, calls
-from local.cosmos.query.values import UNDEFINED, canonical, sort_key
+from local.cosmos.query.values import UNDEFINED, canonical_text, sort_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -25,23 +25,28 @@ if TYPE_CHECKING:
 
 
 class Window(NamedTuple):
-    """The rows of the sorted result that are wanted: `skip` less, then `left`, None for all."""
+    """The rows to return of the sorted result.
+
+    Attributes:
+        skip: The number of rows to skip.
+        remaining: The number of rows to return after these, None for all.
+    """
 
     skip: int
-    left: int | None
+    remaining: int | None
 
 
 class Query:
     """A query that can be run.
 
     Attributes:
-        tree: What it says.
-        aggregates: The aggregates that it selects.
+        tree: The syntax tree.
+        aggregates: The selected aggregates.
         is_distinct: Whether equal results are one row.
 
     Raises:
-        QueryError: If a function does not take its arguments.
-        UnsupportedQueryError: If it uses what is not covered.
+        QueryError: If a function has a wrong number of arguments.
+        UnsupportedQueryError: If a part is not supported.
     """
 
     def __init__(self, tree: Select) -> None:
@@ -58,23 +63,23 @@ class Query:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the results are simply all documents as they are."""
+        """Whether the results are all documents without changes."""
         tree = self.tree
         return tree.columns is None and tree.where is None and self.is_streamed
 
     @property
     def is_streamed(self) -> bool:
-        """Whether a row needs no other row, so that rows can be taken as documents come."""
+        """Whether each row depends on one document, so that rows follow the order of documents."""
         return not (self.tree.order or self.is_reduced)
 
     @property
     def is_reduced(self) -> bool:
-        """Whether several documents make one row."""
+        """Whether several documents can result in one row."""
         return self.is_distinct or bool(self.aggregates)
 
     @property
     def counts_all(self) -> bool:
-        """Whether the result is the number of documents, whatever is in them."""
+        """Whether the result is the number of all documents."""
         counts = [
             call
             for call in self.aggregates
@@ -84,14 +89,14 @@ class Query:
 
     @property
     def is_pageable(self) -> bool:
-        """Whether a page can tell what came before it: equal results have equal sort keys."""
+        """Whether the query can be resumed after a page, because equal results have equal keys."""
         columns = self.tree.columns
         selected = [column.expression for column in columns or ()]
-        paths = [ordered.path for ordered in self.tree.order]
+        paths = [item.path for item in self.tree.order]
         return not self.is_distinct or columns is None or all(path in selected for path in paths)
 
     def window(self, parameters: Mapping[str, Any]) -> Window:
-        """Return what TOP, or OFFSET and LIMIT, ask for.
+        """Return the rows that TOP, or OFFSET and LIMIT, select.
 
         Raises:
             QueryError: If they are not whole numbers.
@@ -100,34 +105,37 @@ class Query:
         limit = self.tree.top or self.tree.limit
         return Window(
             skip=0 if self.tree.offset is None else count(self.tree.offset),
-            left=None if limit is None else count(limit),
+            remaining=None if limit is None else count(limit),
         )
 
     def run(self, documents: Iterable[Document], parameters: Mapping[str, Any]) -> Iterator[Any]:
-        """Return the results, in order.
+        """Return the results in their order.
 
         Raises:
             QueryError: If a parameter is missing, or TOP, OFFSET or LIMIT is not a number.
         """
-        skip, left = self.window(parameters)
+        skip, remaining = self.window(parameters)
         rows = self.rows(enumerate(documents), parameters)
-        return (result for _, result in islice(rows, skip, None if left is None else skip + left))
+        return (
+            result
+            for _, result in islice(rows, skip, None if remaining is None else skip + remaining)
+        )
 
     def rows(
         self,
         documents: Iterable[Numbered],
         parameters: Mapping[str, Any],
         *,
-        after: Place | None = None,
+        after: RowPosition | None = None,
         presorted: bool = False,
     ) -> Iterator[Row]:
-        """Yield the rows of the result with their places, before TOP, OFFSET and LIMIT.
+        """Return the rows of the result with their positions, before TOP, OFFSET and LIMIT.
 
         Args:
-            documents: Each with a number that decides between rows of equal sort keys.
-            parameters: The values of the query's parameters.
-            after: Where to begin, None for the first row.
-            presorted: Whether the documents come in the order of the result, after `after`.
+            documents: The documents, each with a number that breaks ties between equal sort keys.
+            parameters: The values of the parameters.
+            after: The position after which to start, None for all rows.
+            presorted: Whether the documents start after `after` and have the order of the result.
 
         Raises:
             QueryError: If a parameter is missing.
@@ -139,7 +147,7 @@ class Query:
             documents = [(0, {})]
         project = self._projection(compiler)
         if self.is_streamed or self.aggregates or presorted:
-            rows = ((Place((), number), project(document)) for number, document in documents)
+            rows = ((RowPosition((), number), project(document)) for number, document in documents)
             return (row for row in rows if row[1] is not UNDEFINED)
         return self._sorted(documents, project, compiler, after)
 
@@ -150,7 +158,7 @@ class Query:
         return (numbered for numbered in documents if holds(numbered[1]) is True)
 
     def _projection(self, compiler: Compiler) -> Callable[[Any], Any]:
-        """Return what computes a document's result, undefined where it has none."""
+        """Return a function that computes the result of a document, undefined if it has none."""
         columns = self.tree.columns
         if columns is None:
             return lambda document: document
@@ -169,15 +177,15 @@ class Query:
         documents: Iterable[Numbered],
         project: Callable[[Any], Any],
         compiler: Compiler,
-        after: Place | None,
+        after: RowPosition | None,
     ) -> Iterator[Row]:
         order = self.tree.order
-        values = [compiler.compile(ordered.path) for ordered in order]
+        values = [compiler.compile(item.path) for item in order]
         rows = [
-            (Place(tuple(sort_key(value(document)) for value in values), number), document)
+            (RowPosition(tuple(sort_key(value(document)) for value in values), number), document)
             for number, document in documents
         ]
-        sorting = Sorting(tuple(ordered.descending for ordered in order))
+        sorting = Sorting(tuple(item.descending for item in order))
         sorting.sort(rows)
         if self.is_distinct:
             rows, project = _distinct(rows, project), lambda result: result
@@ -185,31 +193,31 @@ class Query:
                 sorting.sort(rows)
         if after is not None:
             rows = sorting.after(rows, after)
-        projected = ((place, project(document)) for place, document in rows)
+        projected = ((position, project(document)) for position, document in rows)
         return (row for row in projected if row[1] is not UNDEFINED)
 
 
 @lru_cache(maxsize=256)
 def parse(text: str) -> Query:
-    """Return the query of a text, ready to be run.
+    """Return the query for a text.
 
     Raises:
-        QuerySyntaxError: If the text is not a query; says where.
+        QuerySyntaxError: If the text is not a query.
         QueryError: If the query contradicts itself.
-        UnsupportedQueryError: If it uses what is not covered; names the part.
+        UnsupportedQueryError: If a part is not supported.
     """
     return Query(parse_tree(text))
 
 
 def _distinct(rows: list[Row], project: Callable[[Any], Any]) -> list[Row]:
-    """Return the first row of each result, with the result's hash as its tie.
+    """Return the first row of each result, with the hash of the result as tie-breaker.
 
-    So a page can go on after the last one whatever is written meanwhile: no result comes twice.
+    A page can thus continue after the previous one and repeat no result, whatever is written.
     """
     distinct: dict[str, Row] = {}
-    for place, document in rows:
+    for position, document in rows:
         result = project(document)
         if result is not UNDEFINED:
-            digest = hashlib.sha256(canonical(result).encode()).hexdigest()[:32]
-            distinct.setdefault(digest, (Place(place.keys, digest), result))
+            digest = hashlib.sha256(canonical_text(result).encode()).hexdigest()[:32]
+            distinct.setdefault(digest, (RowPosition(position.keys, digest), result))
     return list(distinct.values())

@@ -1,4 +1,4 @@
-"""A query's tree as text, in the form in which the service rewrites queries."""
+"""The text of a syntax tree, in the form of the queries that the service rewrites."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from local.cosmos.query.tree import Array, Call, Expression, Literal, Object, Pa
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from local.cosmos.query.tree import Select, Selected
+    from local.cosmos.query.tree import Select, SelectItem
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _INFIX = frozenset({"AND", "OR", "=", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%"})
 
 
 def query_text(tree: Select) -> str:
-    """Return the text of a query, one clause a line."""
+    """Return the text of a query, with one clause per line."""
     return "\n".join(_clauses(tree))
 
 
 def expression_text(expression: Expression, alias: str) -> str:
-    """Return the text of an expression over documents that are called `alias`."""
+    """Return the text of an expression, with the given name for a document."""
     if isinstance(expression, Literal):
         return json.dumps(expression.value, ensure_ascii=False)
     if isinstance(expression, Parameter):
@@ -53,8 +53,7 @@ def _clauses(tree: Select) -> Iterator[str]:
         yield f"WHERE {expression_text(tree.where, alias)}"
     if tree.order:
         order = (
-            f"{expression_text(ordered.path, alias)} {ordered.direction}".rstrip()
-            for ordered in tree.order
+            f"{expression_text(item.path, alias)} {item.direction}".rstrip() for item in tree.order
         )
         yield f"ORDER BY {', '.join(order)}"
     if tree.offset is not None and tree.limit is not None:
@@ -70,7 +69,7 @@ def _selected(tree: Select) -> str:
     return ", ".join(_column(column, tree.alias) for column in tree.columns)
 
 
-def _column(column: Selected, alias: str) -> str:
+def _column(column: SelectItem, alias: str) -> str:
     text = expression_text(column.expression, alias)
     is_named = isinstance(column.expression, Path) and column.expression.steps[-1:] == (
         column.name,

@@ -1,4 +1,4 @@
-"""First stage: text to tokens."""
+"""The first stage: text to tokens."""
 
 from __future__ import annotations
 
@@ -33,11 +33,13 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 
 @dataclass(frozen=True)
 class Token:
-    """A word of the query.
+    """A token of the query.
 
     Attributes:
-        value: The word; a keyword in capitals, text without its quotes.
-        source: The word as it is written in the query.
+        kind: The kind: keyword, name, number, text, parameter, symbol or end.
+        value: The content; a keyword in capitals, text without its quotes.
+        position: The index of its first character.
+        source: The token as it is written in the query.
     """
 
     kind: str
@@ -47,10 +49,10 @@ class Token:
 
 
 def tokens(text: str) -> Iterator[Token]:
-    """Yield the tokens of a query, an `end` last.
+    """Yield the tokens of a query, the last of which has the kind `end`.
 
     Raises:
-        QuerySyntaxError: If a character belongs to no token.
+        QuerySyntaxError: If a character cannot be part of a token.
     """
     position = 0
     while position < len(text):
@@ -77,7 +79,7 @@ def _unquoted(quoted: str, position: int) -> str:
         return chr(int(code[1:], 16)) if len(code) > 1 else _ESCAPES.get(code, code)
 
     text = re.sub(r"\\(u[0-9a-fA-F]{4}|.)", escaped, quoted[1:-1], flags=re.DOTALL)
-    try:  # two escapes may be the halves of one character
+    try:  # two escapes can be the halves of one character
         return text.encode("utf-16", "surrogatepass").decode("utf-16")
     except UnicodeDecodeError:
         raise QuerySyntaxError(f"The text at position {position} is not Unicode.") from None

@@ -1,4 +1,4 @@
-"""Second stage's result: what the query says, as values."""
+"""The syntax tree of a query, which is the result of the second stage."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ class Literal:
 
 @dataclass(frozen=True)
 class Parameter:
-    """`@name`."""
+    """A parameter such as `@name`."""
 
     name: str
 
 
 @dataclass(frozen=True)
 class Path:
-    """`c.a["b"][0]`, without the `c`."""
+    """The path of a property such as `c.a["b"][0]`, without the `c`."""
 
     steps: tuple[str | int, ...]
 
 
 @dataclass(frozen=True)
 class Call:
-    """A function or an operator, with what it is applied to."""
+    """A function or operator with its arguments."""
 
     name: str
     arguments: tuple[Expression, ...]
@@ -40,14 +40,14 @@ class Call:
 
 @dataclass(frozen=True)
 class Array:
-    """`[1, c.a]`."""
+    """An array such as `[1, c.a]`."""
 
     items: tuple[Expression, ...]
 
 
 @dataclass(frozen=True)
 class Object:
-    """`{"a": c.a}`."""
+    """An object such as `{"a": c.a}`."""
 
     members: tuple[tuple[str, Expression], ...]
 
@@ -56,55 +56,57 @@ Expression = Literal | Parameter | Path | Call | Array | Object
 
 
 @dataclass(frozen=True)
-class Selected:
-    """One selected expression and the name that its value gets."""
+class SelectItem:
+    """A selected expression and the name of its value."""
 
     name: str
     expression: Expression
 
 
 @dataclass(frozen=True)
-class Ordered:
-    """One path of ORDER BY; the direction is ASC, DESC, or empty where the query has none."""
+class OrderByItem:
+    """A path of ORDER BY; the direction is ASC, DESC, or empty if the query has none."""
 
     path: Path
     direction: str = ""
 
     @property
     def descending(self) -> bool:
-        """Whether the highest value is the first."""
+        """Whether the highest value is first."""
         return self.direction == "DESC"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Select:
-    """A whole query.
+    """A query.
 
     Attributes:
-        columns: What is selected; None for `*`.
-        value: The results are the bare values (`SELECT VALUE`).
-        source: The container's name in FROM, empty without FROM.
-        alias: What the query calls a document.
-        where: Condition, None for all.
-        top: At most this number of results (`TOP`).
-        offset: The number of results to skip.
-        limit: At most this number of results after them (`LIMIT`).
+        columns: The selected expressions, None for `*`.
+        value: Whether the results are the bare values (`SELECT VALUE`).
+        distinct: Whether equal results are one result (`DISTINCT`).
+        source: The name of the container in FROM, empty without FROM.
+        alias: The name of a document in the query.
+        where: The condition, None for none.
+        order: The paths of ORDER BY.
+        top: The maximum number of results (`TOP`).
+        offset: The number of results to skip (`OFFSET`).
+        limit: The maximum number of results after these (`LIMIT`).
     """
 
-    columns: tuple[Selected, ...] | None
+    columns: tuple[SelectItem, ...] | None
     value: bool = False
     distinct: bool = False
     source: str = ""
     alias: str = ""
     where: Expression | None = None
-    order: tuple[Ordered, ...] = ()
+    order: tuple[OrderByItem, ...] = ()
     top: Expression | None = None
     offset: Expression | None = None
     limit: Expression | None = None
 
 
 def parts(expression: Expression) -> tuple[Expression, ...]:
-    """Return the expressions that an expression is directly made of."""
+    """Return the direct parts of an expression."""
     if isinstance(expression, Call):
         return expression.arguments
     if isinstance(expression, Array):
@@ -115,7 +117,7 @@ def parts(expression: Expression) -> tuple[Expression, ...]:
 
 
 def calls(expression: Expression, names: frozenset[str]) -> Iterator[Call]:
-    """Yield the calls of certain functions in an expression, the outermost ones only."""
+    """Yield the outermost calls of the named functions in an expression."""
     if isinstance(expression, Call) and expression.name in names:
         yield expression
         return

@@ -1,4 +1,4 @@
-"""How Cosmos DB compares values: by type first; undefined is no value at all."""
+"""Comparisons of values as in Cosmos DB: by type first, with a value for undefined."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 
 
 class Undefined:
-    """The value of a property that is not there, and of what cannot be computed."""
+    """The result for a property that does not exist, and for what cannot be computed."""
 
     __slots__ = ()
 
@@ -16,39 +16,39 @@ UNDEFINED = Undefined()
 
 SortKey = tuple[int, Any]
 
-_KINDS: dict[type, int] = {bool: 2, int: 3, float: 3, str: 4, list: 5, dict: 6}
-_ARRAY = _KINDS[list]
+_TYPE_RANKS: dict[type, int] = {bool: 2, int: 3, float: 3, str: 4, list: 5, dict: 6}
+_ARRAY = _TYPE_RANKS[list]
 
 
-def kind(value: object) -> int:
-    """Return a number for the value's type, in the order in which ORDER BY sorts types."""
+def type_rank(value: object) -> int:
+    """Return the rank of the type of a value, by which ORDER BY sorts types."""
     if value is UNDEFINED:
         return 0
-    return 1 if value is None else _KINDS[type(value)]
+    return 1 if value is None else _TYPE_RANKS[type(value)]
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Return whether a value is a JSON number, which a boolean is not."""
+    """Return whether a value is a JSON number (a boolean is not)."""
     return type(value) in {int, float}
 
 
 def is_primitive(value: object) -> bool:
     """Return whether a value is neither an array nor an object."""
-    return kind(value) < _ARRAY
+    return type_rank(value) < _ARRAY
 
 
-def equal(left: object, right: object) -> bool | Undefined:
-    """Return whether two values are the same; undefined unless both are of one type."""
+def are_equal(left: object, right: object) -> bool | Undefined:
+    """Return whether two values are equal, undefined if they have different types."""
     if left is UNDEFINED or right is UNDEFINED:
         return UNDEFINED
-    if kind(left) != kind(right):  # two types are comparable only if one is null
+    if type_rank(left) != type_rank(right):  # comparable only if one is null
         return False if left is None or right is None else UNDEFINED
-    return left == right if is_primitive(left) else canonical(left) == canonical(right)
+    return left == right if is_primitive(left) else canonical_text(left) == canonical_text(right)
 
 
-def ordered(left: Any, right: Any) -> int | Undefined:  # noqa: ANN401 - any JSON
-    """Return -1, 0 or 1; undefined unless both are comparable values of one type."""
-    if kind(left) != kind(right) or kind(left) == 0 or not is_primitive(left):
+def compare(left: Any, right: Any) -> int | Undefined:  # noqa: ANN401 - any JSON
+    """Return -1, 0 or 1, undefined if the values are not comparable."""
+    if type_rank(left) != type_rank(right) or type_rank(left) == 0 or not is_primitive(left):
         return UNDEFINED
     if left is None:
         return 0
@@ -56,15 +56,16 @@ def ordered(left: Any, right: Any) -> int | Undefined:  # noqa: ANN401 - any JSO
 
 
 def sort_key(value: Any) -> SortKey:  # noqa: ANN401 - any JSON
-    """Return what sorts values of mixed types as ORDER BY does.
+    """Return the key by which ORDER BY sorts values of mixed types.
 
     Undefined values come first, then null, booleans, numbers, text, arrays and objects.
     """
-    return kind(value), value if value is not None and kind(value) and is_primitive(value) else 0
+    rank = type_rank(value)
+    return rank, value if value is not None and 0 < rank < _ARRAY else 0
 
 
-def canonical(value: Any) -> str:  # noqa: ANN401 - any JSON
-    """Return a text that is the same for values that are the same, such as 1 and 1.0."""
+def canonical_text(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """Return a text that is the same for equal values, such as 1 and 1.0."""
     return json.dumps(_with_floats(value), sort_keys=True)
 
 

@@ -128,7 +128,7 @@ async def test_equal_results_in_another_order_are_left_to_the_client(raw: Raw) -
     for scope in (A, {PARTITION: "0"}):
         refused = await ask(raw, query, scope)
         assert (refused.status, refused.sub_status) == (400, 0)
-        assert "what is not selected" in refused.body["message"]
+        assert "a path that is not selected" in refused.body["message"]
         assert (await ask(raw, rewritten.replace(FILTER, "true"), scope)).status == 200
 
 
@@ -316,7 +316,7 @@ async def test_a_page_reads_so_many_documents_and_no_more(
     raw: Raw, order: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may be empty; the next one goes on behind what was read."""
-    monkeypatch.setattr("local.cosmos.pages._MAX_READ", 3)
+    monkeypatch.setattr("local.cosmos.pages._MAX_DOCUMENTS_READ", 3)
     for number in range(8):
         await put(raw, str(number), n=number)
     query = f"SELECT VALUE c.n FROM c WHERE c.n IN (3, 4) {order}"  # noqa: S608 - of constants

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from local.cosmos.query.values import canonical, sort_key
+from local.cosmos.query.values import canonical_text, sort_key
 from tests.integration.cosmos.raw import Raw
 
 _RECORDED = Path(__file__).parents[3] / "fixtures" / "trigger-wire.ndjson"
@@ -77,8 +77,8 @@ def merged(info: dict[str, Any], rows: list[Any]) -> list[Any]:
         }
         rows = [{name: value for name, value in values_by_alias.items() if value is not None}]
     if info["distinctType"] != "None":
-        first = {canonical(row): row for row in reversed(rows)}
-        rows = [first[text] for text in dict.fromkeys(map(canonical, rows))]
+        first = {canonical_text(row): row for row in reversed(rows)}
+        rows = [first[text] for text in dict.fromkeys(map(canonical_text, rows))]
     most = info["limit"] if info["top"] is None else info["top"]
     start = info["offset"] or 0
     return list(islice(rows, start, None if most is None else start + most))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from local.cosmos.partitions import partition_key
 from local.cosmos.query import Query, parse
-from local.cosmos.query.values import canonical
+from local.cosmos.query.values import canonical_text
 
 KEYS = ["a", "b", "c", "d"]
 NUMBERS = [-3, -1.5, 2, 2.0, 7]
@@ -177,10 +177,10 @@ def check(
     seen = sorted((item for item in items if question.key in {None, item["pk"]}), key=partition)
     expected = list(query.run(seen, question.parameters))
     if query.tree.order or (in_order and not query.is_distinct):
-        is_right = [*map(canonical, results)] == [*map(canonical, expected)]
+        is_right = [*map(canonical_text, results)] == [*map(canonical_text, expected)]
         assert is_right, f"{question} gave {results}, not {expected}"
         return
     everything = Query(replace(query.tree, top=None, offset=None, limit=None))
-    available = Counter(map(canonical, everything.run(seen, question.parameters)))
-    is_right = Counter(map(canonical, results)) <= available and len(results) == len(expected)
+    available = Counter(map(canonical_text, everything.run(seen, question.parameters)))
+    is_right = Counter(map(canonical_text, results)) <= available and len(results) == len(expected)
     assert is_right, f"{question} gave {results}, not {expected}"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from local.cosmos.query import Plan, QueryError, UnsupportedQueryError, parse, plan
+from local.cosmos.query import QueryError, QueryPlan, UnsupportedQueryError, parse, plan_query
 
 NONE: dict[str, Any] = {
     "distinctType": "None",
@@ -27,9 +27,9 @@ NONE: dict[str, Any] = {
 FILTER = "({documentdb-formattableorderbyquery-filter})"
 
 
-def plan_of(query: str, *, one_key: bool = False, **parameters: Any) -> Plan:
+def plan_of(query: str, *, one_key: bool = False, **parameters: Any) -> QueryPlan:
     values = {f"@{name}": value for name, value in parameters.items()}
-    return plan(parse(query), values, one_key=one_key)
+    return plan_query(parse(query), values, one_key=one_key)
 
 
 def lines(*texts: str) -> str:
