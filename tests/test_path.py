@@ -47,8 +47,8 @@ class Count(NamedTuple):
 
 
 LIMITS = {
-    "event": (Count(43, 11, 14), Count(93, 25, 27)),
-    "poison": (Count(22, 10, 10), Count(55, 19, 21)),
+    "event": (Count(43, 11, 14), Count(92, 25, 27)),
+    "poison": (Count(22, 10, 10), Count(54, 19, 21)),
     "command": (Count(14, 5, 4), Count(55, 18, 16)),
     "entity": (Count(11, 6, 4), Count(39, 16, 13)),
     "replay": (Count(56, 17, 21), Count(105, 30, 32)),
