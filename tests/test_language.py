@@ -24,9 +24,6 @@ VARIABLES = frozenset({"each", "found"})
 ALLOWED = {("local/cosmos/query/tree.py", "Call")}
 """Where a name is the standard term: a call in a parsed query."""
 
-UNFINISHED = {"local/cosmos"}
-"""The folders, without those in them, whose names are still to be replaced. Only remove some."""
-
 FOLDERS = sorted(
     {
         path.parent.relative_to(ROOT).as_posix()
@@ -58,17 +55,10 @@ def in_folder(folder: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("folder", sorted(set(FOLDERS) - UNFINISHED))
+@pytest.mark.parametrize("folder", FOLDERS)
 def test_private_names_stay_out(folder: str) -> None:
-    """Of the classes and variables of every folder that is finished."""
+    """Of the classes and variables of every folder."""
     assert in_folder(folder) == []
-
-
-@pytest.mark.parametrize("folder", sorted(UNFINISHED))
-def test_a_folder_leaves_the_list_when_it_is_finished(folder: str) -> None:
-    """So that no private name can return to it."""
-    assert folder in FOLDERS, f"{folder} has no code: remove it from UNFINISHED"
-    assert in_folder(folder), f"{folder} has no private names: remove it from UNFINISHED"
 
 
 @pytest.mark.parametrize(

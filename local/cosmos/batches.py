@@ -109,11 +109,8 @@ def _failed_dependency(charge: float) -> ServiceError:
 
 
 def _injected_errors(request: Request, operations: list[Operation]) -> Mapping[int, ServiceError]:
-    return (
-        {}
-        if request.injected_fault is None
-        else request.injected_fault.operation_errors(len(operations))
-    )
+    injected = request.injected_fault
+    return {} if injected is None else injected.operation_errors(len(operations))
 
 
 def _execute_bulk(
