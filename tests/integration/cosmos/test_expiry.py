@@ -54,7 +54,7 @@ async def create(raw: Raw, item_id: str = "1", **properties: Any) -> Reply:
     return reply
 
 
-async def found(raw: Raw) -> list[list[str]]:
+async def visible_ids(raw: Raw) -> list[list[str]]:
     """The ids that a query, a listing, the feed and a count have; the reads are to agree."""
     query = {"query": "SELECT * FROM c"}
     count = {"query": "SELECT VALUE COUNT(1) FROM c"}
@@ -95,10 +95,10 @@ async def test_who_expires(
     assert (await raw.send("POST", ITEMS, item, A)).status == 201
 
     later(5)
-    assert await found(raw) == [["1"]] * 3
+    assert await visible_ids(raw) == [["1"]] * 3
     later(12)
 
-    assert await found(raw) == [[] if expires else ["1"]] * 3
+    assert await visible_ids(raw) == [[] if expires else ["1"]] * 3
     read = await raw.send("GET", f"{ITEMS}/1", headers=A)
     assert read.status == (404 if expires else 200)
 
@@ -109,9 +109,9 @@ async def test_each_write_starts_the_time_anew(raw: Raw, later: Callable[[int], 
     later(8)
     await raw.send("PATCH", f"{ITEMS}/1", SET, A)
     later(16)
-    assert await found(raw) == [["1"]] * 3
+    assert await visible_ids(raw) == [["1"]] * 3
     later(19)
-    assert await found(raw) == [[]] * 3
+    assert await visible_ids(raw) == [[]] * 3
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ async def test_an_expired_item_is_as_one_that_never_was(
     seen = reply.body[0]["statusCode"] if isinstance(reply.body, list) else reply.status
     assert seen == status
     assert reply.headers["x-ms-request-charge"] == without.headers["x-ms-request-charge"]
-    assert (await found(raw))[0] == {404: ["other"], 201: ["other", "1"], 200: ["1"]}[status]
+    assert (await visible_ids(raw))[0] == {404: ["other"], 201: ["other", "1"], 200: ["1"]}[status]
 
 
 async def test_a_failed_batch_leaves_what_has_expired(
@@ -175,8 +175,8 @@ async def test_a_failed_batch_leaves_what_has_expired(
     failed = await raw.send("POST", ITEMS, [creating, operation("Read", id="none")], BATCH)
     again = await raw.send("POST", ITEMS, [creating], BATCH)
 
-    assert [each["statusCode"] for each in failed.body] == [424, 404]
-    assert [each["statusCode"] for each in again.body] == [201]
+    assert [result["statusCode"] for result in failed.body] == [424, 404]
+    assert [result["statusCode"] for result in again.body] == [201]
 
 
 async def test_what_expires_costs_nothing(raw: Raw, later: Callable[[int], None]) -> None:
@@ -195,7 +195,7 @@ async def test_what_expires_costs_nothing(raw: Raw, later: Callable[[int], None]
     ]
 
     charge = "x-ms-request-charge"
-    assert [each[charge] for each in after] == [each[charge] for each in empty]
+    assert [reply[charge] for reply in after] == [reply[charge] for reply in empty]
 
 
 async def test_a_container_may_get_a_time_to_live_later(
@@ -210,4 +210,4 @@ async def test_a_container_may_get_a_time_to_live_later(
     changed = await raw.send("PUT", container, {**definition, "defaultTtl": 10})
 
     assert (changed.status, changed.body["defaultTtl"]) == (200, 10)
-    assert await found(raw) == [[]] * 3
+    assert await visible_ids(raw) == [[]] * 3

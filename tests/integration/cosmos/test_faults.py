@@ -39,7 +39,7 @@ async def upsert(raw: Raw, name: str = "1") -> Reply:
 async def stored(raw: Raw) -> list[str]:
     await plan(raw)
     reply = await raw.send("GET", ITEMS, headers={"x-ms-documentdb-partitionkey": '["a"]'})
-    return sorted(each["id"] for each in reply.body["Documents"])
+    return sorted(item["id"] for item in reply.body["Documents"])
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ async def test_a_failing_operation_fails_its_transaction(raw: Raw) -> None:
 
     reply = await raw.send("POST", ITEMS, operations, BATCH)
 
-    statuses = [each["statusCode"] for each in reply.body]
+    statuses = [result["statusCode"] for result in reply.body]
     assert reply.status == 207
     assert statuses.count(424) == 5
     assert set(statuses) & {429, 449, 408, 500, 503}
@@ -147,7 +147,7 @@ async def test_failing_operations_of_the_bulk_form_fail_alone(raw: Raw) -> None:
 
     reply = await raw.send("POST", ITEMS, operations, BULK)
 
-    succeeded = [str(nth) for nth, each in enumerate(reply.body) if each["statusCode"] == 201]
+    succeeded = [str(nth) for nth, result in enumerate(reply.body) if result["statusCode"] == 201]
     assert 4 <= len(succeeded) < 6
     assert await stored(raw) == succeeded
 

@@ -29,8 +29,8 @@ async def test_databases_and_containers_live_and_die(client: CosmosClient) -> No
     database = await client.create_database("one")
     await database.create_container("c", PartitionKey("/pk"), default_ttl=-1)
 
-    assert [each["id"] async for each in client.list_databases()] == ["one"]
-    assert [each["id"] async for each in database.list_containers()] == ["c"]
+    assert [database["id"] async for database in client.list_databases()] == ["one"]
+    assert [container["id"] async for container in database.list_containers()] == ["c"]
     with pytest.raises(exceptions.CosmosResourceExistsError):
         await client.create_database("one")
     with pytest.raises(exceptions.CosmosResourceExistsError):
@@ -55,15 +55,15 @@ async def test_a_containers_definition_is_kept(client: CosmosClient) -> None:
         "c", PartitionKey("/a/b"), indexing_policy=policy, default_ttl=60
     )
 
-    found = await database.get_container_client("c").read()
+    definition = await database.get_container_client("c").read()
 
-    assert found["partitionKey"] == {"paths": ["/a/b"], "kind": "Hash", "version": 2}
-    assert found["indexingPolicy"] == {
+    assert definition["partitionKey"] == {"paths": ["/a/b"], "kind": "Hash", "version": 2}
+    assert definition["indexingPolicy"] == {
         **policy,
         "automatic": True,
         "excludedPaths": [*policy["excludedPaths"], {"path": '/"_etag"/?'}],
     }
-    assert found["defaultTtl"] == 60
+    assert definition["defaultTtl"] == 60
 
 
 async def test_items_live_and_die(container: ContainerProxy) -> None:
@@ -202,10 +202,10 @@ async def test_all_items_can_be_listed(container: ContainerProxy) -> None:
         await container.create_item({"id": str(number), "pk": f"k{number}"})
 
     pages = container.read_all_items(max_item_count=3).by_page()
-    found = [[each["id"] async for each in page] async for page in pages]
+    ids_by_page = [[item["id"] async for item in page] async for page in pages]
 
-    assert {len(page) for page in found} <= {1, 2, 3}
-    assert sorted(chain.from_iterable(found)) == [str(number) for number in range(7)]
+    assert {len(page) for page in ids_by_page} <= {1, 2, 3}
+    assert sorted(chain.from_iterable(ids_by_page)) == [str(number) for number in range(7)]
 
 
 async def test_charges_are_told(container: ContainerProxy) -> None:
@@ -232,7 +232,7 @@ async def test_items_expire(client: CosmosClient) -> None:
 
     async def only_kept() -> bool:
         items = container.query_items("SELECT c.id FROM c", partition_key="a")
-        return [each["id"] async for each in items] == ["kept"]
+        return [item["id"] async for item in items] == ["kept"]
 
     await until(only_kept)
     await container.create_item({"id": "lock", "pk": "a", "ttl": 1})
@@ -249,10 +249,10 @@ async def test_state_on_disk_outlives_the_server(tmp_path: Path) -> None:
         ):
             database = await client.create_database_if_not_exists("db")
             container = await database.create_container_if_not_exists("c", PartitionKey("/pk"))
-            if not [each async for each in container.query_items("SELECT * FROM c")]:
+            if not [item async for item in container.query_items("SELECT * FROM c")]:
                 await container.create_item({"id": "1", "pk": "a"})
             changes = container.query_items_change_feed(start_time="Beginning")
-            lsns = [each["_lsn"] async for each in changes]
+            lsns = [item["_lsn"] async for item in changes]
             return dict(await container.read_item("1", "a")), lsns
 
     assert await visit() == await visit()
@@ -270,15 +270,15 @@ async def test_statistics_tell_what_requests_amounted_to(
         aiohttp.ClientSession() as session,
         session.get(f"{cosmos.endpoint}_local/statistics") as response,
     ):
-        found = (await response.json())["containers"]["db/items"]
+        usage = (await response.json())["containers"]["db/items"]
 
-    assert (found["documents"], found["throttledRequests"]) == (1, 0)
-    assert found["requestCharge"] >= 5.9
+    assert (usage["documents"], usage["throttledRequests"]) == (1, 0)
+    assert usage["requestCharge"] >= 5.9
 
 
 async def test_the_synchronous_sdk_is_served_as_well(cosmos: EmbeddedCosmos) -> None:
     """Its requests are the same."""
-    found: list[Any] = []
+    results: list[Any] = []
 
     def work() -> None:
         with SyncClient(cosmos.endpoint, WELL_KNOWN_KEY) as client:
@@ -287,10 +287,10 @@ async def test_the_synchronous_sdk_is_served_as_well(cosmos: EmbeddedCosmos) -> 
             for number in range(5):
                 container.upsert_item({"id": str(number), "pk": f"k{number}", "n": number})
             query = "SELECT VALUE c.n FROM c WHERE c.n > 1 ORDER BY c.n DESC"
-            found.append(list(container.query_items(query, enable_cross_partition_query=True)))
-            found.append(
+            results.append(list(container.query_items(query, enable_cross_partition_query=True)))
+            results.append(
                 sorted(
-                    each["id"] for each in container.query_items_change_feed(start_time="Beginning")
+                    item["id"] for item in container.query_items_change_feed(start_time="Beginning")
                 )
             )
 
@@ -301,7 +301,7 @@ async def test_the_synchronous_sdk_is_served_as_well(cosmos: EmbeddedCosmos) -> 
         return not thread.is_alive()
 
     await until(done)
-    assert found == [[4, 3, 2], ["0", "1", "2", "3", "4"]]
+    assert results == [[4, 3, 2], ["0", "1", "2", "3", "4"]]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def item(item_id: str, key: str = "a", **more: Any) -> dict[str, Any]:
 
 
 async def ids(items: AsyncIterator[dict[str, Any]]) -> list[str]:
-    return [each["id"] async for each in items]
+    return [item["id"] async for item in items]
 
 
 async def test_a_batch_does_all_it_is_asked_to(container: ContainerProxy) -> None:
@@ -46,10 +46,10 @@ async def test_a_batch_does_all_it_is_asked_to(container: ContainerProxy) -> Non
         "a",
     )
 
-    assert [each["statusCode"] for each in results] == [201, 200, 200, 200, 200, 204]
+    assert [result["statusCode"] for result in results] == [201, 200, 200, 200, 200, 204]
     assert results[4]["resourceBody"]["n"] == 6
     changes = container.query_items_change_feed(start_time="Beginning")
-    assert [(each["id"], each["_lsn"]) async for each in changes] == [("2", 2)]
+    assert [(item["id"], item["_lsn"]) async for item in changes] == [("2", 2)]
 
 
 async def test_a_batch_is_all_or_nothing(container: ContainerProxy) -> None:
@@ -62,7 +62,7 @@ async def test_a_batch_is_all_or_nothing(container: ContainerProxy) -> None:
         )
 
     responses = caught.value.operation_responses
-    assert [each["statusCode"] for each in responses] == [424, 409, 424]
+    assert [result["statusCode"] for result in responses] == [424, 409, 424]
     assert await ids(container.query_items("SELECT * FROM c", partition_key="a")) == ["2"]
 
 
@@ -111,9 +111,9 @@ async def test_bulk_does_each_operation_by_itself(
     with pytest.raises(exceptions.CosmosBatchOperationError) as caught:
         await container.execute_item_batch(operations, "a", raw_request_hook=bulk("0"))
 
-    assert [each["statusCode"] for each in caught.value.operation_responses] == [201, 409, 201]
-    found = container.query_items("SELECT c.pk FROM c")
-    assert sorted([each["pk"] async for each in found]) == ["a", "b", "c"]
+    assert [result["statusCode"] for result in caught.value.operation_responses] == [201, 409, 201]
+    items = container.query_items("SELECT c.pk FROM c")
+    assert sorted([item["pk"] async for item in items]) == ["a", "b", "c"]
 
 
 async def test_bulk_to_another_partition_is_gone(container: ContainerProxy) -> None:
@@ -124,16 +124,16 @@ async def test_bulk_to_another_partition_is_gone(container: ContainerProxy) -> N
     with pytest.raises(exceptions.CosmosBatchOperationError) as caught:
         await container.execute_item_batch(operations, "a", raw_request_hook=bulk("0"))
 
-    statuses = [each["statusCode"] for each in caught.value.operation_responses]
+    statuses = [result["statusCode"] for result in caught.value.operation_responses]
     assert statuses == [201 if homes[key] == 0 else 410 for key in ("a", "b", "c")]
 
 
 @pytest.mark.parametrize("key", ["", "a", "ü", "followship-1", 5, -1.5, True, False, None])
 async def test_keys_spread_as_in_the_service(container: ContainerProxy, key: Any) -> None:
     """The SDK computes the same effective partition key."""
-    found = await container.feed_range_from_partition_key(key)
+    feed_range = await container.feed_range_from_partition_key(key)
 
-    assert found["Range"]["min"] == effective_partition_key(key)
+    assert feed_range["Range"]["min"] == effective_partition_key(key)
 
 
 QUERIES: list[tuple[str, dict[str, Any], list[Any]]] = [
@@ -170,11 +170,11 @@ async def test_queries_over_all_partitions(
         )
     await container.create_item(item("5", "k5"))
 
-    found = container.query_items(
-        query, parameters=[{"name": name, "value": each} for name, each in parameters.items()]
+    items = container.query_items(
+        query, parameters=[{"name": name, "value": value} for name, value in parameters.items()]
     )
 
-    results = [each async for each in found]
+    results = [item async for item in items]
     assert (results if "ORDER" in query else sorted(results, key=str)) == expected
 
 
@@ -184,9 +184,9 @@ async def test_many_items_are_read_at_once(container: ContainerProxy) -> None:
     for name, key in pairs[:50]:
         await container.create_item(item(name, key))
 
-    found = await container.read_items(pairs)
+    items = await container.read_items(pairs)
 
-    assert len(found) == 50
+    assert len(items) == 50
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ async def test_what_is_not_covered_is_named(
     await container.create_item(item("1"))
 
     with pytest.raises(exceptions.CosmosHttpResponseError, match=part) as caught:
-        [each async for each in container.query_items(query)]
+        [item async for item in container.query_items(query)]
 
     assert caught.value.status_code == 400
 
@@ -222,10 +222,10 @@ async def test_pages_go_on_where_the_last_one_ended(container: ContainerProxy, q
         await container.create_item(item(f"{number}", f"k{number}", n=number))
 
     pages = container.query_items(query, max_item_count=3).by_page()
-    found = [[each["id"] async for each in page] async for page in pages]
+    ids_by_page = [[item["id"] async for item in page] async for page in pages]
 
-    assert {len(page) for page in found} <= {1, 2, 3}
-    assert sorted(chain.from_iterable(found)) == [str(number) for number in range(10)]
+    assert {len(page) for page in ids_by_page} <= {1, 2, 3}
+    assert sorted(chain.from_iterable(ids_by_page)) == [str(number) for number in range(10)]
 
 
 async def test_the_feed_has_each_item_once_in_its_latest_version(
@@ -239,7 +239,7 @@ async def test_the_feed_has_each_item_once_in_its_latest_version(
 
     changes = container.query_items_change_feed(start_time="Beginning")
 
-    assert [(each["id"], each["_lsn"]) async for each in changes] == [("3", 3), ("1", 4)]
+    assert [(item["id"], item["_lsn"]) async for item in changes] == [("3", 3), ("1", 4)]
 
 
 async def test_the_feed_begins_where_it_is_told(container: ContainerProxy) -> None:
@@ -253,8 +253,10 @@ async def test_the_feed_begins_where_it_is_told(container: ContainerProxy) -> No
     assert await ids(feed(start_time=later)) == []
     assert sorted(await ids(feed(start_time=later - timedelta(hours=2)))) == ["1", "2"]
     assert await ids(feed(start_time="Beginning", partition_key="b")) == ["2"]
-    ranges = [each async for each in container.read_feed_ranges()]
-    by_range = [await ids(feed(start_time="Beginning", feed_range=each)) for each in ranges]
+    ranges = [key_range async for key_range in container.read_feed_ranges()]
+    by_range = [
+        await ids(feed(start_time="Beginning", feed_range=key_range)) for key_range in ranges
+    ]
     assert sorted(chain.from_iterable(by_range)) == ["1", "2"]
 
 
@@ -285,7 +287,7 @@ async def test_a_transaction_is_never_split_over_pages(container: ContainerProxy
     await container.create_item(item("x"))
 
     pages = container.query_items_change_feed(start_time="Beginning", max_item_count=2).by_page()
-    sizes = [len([each async for each in page]) async for page in pages]
+    sizes = [len([item async for item in page]) async for page in pages]
 
     assert [size for size in sizes if size] == [5, 1]
 

@@ -42,7 +42,7 @@ async def test_the_account_names_its_own_endpoint(cosmos: EmbeddedCosmos, raw: R
     reply = await raw.send("GET", "/")
 
     for locations in ("writableLocations", "readableLocations"):
-        assert [each["databaseAccountEndpoint"] for each in reply.body[locations]] == [
+        assert [location["databaseAccountEndpoint"] for location in reply.body[locations]] == [
             cosmos.endpoint
         ]
 
@@ -84,7 +84,7 @@ async def test_resource_ids_contain_those_of_their_owners(raw: Raw) -> None:
     container = (await raw.send("GET", "/dbs/db/colls/items")).body
     item = (await raw.send("GET", f"{ITEMS}/1", headers=A)).body
 
-    assert [len(each["_rid"]) for each in (database, container, item)] == [8, 12, 24]
+    assert [len(resource["_rid"]) for resource in (database, container, item)] == [8, 12, 24]
     assert container["_rid"].startswith(database["_rid"][:5])
     assert item["_rid"].startswith(container["_rid"][:10])
     owners = f"dbs/{database['_rid']}/colls/{container['_rid']}/"
@@ -99,7 +99,8 @@ async def test_partition_ranges_are_sent_once(raw: Raw) -> None:
     again = await raw.send("GET", path, headers=known)
 
     spans = [
-        (each["minInclusive"], each["maxExclusive"]) for each in first.body["PartitionKeyRanges"]
+        (key_range["minInclusive"], key_range["maxExclusive"])
+        for key_range in first.body["PartitionKeyRanges"]
     ]
     assert spans == [("", "FF")]
     assert again.status == 304
@@ -114,7 +115,7 @@ async def test_every_write_takes_one_lsn(raw: Raw) -> None:
 
     reply = await raw.send("GET", ITEMS, headers=FEED)
 
-    assert [(each["id"], each["_lsn"]) for each in reply.body["Documents"]] == [
+    assert [(item["id"], item["_lsn"]) for item in reply.body["Documents"]] == [
         ("2", 2),
         ("3", 4),
         ("4", 4),
@@ -143,7 +144,7 @@ async def test_an_entry_of_the_feed_sent_back_stays_one_document(raw: Raw) -> No
 
     assert "_lsn" not in (await raw.send("GET", f"{ITEMS}/1", headers=A)).body
     feed = (await raw.send("GET", ITEMS, headers=FEED)).body["Documents"]
-    assert [each["_lsn"] for each in feed] == [2]
+    assert [item["_lsn"] for item in feed] == [2]
 
 
 async def test_the_feed_of_one_partition_key_has_its_items_only(raw: Raw) -> None:
@@ -153,7 +154,7 @@ async def test_the_feed_of_one_partition_key_has_its_items_only(raw: Raw) -> Non
 
     reply = await raw.send("GET", ITEMS, headers={"A-IM": "Incremental feed", **A})
 
-    assert [each["id"] for each in reply.body["Documents"]] == ["1"]
+    assert [item["id"] for item in reply.body["Documents"]] == ["1"]
 
 
 async def test_a_page_says_where_the_next_one_begins(raw: Raw) -> None:
@@ -162,7 +163,7 @@ async def test_a_page_says_where_the_next_one_begins(raw: Raw) -> None:
     seen: list[str] = []
     headers = {**FEED, "x-ms-max-item-count": "2"}
     while (reply := await raw.send("GET", ITEMS, headers=headers)).status == 200:
-        seen += [each["id"] for each in reply.body["Documents"]]
+        seen += [item["id"] for item in reply.body["Documents"]]
         headers["If-None-Match"] = reply.headers["etag"]
 
     assert seen == ["0", "1", "2", "3", "4"]
@@ -182,7 +183,7 @@ async def test_etags_differ_inside_a_transaction(raw: Raw) -> None:
     """Each version has its own."""
     reply = await raw.send("POST", ITEMS, batch_of(("Upsert", "1"), ("Upsert", "1")), BATCH)
 
-    first, second = (each["eTag"] for each in reply.body)
+    first, second = (result["eTag"] for result in reply.body)
     assert first != second
 
 
@@ -192,7 +193,7 @@ async def test_a_failed_batch_leaves_nothing_not_even_an_lsn(raw: Raw) -> None:
 
     reply = await raw.send("POST", ITEMS, batch_of(("Create", "1"), ("Create", "2")), BATCH)
 
-    assert (reply.status, [each["statusCode"] for each in reply.body]) == (207, [424, 409])
+    assert (reply.status, [result["statusCode"] for result in reply.body]) == (207, [424, 409])
     assert reply.headers["x-ms-session-token"] == "0:-1#1"
     assert (await raw.send("GET", f"{ITEMS}/1", headers=A)).status == 404
 
@@ -206,7 +207,7 @@ async def test_the_bulk_form_shares_one_lsn(raw: Raw) -> None:
 
     reply = await raw.send("POST", ITEMS, operations, BULK)
 
-    assert [each["statusCode"] for each in reply.body] == [201, 409, 201]
+    assert [result["statusCode"] for result in reply.body] == [201, 409, 201]
     assert reply.headers["x-ms-session-token"] == "0:-1#1"
 
 
@@ -220,9 +221,9 @@ async def test_the_bulk_form_throttles_operation_by_operation(raw: Raw) -> None:
 
     reply = await raw.send("POST", ITEMS, operations, BULK)
 
-    statuses = [each["statusCode"] for each in reply.body]
+    statuses = [result["statusCode"] for result in reply.body]
     assert statuses == [201] * 2 + [429] * 8
-    assert all(each["retryAfterMilliseconds"] > 0 for each in reply.body[2:])
+    assert all(result["retryAfterMilliseconds"] > 0 for result in reply.body[2:])
 
 
 @pytest.mark.parametrize("cosmos_options", [{"partitions": 1, "throughput": 10}])

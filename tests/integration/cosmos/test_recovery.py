@@ -57,11 +57,11 @@ def test_a_killed_server_keeps_what_it_acknowledged(tmp_path: Path) -> None:
         container.create_item({"id": "later", "pk": "k0"})
         feed = list(container.query_items_change_feed(start_time="Beginning"))
 
-    found = {each["id"]: (each["_rid"], each["_etag"]) for each in feed}
-    later = found.pop("later")
-    assert found == acknowledged
-    assert later[0] not in {rid for rid, _ in found.values()}
-    by_partition = [each["_lsn"] for each in feed if each["pk"] == "k0"]
+    stored = {item["id"]: (item["_rid"], item["_etag"]) for item in feed}
+    later = stored.pop("later")
+    assert stored == acknowledged
+    assert later[0] not in {rid for rid, _ in stored.values()}
+    by_partition = [item["_lsn"] for item in feed if item["pk"] == "k0"]
     assert by_partition == sorted(set(by_partition))
 
 

@@ -114,12 +114,12 @@ async def test_a_replica_has_its_ranges_and_orders(
     async def pages(token: str) -> list[Any]:
         text = f"SELECT VALUE c.id FROM c {clauses}"  # noqa: S608 - of constants
         headers = {**QUERY, **A, "x-ms-session-token": token, "x-ms-max-item-count": "1"}
-        found: list[Any] = []
+        items: list[Any] = []
         while True:
             reply = await raw.send("POST", ITEMS, {"query": text}, headers)
-            found += reply.body["Documents"]
+            items += reply.body["Documents"]
             if "x-ms-continuation" not in reply.headers:
-                return found
+                return items
             headers["x-ms-continuation"] = reply.headers["x-ms-continuation"]
 
     assert await pages("") == old

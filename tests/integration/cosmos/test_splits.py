@@ -36,7 +36,7 @@ async def filled(client: CosmosClient) -> ContainerProxy:
 
 async def ids(container: ContainerProxy) -> list[str]:
     changes = container.query_items_change_feed(start_time="Beginning")
-    return sorted([each["id"] async for each in changes], key=int)
+    return sorted([item["id"] async for item in changes], key=int)
 
 
 def test_halves_cover_what_was_split() -> None:
@@ -44,12 +44,12 @@ def test_halves_cover_what_was_split() -> None:
     parts = [*split_evenly(1)]
     for _ in range(5):
         whole = parts.pop(0)
-        known = [int(name) for each in (whole, *parts) for name in (each.id, *each.parents)]
+        known = [int(name) for part in (whole, *parts) for name in (part.id, *part.parents)]
         parts = [*split_in_half(whole, max(known) + 1), *parts]
 
     assert (parts[0].minimum, parts[-1].maximum) == ("", "FF")
     assert all(a.maximum == b.minimum for a, b in zip(parts, parts[1:], strict=False))  # noqa: RUF007 - reads better here
-    assert len({each.id for each in parts}) == len(parts)
+    assert len({part.id for part in parts}) == len(parts)
     assert parts[0].parents == ("0", "1", "3", "5", "7")
 
 
@@ -67,14 +67,14 @@ async def test_clients_go_on_after_a_split(
     """Everything is where it was, and can be changed; nothing comes twice in the feed."""
     container = await filled(client)
 
-    status, found = await split(cosmos)
+    status, body = await split(cosmos)
     await container.upsert_item({"id": "40", "pk": "k40"})
 
-    assert (status, found) == (200, {"partition": "0", "children": ["1", "2"]})
+    assert (status, body) == (200, {"partition": "0", "children": ["1", "2"]})
     assert await ids(container) == [str(number) for number in range(41)]
-    assert len([each async for each in container.query_items("SELECT * FROM c")]) == 41
+    assert len([item async for item in container.query_items("SELECT * FROM c")]) == 41
     assert (await container.read_item("7", "k7"))["pk"] == "k7"
-    ranges = [each async for each in container.read_feed_ranges(force_refresh=True)]
+    ranges = [key_range async for key_range in container.read_feed_ranges(force_refresh=True)]
     assert len(ranges) == 2
 
 
@@ -98,8 +98,8 @@ async def test_the_parents_feed_is_gone_and_its_tokens_stay_good(
     answers = [await rest.read("dbs/db/colls/items/docs", of(child)) for child in ("1", "2")]
     await rest.close()
     assert (gone.value.status, gone.value.sub_status) == (410, 1002)
-    found = [each["id"] for answer in answers for each in answer.body.get("Documents", [])]
-    assert found == ["new"]
+    changed = [item["id"] for answer in answers for item in answer.body.get("Documents", [])]
+    assert changed == ["new"]
 
 
 async def test_an_unknown_partition_or_container_is_said(
@@ -127,8 +127,8 @@ async def test_a_split_outlives_the_server(tmp_path: Path) -> None:
         CosmosClient(server.endpoint, WELL_KNOWN_KEY) as client,
     ):
         container = client.get_database_client("db").get_container_client("items")
-        found = await ids(container)
+        ids_seen = await ids(container)
         again = await split(server)
 
-    assert found == [str(number) for number in range(40)]
+    assert ids_seen == [str(number) for number in range(40)]
     assert again[1]["children"] == ["3", "4"]

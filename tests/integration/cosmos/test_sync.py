@@ -40,10 +40,10 @@ def database(server: EmbeddedCosmos) -> Iterator[DatabaseProxy]:
 @pytest.fixture
 def container(database: DatabaseProxy) -> ContainerProxy:
     """Twelve items over three physical partitions."""
-    found = database.create_container("items %20", PartitionKey("/pk"))
+    container = database.create_container("items %20", PartitionKey("/pk"))
     for number, key in enumerate(KEYS):
-        found.create_item({"id": f"{number} ü%", "pk": key, "n": number})
-    return found
+        container.create_item({"id": f"{number} ü%", "pk": key, "n": number})
+    return container
 
 
 def test_names_may_have_any_letters(container: ContainerProxy) -> None:
@@ -65,7 +65,7 @@ def test_queries_see_one_key_one_range_or_everything(container: ContainerProxy) 
     one = container.feed_range_from_partition_key("k5")
     ranges = list(container.read_feed_ranges())
 
-    by_range = [values(container.query_items(query, feed_range=each)) for each in ranges]
+    by_range = [values(container.query_items(query, feed_range=key_range)) for key_range in ranges]
 
     assert values(container.query_items(query, partition_key="k5")) == [5]
     assert values(container.query_items(query, feed_range=one)) == [5]
@@ -95,9 +95,9 @@ def test_counts_of_partitions_are_added(container: ContainerProxy) -> None:
 
 def test_many_items_are_read_at_once(container: ContainerProxy) -> None:
     """The SDK turns them into queries by physical partition."""
-    found = container.read_items([(f"{number} ü%", key) for number, key in enumerate(KEYS)])
+    items = container.read_items([(f"{number} ü%", key) for number, key in enumerate(KEYS)])
 
-    assert [each["n"] for each in found] == list(range(12))
+    assert [item["n"] for item in items] == list(range(12))
 
 
 def test_the_change_feed_covers_every_way_to_begin(container: ContainerProxy) -> None:
@@ -106,11 +106,11 @@ def test_the_change_feed_covers_every_way_to_begin(container: ContainerProxy) ->
     ago = datetime.now(timezone.utc) - timedelta(hours=1)
     one = container.feed_range_from_partition_key("k7")
 
-    assert sorted(each["n"] for each in feed(start_time="Beginning")) == list(range(12))
-    assert sorted(each["n"] for each in feed(start_time=ago)) == list(range(12))
+    assert sorted(item["n"] for item in feed(start_time="Beginning")) == list(range(12))
+    assert sorted(item["n"] for item in feed(start_time=ago)) == list(range(12))
     assert list(feed(start_time="Now")) == []
-    assert [each["n"] for each in feed(start_time="Beginning", partition_key="k7")] == [7]
-    assert [each["n"] for each in feed(start_time="Beginning", feed_range=one)] == [7]
+    assert [item["n"] for item in feed(start_time="Beginning", partition_key="k7")] == [7]
+    assert [item["n"] for item in feed(start_time="Beginning", feed_range=one)] == [7]
 
 
 def test_a_container_made_anew_is_noticed(
@@ -124,7 +124,7 @@ def test_a_container_made_anew_is_noticed(
 
     container.create_item({"id": "new", "pk": "a"})
 
-    assert [each["id"] for each in container.query_items_change_feed(start_time="Beginning")] == [
+    assert [item["id"] for item in container.query_items_change_feed(start_time="Beginning")] == [
         "new"
     ]
 

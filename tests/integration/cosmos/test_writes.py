@@ -247,7 +247,7 @@ async def test_a_batch_that_is_not_atomic_may_name_one_key_for_all(raw: Raw) -> 
     """In the header instead of each operation, as an account took it."""
     headers = {**A, **BULK}
     del headers["x-ms-documentdb-partitionkeyrangeid"]
-    operations = [{**each, "partitionKey": None} for each in creates("1", "1", "2")]
+    operations = [{**operation, "partitionKey": None} for operation in creates("1", "1", "2")]
 
     reply = await raw.send("POST", ITEMS, operations, headers)
 

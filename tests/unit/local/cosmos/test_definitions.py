@@ -22,14 +22,16 @@ KEY = {"paths": ["/pk"]}
 
 def test_a_definition_is_kept_with_the_services_defaults() -> None:
     """And without what only the service may say."""
-    found = container_definition({"id": "c", "partitionKey": KEY, "defaultTtl": -1, "_rid": "x"})
+    definition = container_definition(
+        {"id": "c", "partitionKey": KEY, "defaultTtl": -1, "_rid": "x"}
+    )
 
-    assert found["partitionKey"] == {"paths": ["/pk"], "kind": "Hash", "version": 2}
-    assert found["indexingPolicy"]["includedPaths"] == [{"path": "/*"}]
-    assert found["conflictResolutionPolicy"]["mode"] == "LastWriterWins"
-    assert found["geospatialConfig"] == {"type": "Geography"}
-    assert (found["id"], found["defaultTtl"]) == ("c", -1)
-    assert "_rid" not in found
+    assert definition["partitionKey"] == {"paths": ["/pk"], "kind": "Hash", "version": 2}
+    assert definition["indexingPolicy"]["includedPaths"] == [{"path": "/*"}]
+    assert definition["conflictResolutionPolicy"]["mode"] == "LastWriterWins"
+    assert definition["geospatialConfig"] == {"type": "Geography"}
+    assert (definition["id"], definition["defaultTtl"]) == ("c", -1)
+    assert "_rid" not in definition
 
 
 def test_the_path_of_a_key_may_be_quoted() -> None:

@@ -64,17 +64,17 @@ def test_without_an_index_there_are_no_paths() -> None:
 
 def test_composite_and_spatial_indexes_are_kept() -> None:
     """With their defaults: ascending, and every type."""
-    found = normalize_indexing_policy(
+    policy = normalize_indexing_policy(
         {
             "compositeIndexes": [[{"path": "/a"}, {"path": "/b/[]/c", "order": "Descending"}]],
             "spatialIndexes": [{"path": "/p/*"}, {"path": "/q/?", "types": ["Point"]}],
         }
     )
 
-    assert found["compositeIndexes"] == [
+    assert policy["compositeIndexes"] == [
         [{"path": "/a", "order": "ascending"}, {"path": "/b/[]/c", "order": "descending"}]
     ]
-    assert found["spatialIndexes"] == [
+    assert policy["spatialIndexes"] == [
         {"path": "/p/*", "types": ["Point", "LineString", "Polygon", "MultiPolygon"]},
         {"path": "/q/?", "types": ["Point"]},
     ]

@@ -47,7 +47,8 @@ def test_partitions_cover_the_key_space_without_gaps(count: int) -> None:
     assert (ranges[0].minimum, ranges[-1].maximum) == ("", "FF")
     assert all(a.maximum == b.minimum for a, b in pairwise(ranges))
     for number in range(100):
-        assert sum(each.contains(effective_partition_key(f"s{number}")) for each in ranges) == 1
+        key = effective_partition_key(f"s{number}")
+        assert sum(key_range.contains(key) for key_range in ranges) == 1
 
 
 def test_borders_of_partitions_are_those_of_the_service() -> None:
@@ -89,12 +90,12 @@ def test_other_signatures_are_refused(authorization: str) -> None:
 
 def test_a_signature_is_for_one_request_only() -> None:
     """Verb, resource and date are part of it."""
-    found = {
+    keys = {
         signature(b"key", *request)
         for request in (("GET", "/dbs", "a"), ("POST", "/dbs", "a"), ("GET", "/dbs/x", "a"))
     }
 
-    assert len(found) == 3
+    assert len(keys) == 3
 
 
 @pytest.mark.parametrize(
