@@ -6,7 +6,9 @@ import ast
 import re
 
 from core.cosmos.requests import REQUEST_TIMEOUT_SECONDS
+from core.projecting.batch_run import BatchResult
 from core.throttling.deadline import GRACE_SECONDS
+from core.throttling.stats import RequestStats
 from core.tracking.leases import LeaseState
 from tests.documents.pages import ROOT, blocks
 from tests.interface import interface
@@ -28,12 +30,20 @@ def test_troubleshooting_names_states_of_leases_that_exist() -> None:
     """Those of the tracker, and the one that status adds."""
     named = set(
         re.findall(
-            r"(?:lease that is|One that is|leases) `(\w+)`", row("reliability.md", "lag grows")
+            r"(?:lease that is|One that is|leases are) `(\w+)`", row("reliability.md", "lag grows")
         )
     )
 
     assert len(named) == 3
     assert named <= {state.value for state in LeaseState} | {"stalled"}
+
+
+def test_troubleshooting_names_keys_of_log_lines_that_exist() -> None:
+    """Those of completed batches, from which throttling is read."""
+    (keys,) = re.findall(r"check `(\w+)` and `(\w+)` in the", row("reliability.md", "lag grows"))
+    result = BatchResult(events=0, derived=0, already_written=0, parked=0, stats=RequestStats())
+
+    assert set(keys) <= {pair.partition("=")[0] for pair in str(result).split()}
 
 
 def test_the_reference_adds_up_how_long_an_invocation_takes() -> None:
