@@ -318,7 +318,7 @@ async def test_it_can_be_switched_off(caplog: pytest.LogCaptureFixture) -> None:
     await run(service, *ONES, on=False)
 
     assert {where for where, _ in service.sent} == {"-"}
-    assert "bulk" not in caplog.text
+    assert "bulk.disabled" not in caplog.text
 
 
 async def test_ids_that_somebody_else_has_just_read_are_read_again() -> None:
