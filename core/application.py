@@ -166,7 +166,7 @@ class Application:
         except ValueError as error:
             raise UnknownResourceError(f"There is no {name} of this id: {error}.") from None
         deadline = Deadline.after(HTTP_TIMEOUT_SECONDS)
-        documents = await self.services.event_store.read(stream, deadline)
+        documents = await self.services.reader.read(stream, deadline)
         if not documents:
             raise UnknownResourceError(
                 f"There is no {name} {entity_id!r}: its stream has no events."

@@ -13,6 +13,7 @@ from core.cosmos.requests import Requests
 from core.dead_letters.store import DeadLetterStore
 from core.projecting.processor import BatchProcessor
 from core.streams.event_store import EventStore
+from core.streams.reader import StreamReader
 from core.throttling.rate_limiters import RateLimiters
 from core.throttling.retrier import Retrier
 from core.tracking.change_feed import ChangeFeed
@@ -41,6 +42,7 @@ class Services:
         requests: What sends the requests that a caller waits for.
         events: The events container.
         event_store: The store of events by stream.
+        reader: The reader of streams.
         processor: The processor of batches.
         dead_letters: The store of dead letters.
         fan_out_progress: The store for the progress of large fan-outs.
@@ -51,6 +53,7 @@ class Services:
     requests: Requests
     events: ContainerProxy
     event_store: EventStore
+    reader: StreamReader
     processor: BatchProcessor
     dead_letters: DeadLetterStore
     fan_out_progress: FanOutProgressStore
@@ -69,6 +72,7 @@ class Services:
         limiters, retrier = RateLimiters(settings.request_unit_limits), Retrier()
         requests = Requests(limiters=limiters, retrier=retrier)
         partitions = PartitionMap(events, requests)
+        reader = StreamReader(container=events, partitions=partitions, requests=requests)
 
         def documents(name: str, limiter: str) -> Container:
             proxy = database.get_container_client(name)
@@ -91,7 +95,10 @@ class Services:
             client=client,
             requests=requests,
             events=events,
-            event_store=EventStore(container=events, partitions=partitions, requests=requests),
+            event_store=EventStore(
+                container=events, partitions=partitions, requests=requests, reader=reader
+            ),
+            reader=reader,
             processor=BatchProcessor(
                 writer=writer,
                 dead_letters=dead_letters,

@@ -105,7 +105,7 @@ class DeadLetterOperations:
         """
         replayer = Replayer(
             modules=self.registry.modules,
-            event_store=self.services.event_store,
+            reader=self.services.reader,
             processor=self.services.processor,
             dead_letters=self.services.dead_letters,
         )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from core.dead_letters.store import DeadLetterStore
     from core.model.registry import ProjectionModule
     from core.projecting.processor import BatchProcessor
-    from core.streams.event_store import EventStore
+    from core.streams.reader import StreamReader
     from core.throttling.deadline import Deadline
 
 
@@ -61,13 +61,13 @@ class Replayer:
 
     Attributes:
         modules: The projection modules by name.
-        event_store: The store of the events.
+        reader: The reader of the events.
         processor: What makes derived events durable.
         dead_letters: The store of the dead letters.
     """
 
     modules: Mapping[str, ProjectionModule]
-    event_store: EventStore
+    reader: StreamReader
     processor: BatchProcessor
     dead_letters: DeadLetterStore
 
@@ -145,7 +145,7 @@ class Replayer:
         stream_id, event_id = dead_letter.stream_id, dead_letter.event_id
         if not isinstance(stream_id, str) or not isinstance(event_id, str):
             return None
-        return await self.event_store.get(stream_id, event_id, deadline)
+        return await self.reader.get(stream_id, event_id, deadline)
 
     def _module(self, dead_letter: DeadLetter) -> ProjectionModule | None:
         """Return the module with the dead letter's projection, or whole if it has none."""

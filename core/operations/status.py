@@ -49,7 +49,7 @@ class StatusOperations:
         """
         self.registry.module(module)
         deadline = Deadline.after(HTTP_TIMEOUT_SECONDS)
-        if await self.services.event_store.get(stream_id, event_id, deadline) is None:
+        if await self.services.reader.get(stream_id, event_id, deadline) is None:
             raise UnknownResourceError(f"There is no event {event_id!r} in stream {stream_id!r}.")
         status = await self.services.tracker.event_status(module, stream_id, event_id, deadline)
         dead_letters = await self.services.dead_letters.for_event(

@@ -1,11 +1,10 @@
-"""The event store: appends events to streams, and reads them."""
+"""The event store: appends events to streams."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.cosmos.requests import QUERY_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS, collect
-from core.errors import ConflictError, IdempotencyKeyReusedError, NotFoundError
+from core.errors import ConflictError, IdempotencyKeyReusedError
 from core.streams.append_queue import AppendQueue
 
 if TYPE_CHECKING:
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from core.cosmos.partitions import PartitionMap
     from core.cosmos.requests import Requests
     from core.model.documents import Document
+    from core.streams.reader import StreamReader
     from core.throttling.deadline import Deadline
 
 _COMPARED = ("id", "type", "version", "data")
@@ -26,14 +26,21 @@ class EventStore:
         container: The events container.
         partitions: The physical partitions of streams.
         requests: What sends the requests.
+        reader: The reader of streams.
     """
 
     def __init__(
-        self, *, container: ContainerProxy, partitions: PartitionMap, requests: Requests
+        self,
+        *,
+        container: ContainerProxy,
+        partitions: PartitionMap,
+        requests: Requests,
+        reader: StreamReader,
     ) -> None:
         self._container = container
         self._partitions = partitions
         self._requests = requests
+        self._reader = reader
         self._queue = AppendQueue(self._create)
 
     async def append(self, stream_id: str, documents: list[Document], deadline: Deadline) -> None:
@@ -52,47 +59,6 @@ class EventStore:
         except ConflictError:
             await self._check_same(stream_id, documents, deadline)
 
-    async def read(self, stream_id: str, deadline: Deadline) -> list[Document]:
-        """Return all events of a stream in the order in which they are stored.
-
-        Raises:
-            DeadlineExceededError: If the deadline is reached.
-            CosmosError: If Cosmos DB returns an error that is not retryable.
-        """
-        partition = await self._partitions.locate(stream_id, deadline)
-        return await self._requests.send(
-            f"reading stream {stream_id}",
-            lambda hook: collect(
-                self._container.query_items(
-                    "SELECT * FROM c", partition_key=stream_id, response_hook=hook
-                )
-            ),
-            partition=partition.start,
-            deadline=deadline,
-            timeout_seconds=QUERY_TIMEOUT_SECONDS,
-        )
-
-    async def get(self, stream_id: str, event_id: str, deadline: Deadline) -> Document | None:
-        """Return an event as it is stored, None if it does not exist.
-
-        Raises:
-            DeadlineExceededError: If the deadline is reached.
-            CosmosError: If Cosmos DB returns an error that is not retryable.
-        """
-        partition = await self._partitions.locate(stream_id, deadline)
-        try:
-            event = await self._requests.send(
-                f"reading event {event_id}",
-                lambda hook: self._container.read_item(event_id, stream_id, response_hook=hook),
-                partition=partition.start,
-                deadline=deadline,
-                not_found=NotFoundError,
-                timeout_seconds=REQUEST_TIMEOUT_SECONDS,
-            )
-        except NotFoundError:
-            return None
-        return dict(event)
-
     async def _create(self, stream_id: str, documents: list[Document], deadline: Deadline) -> None:
         partition = await self._partitions.locate(stream_id, deadline)
         await self._requests.send(
@@ -108,7 +74,7 @@ class EventStore:
         self, stream_id: str, documents: list[Document], deadline: Deadline
     ) -> None:
         for document in documents:
-            stored = await self.get(stream_id, document["id"], deadline)
+            stored = await self._reader.get(stream_id, document["id"], deadline)
             if stored is None or any(stored.get(name) != document[name] for name in _COMPARED):
                 raise IdempotencyKeyReusedError(
                     "This Idempotency-Key was used before, with a different request."

@@ -84,7 +84,7 @@ async def mirrored(application: Application, environ: dict[str, str]) -> Mirror:
         await application.execute("fill", b"{}")
 
         async def complete() -> bool:
-            documents = await application.services.event_store.read("mirror-1", Deadline.after(10))
+            documents = await application.services.reader.read("mirror-1", Deadline.after(10))
             return len(documents) == COUNT
 
         await until(complete)

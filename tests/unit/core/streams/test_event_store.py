@@ -1,20 +1,23 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from azure.core.exceptions import ServiceResponseError
 
 from core.cosmos.partitions import PartitionMap
 from core.errors import ConfigurationError, IdempotencyKeyReusedError
 from core.streams.event_store import EventStore
+from core.streams.reader import StreamReader
 from tests.support import FakeTime, MemoryContainer, followed, refusal, stream
 
 
 def streams(container: MemoryContainer, clock: FakeTime) -> EventStore:
-    return EventStore(
-        container=container,  # type: ignore[arg-type] # stands in
-        partitions=PartitionMap(container, clock.requests()),  # type: ignore[arg-type] # stands in
-        requests=clock.requests(),
-    )
+    opened: Any = container
+    requests = clock.requests()
+    partitions = PartitionMap(opened, requests)
+    reader = StreamReader(container=opened, partitions=partitions, requests=requests)
+    return EventStore(container=opened, partitions=partitions, requests=requests, reader=reader)
 
 
 async def test_appending_again_changes_nothing() -> None:
