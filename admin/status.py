@@ -22,7 +22,7 @@ from admin.environment import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from core.tracking.tracker import LeaseStatus, ModuleStatus
+    from core.tracking.status import LeaseStatus, ModuleStatus
 
 _STALL_TIMEOUT = timedelta(minutes=1)
 
@@ -102,12 +102,11 @@ class StallDetector:
         """Return the ids of leases with an owner and lag that have not advanced for a minute."""
         stalled = set()
         for status in (status for module in statuses for status in module.leases):
-            lease = status.lease
-            previous = self._unchanged_since.get(lease.id)
-            if previous is None or previous[0] != lease.checkpoint or status.lag.caught_up:
-                self._unchanged_since[lease.id] = (lease.checkpoint, now)
-            elif now - previous[1] >= _STALL_TIMEOUT and lease.owner:
-                stalled.add(lease.id)
+            previous = self._unchanged_since.get(status.id)
+            if previous is None or previous[0] != status.checkpoint or status.caught_up:
+                self._unchanged_since[status.id] = (status.checkpoint, now)
+            elif now - previous[1] >= _STALL_TIMEOUT and status.owner:
+                stalled.add(status.id)
         return stalled
 
 
@@ -120,8 +119,8 @@ def status_table(statuses: list[ModuleStatus], stalled: set[str], now: datetime)
         table.add_column(heading, justify="right", overflow="fold")
     for module in statuses:
         for status in module.leases:
-            is_stalled = status.lease.id in stalled
-            table.add_row(module.name, *_lease_row(status, now, is_stalled=is_stalled))
+            is_stalled = status.id in stalled
+            table.add_row(module.module, *_lease_row(status, now, is_stalled=is_stalled))
         for fan_out in module.fan_outs:
             progress = f"{fan_out.event_id}: {fan_out.written:,} derived"
             table.add_row(fan_out.projection, "", "", "fan-out in progress", progress)
@@ -130,23 +129,22 @@ def status_table(statuses: list[ModuleStatus], stalled: set[str], now: datetime)
 
 
 def _lease_row(status: LeaseStatus, now: datetime, *, is_stalled: bool) -> tuple[str, ...]:
-    lease = status.lease
     return (
-        lease.token,
-        (lease.owner or "-")[:8],
+        status.lease_token,
+        (status.owner or "-")[:8],
         "stalled" if is_stalled else status.state.value,
-        (lease.checkpoint or "none").strip('"')[:20],
-        f"{status.lag.transactions:,}",
-        f"{status.lag.seconds:,.0f}",
-        f"{(now - lease.updated_at).total_seconds():,.0f} s ago",
+        (status.checkpoint or "none").strip('"')[:20],
+        f"{status.lag_transactions:,}",
+        f"{status.lag_seconds:,.0f}",
+        f"{(now - status.updated_at).total_seconds():,.0f} s ago",
     )
 
 
 def _total_row(module: ModuleStatus) -> tuple[str, ...]:
     if not module.leases:
-        return (module.name, "", "", "not started", "", "", "", "")
+        return (module.module, "", "", "not started", "", "", "", "")
     state = "caught up" if module.caught_up else "behind"
     if module.partitions_without_lease:
         state = f"{module.partitions_without_lease} partitions without a lease"
-    lag = module.lag
-    return (module.name, "", "", state, "", f"{lag.transactions:,}", f"{lag.seconds:,.0f}", "")
+    lag = f"{module.lag_transactions:,}", f"{module.lag_seconds:,.0f}"
+    return (module.module, "", "", state, "", *lag, "")

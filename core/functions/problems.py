@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from core.camel_model import CamelModel
 from core.errors import (
     DeadlineExceededError,
     EngineError,
+    FieldError,
     IdempotencyKeyReusedError,
     InvalidRequestError,
     RequestTooLargeError,
@@ -29,28 +30,34 @@ _STATUSES: dict[type[EngineError], HTTPStatus] = {
     TransientError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
+_INTERNAL = {
+    HTTPStatus.INTERNAL_SERVER_ERROR: "Internal error. See the application log.",
+    HTTPStatus.SERVICE_UNAVAILABLE: "Cosmos DB did not respond in time. Retry later.",
+}
+"""The details in place of internal errors, by status."""
 
-@dataclass(frozen=True, kw_only=True)
-class Problem:
-    """A problem document with `status`, `title`, `detail` and the invalid fields.
+
+class Problem(CamelModel):
+    """A problem document (RFC 9457).
 
     `type` is left out, which RFC 9457 section 4.2.1 reads as "about:blank": the status suffices.
     """
 
-    status: HTTPStatus
-    detail: str
-    errors: tuple[dict[str, str], ...] = ()
+    title: str
+    """The phrase of the status."""
 
-    def body(self) -> dict[str, Any]:
-        """Return the members of the document, of which `errors` has one entry for each field."""
-        members: dict[str, Any] = {
-            "title": self.status.phrase,
-            "status": int(self.status),
-            "detail": self.detail,
-        }
-        if self.errors:
-            members["errors"] = list(self.errors)
-        return members
+    status: int
+    """The status of the response."""
+
+    detail: str
+    """What is wrong, and what to do."""
+
+    errors: tuple[FieldError, ...] = ()
+    """The invalid fields, left out if there are none."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the members of the document."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
 def to_problem(error: EngineError) -> Problem:
@@ -63,13 +70,10 @@ def to_problem(error: EngineError) -> Problem:
         (_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES),
         HTTPStatus.INTERNAL_SERVER_ERROR,
     )
-    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Problem(status=status, detail="Internal error. See the application log.")
-    if status is HTTPStatus.SERVICE_UNAVAILABLE:
-        return Problem(status=status, detail="Cosmos DB did not respond in time. Retry later.")
     fields = error.errors if isinstance(error, InvalidRequestError) else ()
     return Problem(
-        status=status,
-        detail=str(error),
-        errors=tuple({"field": one.field, "detail": one.detail} for one in fields),
+        title=status.phrase,
+        status=int(status),
+        detail=_INTERNAL.get(status, str(error)),
+        errors=fields,
     )

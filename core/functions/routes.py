@@ -99,7 +99,7 @@ class Routes:
         status = await self._application.status.event_status(
             req.route_params["name"], req.route_params["stream"], req.route_params["id"]
         )
-        return _json(status)
+        return _json(status.to_dict())
 
     async def dead_letters(self, req: func.HttpRequest) -> func.HttpResponse:
         """Return dead letters and their counts (GET /api/deadletters?projection=)."""
@@ -158,7 +158,7 @@ def _error_response(error: EngineError) -> func.HttpResponse:
     problem = to_problem(error)
     if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("request.failed status=%d error=%s", problem.status, error)
-    return _json(problem.body(), problem.status, MEDIA_TYPE)
+    return _json(problem.to_dict(), HTTPStatus(problem.status), MEDIA_TYPE)
 
 
 def _selection(req: func.HttpRequest) -> str | None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from core.errors import UnknownResourceError
 from core.services import HTTP_TIMEOUT_SECONDS
@@ -12,7 +12,7 @@ from core.throttling.deadline import Deadline
 if TYPE_CHECKING:
     from core.model.registry import Registry
     from core.services import Services
-    from core.tracking.tracker import ModuleStatus
+    from core.tracking.status import EventStatus, ModuleStatus
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,10 +38,10 @@ class StatusOperations:
         for name, module in sorted(self.registry.modules.items()):
             status = await self.services.tracker.module_status(name, deadline)
             fan_outs = tuple(one for one in progress if module.has_projection(one.projection))
-            statuses.append(replace(status, fan_outs=fan_outs))
+            statuses.append(status.model_copy(update={"fan_outs": fan_outs}))
         return statuses
 
-    async def event_status(self, module: str, stream_id: str, event_id: str) -> dict[str, Any]:
+    async def event_status(self, module: str, stream_id: str, event_id: str) -> EventStatus:
         """Return whether a module has processed an event, and why it is parked if it is.
 
         Raises:
@@ -55,5 +55,5 @@ class StatusOperations:
         dead_letters = await self.services.dead_letters.for_event(
             module, stream_id, event_id, deadline
         )
-        reasons = [dead_letter.reason for dead_letter in dead_letters]
-        return {**status.to_dict(), "deadLetterReasons": reasons}
+        reasons = tuple(dead_letter.reason for dead_letter in dead_letters)
+        return status.model_copy(update={"dead_letter_reasons": reasons})

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
+from core.camel_model import CamelModel
 from core.ids import FAN_OUT_PROGRESS_PREFIX, fan_out_progress_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from core.cosmos.container import Container
     from core.throttling.deadline import Deadline
 
@@ -19,42 +18,28 @@ _TTL_SECONDS = 30 * 24 * 3600
 """The seconds after which stored progress expires: no process continues the fan-out then."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class FanOutProgress:
-    """A number of derived events of a fan-out, from its first one, that are durable.
-
-    Attributes:
-        projection: The name of the projection.
-        stream_id: The stream of the source event.
-        event_id: The id of the source event.
-        written: The number of derived events.
-        fingerprint: A hash of these events. Code that emits other ones must start again.
-    """
+class FanOutProgress(CamelModel):
+    """A number of derived events of a fan-out, from its first one, that are durable."""
 
     projection: str
-    stream_id: str
-    event_id: str
-    written: int
-    fingerprint: str
+    """The name of the projection."""
 
-    @classmethod
-    def from_document(cls, document: Mapping[str, Any]) -> FanOutProgress:
-        """Return the progress that a document stores."""
-        return cls(**{name: document[stored] for name, stored in _STORED.items()})
+    stream_id: str
+    """The stream of the source event."""
+
+    event_id: str
+    """The id of the source event."""
+
+    written: int
+    """The number of derived events."""
+
+    fingerprint: str = Field(exclude=True)
+    """A hash of these events, which is not shown. Code that emits other ones must start again."""
 
     def to_document(self) -> dict[str, Any]:
         """Return the document that stores it."""
-        properties = {stored: getattr(self, name) for name, stored in _STORED.items()}
-        return {"id": self.id, **properties, "ttl": _TTL_SECONDS}
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what is shown of it."""
-        return {
-            "projection": self.projection,
-            "streamId": self.stream_id,
-            "eventId": self.event_id,
-            "written": self.written,
-        }
+        stored = {**self.to_dict(), "fingerprint": self.fingerprint}
+        return {"id": self.id, **stored, "ttl": _TTL_SECONDS}
 
     @property
     def id(self) -> str:
@@ -62,10 +47,6 @@ class FanOutProgress:
         return fan_out_progress_id(
             projection=self.projection, source_stream=self.stream_id, source_id=self.event_id
         )
-
-
-_STORED = {field.name: to_camel(field.name) for field in fields(FanOutProgress)}
-"""The properties of the document by field."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,13 +68,13 @@ class FanOutProgressStore:
         parameters = {"@prefix": FAN_OUT_PROGRESS_PREFIX}
         action = "reading the progress of fan-outs"
         documents = await self.container.query(action, text, parameters, deadline)
-        return [FanOutProgress.from_document(document) for document in documents]
+        return [FanOutProgress.model_validate(document) for document in documents]
 
     async def find(self, started: FanOutProgress, deadline: Deadline) -> FanOutProgress | None:
         """Return the progress that a process stored for the same fan-out, None if there is none."""
         action = f"reading the progress of event {started.event_id}"
         document = await self.container.read(action, started.id, started.id, deadline)
-        return None if document is None else FanOutProgress.from_document(document)
+        return None if document is None else FanOutProgress.model_validate(document)
 
     async def save(self, progress: FanOutProgress, deadline: Deadline) -> None:
         """Store progress in place of what is stored of the same fan-out."""

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from pydantic.alias_generators import to_camel
-
-from core.tracking.lag import Lag, lag_of, total_lag
+from core.tracking.lag import lag_of, total_lag
 from core.tracking.leases import (
     Lease,
-    LeaseState,
     is_lease_of,
     lease_prefix,
     partitions_without_lease,
     split_by_partition,
     without_superseded,
 )
+from core.tracking.status import EventStatus, LeaseStatus, ModuleStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,88 +25,8 @@ if TYPE_CHECKING:
     from core.cosmos.key_ranges import KeyRange
     from core.throttling.deadline import Deadline
     from core.tracking.change_feed import ChangeFeed
-    from core.tracking.fan_out_progress import FanOutProgress
 
 _MAX_CONCURRENT_PROBES = 8
-
-
-@dataclass(frozen=True, kw_only=True)
-class LeaseStatus:
-    """A lease with its state and its lag."""
-
-    lease: Lease
-    state: LeaseState
-    lag: Lag
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what is shown of it."""
-        lease, key_range = self.lease, self.lease.range
-        return {
-            "id": lease.id,
-            "leaseToken": lease.token,
-            "range": {"start": key_range.start, "end": key_range.end} if key_range else None,
-            "owner": lease.owner,
-            "state": self.state.value,
-            "checkpoint": lease.checkpoint,
-            "updatedAt": lease.updated_at.isoformat(),
-            "lagTransactions": self.lag.transactions,
-            "lagSeconds": round(self.lag.seconds, 1),
-            "caughtUp": self.lag.caught_up,
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModuleStatus:
-    """The status of a projection module; without leases its trigger has never started.
-
-    Attributes:
-        name: The name of the module.
-        leases: The leases.
-        partitions_without_lease: The number of physical partitions that no lease covers.
-        fan_outs: The progress of large fan-outs that are not completed.
-    """
-
-    name: str
-    leases: tuple[LeaseStatus, ...]
-    partitions_without_lease: int = 0
-    fan_outs: tuple[FanOutProgress, ...] = ()
-
-    @property
-    def lag(self) -> Lag:
-        """The lag over all leases."""
-        return total_lag(status.lag for status in self.leases)
-
-    @property
-    def caught_up(self) -> bool:
-        """Whether everything that was stored at that time is processed."""
-        return bool(self.leases) and not self.partitions_without_lease and self.lag.caught_up
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what is shown of it, with null for the lag if there are no leases."""
-        return {
-            "module": self.name,
-            "caughtUp": self.caught_up,
-            "lagTransactions": self.lag.transactions if self.leases else None,
-            "lagSeconds": round(self.lag.seconds, 1) if self.leases else None,
-            "partitionsWithoutLease": self.partitions_without_lease,
-            "fanOuts": [progress.to_dict() for progress in self.fan_outs],
-            "leases": [status.to_dict() for status in self.leases],
-        }
-
-
-@dataclass(frozen=True, kw_only=True)
-class EventStatus:
-    """Whether a module has processed an event, and the lease that shows it."""
-
-    module: str
-    stream_id: str
-    event_id: str
-    processed: bool
-    lease_token: str | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what is shown of it."""
-        return {to_camel(name): value for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,9 +57,7 @@ class ProgressTracker:
 
         statuses = await asyncio.gather(*(probe(lease) for lease in leases))
         missing = partitions_without_lease(leases, partitions)
-        return ModuleStatus(
-            name=module, leases=tuple(statuses), partitions_without_lease=len(missing)
-        )
+        return ModuleStatus.from_leases(module, statuses, len(missing))
 
     async def event_status(
         self, module: str, stream_id: str, event_id: str, deadline: Deadline
@@ -199,11 +115,7 @@ class ProgressTracker:
             await self.feed.probe(lease.checkpoint, key_range, rid, deadline)
             for key_range in split_by_partition(lease, partitions)
         ]
-        return LeaseStatus(
-            lease=lease,
-            state=lease.state(now),
-            lag=total_lag(lag_of(probe, now) for probe in probes),
-        )
+        return LeaseStatus.from_lease(lease, now, total_lag(lag_of(probe, now) for probe in probes))
 
 
 def _lacks_range(document: Mapping[str, Any]) -> bool:

@@ -106,7 +106,7 @@ async def test_leases_tell_the_progress(stored: Stored, application: Application
 
     (status,) = await application.status.module_statuses()
 
-    (lease,) = (entry.lease for entry in status.leases)
+    (lease,) = status.leases
     assert (lease.owner, lease.checkpoint) == (document["Owner"], document["ContinuationToken"])
     assert status.partitions_without_lease == 0
 

@@ -38,7 +38,7 @@ from core.functions.problems import to_problem
 )
 def test_errors_have_a_status(error: EngineError, status: int) -> None:
     """Callers' mistakes are 4xx, ours 5xx."""
-    body = to_problem(error).body()
+    body = to_problem(error).to_dict()
 
     assert (body["status"], body["title"]) == (status, HTTPStatus(status).phrase)
 
@@ -47,7 +47,7 @@ def test_a_problem_names_the_fields() -> None:
     """As an extension member `errors`."""
     error = InvalidRequestError("no", FieldError(field="a.0", detail="bad"))
 
-    assert to_problem(error).body()["errors"] == [{"field": "a.0", "detail": "bad"}]
+    assert to_problem(error).to_dict()["errors"] == [{"field": "a.0", "detail": "bad"}]
 
 
 @pytest.mark.parametrize("error", [ConfigurationError("key K"), SettingError("S", "secret K")])
