@@ -82,7 +82,7 @@ def followed(follower: int, target: int, event_id: str | None = None, **changes:
         "version": 1,
         "time": TIME,
         "data": {"user_id": str(user(follower)), "to_follow": str(user(target))},
-        "meta": {"correlationId": "c", "causationId": None, "projection": None, "hops": 0},
+        "meta": {"correlationId": "c", "hops": 0},
         **changes,
     }
 

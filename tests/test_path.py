@@ -50,7 +50,7 @@ LIMITS = {
     "event": (Count(43, 11, 14), Count(92, 25, 27)),
     "poison": (Count(22, 10, 10), Count(54, 19, 21)),
     "command": (Count(14, 5, 4), Count(55, 18, 16)),
-    "entity": (Count(11, 6, 4), Count(39, 16, 13)),
+    "entity": (Count(12, 7, 4), Count(41, 17, 14)),
     "replay": (Count(56, 17, 21), Count(105, 30, 32)),
     "status": (Count(0, 0, 0), Count(37, 15, 17)),
 }

@@ -1,7 +1,7 @@
 """The documents that store events.
 
-A document is `id, streamId, type, version, time, data, meta`; `streamId` is the partition key, and
-the id is unique inside a stream.
+A document is `id, streamId, type, version, time, data, meta`, and `position` if a command appended
+it; `streamId` is the partition key, and the id is unique inside a stream.
 """
 
 from __future__ import annotations
@@ -54,11 +54,20 @@ _Traceparent = Annotated[str | None, BeforeValidator(_traceparent)]
 
 
 class EventMetadata(BaseModel):
-    """The origin of a stored event; `hops` counts the projections between it and its command."""
+    """The origin of a stored event.
+
+    `hops` counts the projections between it and its command. Of a derived event, `stream_id` and
+    `causation_id` are those of its source, and `index` is its place among all that its projection
+    emitted for it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     correlation_id: _Name | None = Field(default=None, alias="correlationId")
+    causation_id: _Name | None = Field(default=None, alias="causationId")
+    stream_id: _Name | None = Field(default=None, alias="streamId")
+    projection: _Name | None = None
+    index: int = Field(default=0, ge=0)
     hops: int = Field(default=0, ge=0)
     traceparent: _Traceparent = None
 
@@ -117,12 +126,18 @@ def feed_order(document: Mapping[str, Any]) -> str:
 
 
 class Origin(NamedTuple):
-    """The origin of a new event, which is stored as its `meta`."""
+    """The origin of a new event, which is stored as its `meta`.
+
+    An event that a command appends has the token of the command's execution; a derived event has
+    the id and stream of its source.
+    """
 
     correlation_id: str
     causation_id: str | None = None
+    stream_id: str | None = None
     projection: str | None = None
     hops: int = 0
+    token: str | None = None
     traceparent: str | None = None
 
 
@@ -163,19 +178,17 @@ def parse_event(envelope: Envelope, model: type[Event]) -> Event:
     return event
 
 
-def to_document(event: Event, *, event_id: str, time: str, origin: Origin) -> Document:
-    """Return the document that stores an event, the same wherever and whenever it is built.
+def to_document(event: Event, origin: Origin) -> Document:
+    """Return the document that stores an event, without the id and time that its writer gives it.
 
     Raises:
         ValueError: If the event's `entity_id` cannot be used.
         pydantic.PydanticSerializationError: If a field holds what its type does not allow.
     """
     return {
-        "id": event_id,
         "streamId": stream_of(event),
         "type": type(event).__name__,
         "version": type(event).version,
-        "time": time,
         "data": event.model_dump(mode="json"),
         "meta": _meta(origin),
     }
@@ -184,8 +197,8 @@ def to_document(event: Event, *, event_id: str, time: str, origin: Origin) -> Do
 class DerivedEventEncoder:
     """Encodes events that are derived from one source event, and so share time and origin.
 
-    The result equals `to_document` at a tenth of its cost. The time is that of an envelope, and a
-    type is an identifier of Python: neither needs escapes.
+    The result equals that of `to_document` at a tenth of its cost. The time is that of an envelope,
+    and a type is an identifier of Python: neither needs escapes.
 
     Args:
         source: The document of the source event.
@@ -200,13 +213,14 @@ class DerivedEventEncoder:
         origin = Origin(
             correlation_id=meta.correlation_id or source.id,
             causation_id=source.id,
+            stream_id=source.stream_id,
             projection=projection,
             hops=meta.hops + 1,
             traceparent=meta.traceparent,
         )
-        self._meta = to_json(_meta(origin)).decode()
+        self._meta = to_json(_meta(origin)).decode().removesuffix("}")
 
-    def encode(self, event: Event, data: str, *, event_id: str, stream: str) -> bytes:
+    def encode(self, event: Event, data: str, *, event_id: str, stream: str, index: int) -> bytes:
         """Return the document in UTF-8.
 
         Args:
@@ -214,6 +228,7 @@ class DerivedEventEncoder:
             data: The fields, as `model_dump_json` returns them.
             event_id: The id, a UUID.
             stream: The stream of the event; neither needs escapes.
+            index: The place among all that the projection emits, left out where it is 0.
 
         Raises:
             ValueError: If a field holds a number that JSON does not have, or half a character.
@@ -223,17 +238,21 @@ class DerivedEventEncoder:
         kind = type(event)
         head = f'"id":"{event_id}","streamId":"{stream}","type":"{kind.__name__}"'
         middle = f'"version":{kind.version},"time":"{self._time}","data":{data}'
-        return f'{{{head},{middle},"meta":{self._meta}}}'.encode()
+        last = f',"index":{index}' if index else ""
+        return f'{{{head},{middle},"meta":{self._meta}{last}}}}}'.encode()
 
 
 def _meta(origin: Origin) -> Document:
     meta = {
         "correlationId": origin.correlation_id,
         "causationId": origin.causation_id,
+        "streamId": origin.stream_id,
         "projection": origin.projection,
         "hops": origin.hops,
+        "token": origin.token,
+        "traceparent": origin.traceparent,
     }
-    return {**meta, "traceparent": origin.traceparent} if origin.traceparent else meta
+    return {name: value for name, value in meta.items() if value is not None}
 
 
 def _reject(constant: str) -> None:

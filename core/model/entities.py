@@ -35,7 +35,8 @@ class Entity(BaseModel):
             def followed(self, event: Followed) -> Self:
                 return self.evolve(following=(*self.following, event.to_follow))
 
-    Events are applied in the order of their `time`; those with the same time as they are stored.
+    Events are applied in the order of their `time`, and those with the same time after what they
+    follow from.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -101,7 +101,9 @@ class FanOut:
         Raises:
             PoisonError: If the projection fails, or emits what it may not.
         """
-        writes = [self._to_write(*emitted) for emitted in self._take(CHUNK_SIZE)]
+        first = self.derived_count
+        emitted = enumerate(self._take(CHUNK_SIZE), start=first)
+        writes = [self._to_write(index, *event) for index, event in emitted]
         if self.is_done and self._hash is not None:
             self.stop()
         return writes
@@ -145,7 +147,7 @@ class FanOut:
             raise self._invalid(event, "with fields that cannot be stored") from error
         return event, stream_id, self._ordinals.next(type(event).__name__, stream_id), data
 
-    def _to_write(self, event: Event, stream_id: str, ordinal: int, data: str) -> Write:
+    def _to_write(self, index: int, event: Event, stream_id: str, ordinal: int, data: str) -> Write:
         event_id = derived_event_id(
             projection=self.projection.name,
             source_stream=self.cause.stream_id,
@@ -155,7 +157,9 @@ class FanOut:
             ordinal=ordinal,
         )
         try:
-            body = self._encoder.encode(event, data, event_id=event_id, stream=stream_id)
+            body = self._encoder.encode(
+                event, data, event_id=event_id, stream=stream_id, index=index
+            )
         except Exception as error:
             raise self._invalid(event, "with fields that cannot be stored") from error
         if len(body) > MAX_ITEM_BYTES:

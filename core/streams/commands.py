@@ -62,12 +62,11 @@ def build_documents(
         traceparent=traceparent,
     )
     return [
-        to_document(
-            event,
-            event_id=_event_id(name, key, event, ordinal) if key else str(new_id()),
-            time=format_utc(now + timedelta(microseconds=ordinal)),
-            origin=origin,
-        )
+        {
+            "id": _event_id(name, key, event, ordinal) if key else str(new_id()),
+            "time": format_utc(now + timedelta(microseconds=ordinal)),
+            **to_document(event, origin),
+        }
         for ordinal, event in enumerate(events)
     ]
 

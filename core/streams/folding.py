@@ -6,29 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import InvalidEventError
 from core.model.documents import Envelope, parse_event
+from core.streams.order import order_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from core.model.events import Event
+    from core.streams.order import OrderKey
 
 
 def ordered_events(
     documents: Iterable[Mapping[str, Any]], models: Mapping[str, type[Event]]
 ) -> tuple[list[Event], list[Any]]:
-    """Return the events in the order of their times, and the ids of those that cannot be read.
-
-    A derived event has the time of its source, so that all streams share this order; it may have
-    been stored later. Events with the same time keep the order in which they are stored.
-    """
-    events: list[tuple[str, Event]] = []
+    """Return the events in the order of `OrderKey`, and the ids of those that cannot be read."""
+    events: list[tuple[OrderKey, Event]] = []
     invalid: list[Any] = []
     for document in documents:
         try:
             envelope = Envelope.from_document(document)
             model = models.get(envelope.type)
             if model is not None:
-                events.append((envelope.time, parse_event(envelope, model)))
+                events.append((order_key(envelope), parse_event(envelope, model)))
         except InvalidEventError:
             invalid.append(document.get("id"))
     return [event for _, event in sorted(events, key=lambda pair: pair[0])], invalid

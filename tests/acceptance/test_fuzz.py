@@ -102,8 +102,8 @@ def test_refused_requests_have_written_nothing(served: Served) -> None:
         stored = list(events.query_items("SELECT * FROM c", enable_cross_partition_query=True))
     print(f"{sum(served.statuses.values())} requests: {dict(served.statuses)}")  # noqa: T201 - a figure
 
-    appended = {each["id"] for each in stored if each["meta"]["projection"] is None}
+    appended = {each["id"] for each in stored if "projection" not in each["meta"]}
     assert sum(served.statuses.values()) > 100
     assert not [status for status in served.statuses if status >= 500]
     assert appended == served.accepted
-    assert {each["meta"]["causationId"] for each in stored} <= {None, *served.accepted}
+    assert {each["meta"].get("causationId") for each in stored} <= {None, *served.accepted}

@@ -93,6 +93,7 @@ def test_a_derived_event_follows_from_its_source_alone() -> None:
     assert content["meta"] == {
         "correlationId": "c",
         "causationId": "1-2",
+        "streamId": stream(1),
         "projection": "followship.followers",
         "hops": 1,
     }
@@ -245,9 +246,29 @@ def test_the_text_is_that_of_the_document() -> None:
     """As a command's event would be stored."""
     event = Told(to="a", text='ü"\\\n NaN Infinity', number=0.5)
     source = Envelope.from_document(asked("any"))
-    origin = Origin(correlation_id="c", causation_id="q1", projection="p", hops=4)
+    origin = Origin(
+        correlation_id="c", causation_id="q1", stream_id="oracle-1", projection="p", hops=4
+    )
     encoder = DerivedEventEncoder(source, "p")
 
-    body = encoder.encode(event, event.model_dump_json(), event_id="e", stream="answer-a")
+    data = event.model_dump_json()
+    first, second = (
+        json.loads(encoder.encode(event, data, event_id="e", stream="answer-a", index=index))
+        for index in range(2)
+    )
 
-    assert json.loads(body) == to_document(event, event_id="e", time=TIME, origin=origin)
+    assert first == {"id": "e", "time": TIME, **to_document(event, origin)}
+    assert second == {**first, "meta": {**first["meta"], "index": 1}}
+
+
+def test_an_index_counts_everything_that_a_projection_emits() -> None:
+    """Whatever its type and stream; so a stream holds what follows from one source in order."""
+    writes, _ = derived(ORACLE, asked("many"))
+
+    metas = [json.loads(write.body)["meta"] for write in writes]
+
+    by_projection = [
+        [meta.get("index", 0) for meta in metas if meta["projection"] == name]
+        for name in ("oracle.answers", "oracle.echo")
+    ]
+    assert by_projection == [list(range(len(writes) - 1)), [0]]
