@@ -42,7 +42,7 @@ class Settings(BaseModel):
     `CosmosConnection__clientId`: the names that the Functions bindings read as well.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     connection_string: SecretStr | None = Field(default=None, alias="CosmosConnection")
     account_endpoint: str | None = Field(default=None, alias="CosmosConnection__accountEndpoint")

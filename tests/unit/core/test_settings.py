@@ -25,6 +25,14 @@ def test_ceilings_are_read_by_projection() -> None:
     assert settings.request_unit_limits == {"a.b": 400.0, "c.d": 12.5}
 
 
+def test_only_the_exact_names_are_settings() -> None:
+    """Other variables of a machine, such as `database`, may have the names of Python's fields."""
+    environ = {name: "1" for name in Settings.model_fields}
+    environ |= {"CosmosDataBase": "other", "MAXHOPS": "2", "maxHops": "2"}
+
+    assert Settings.from_environ(environ) == Settings()
+
+
 def test_a_connection_string_is_read() -> None:
     """As the portal shows it."""
     connection = Settings.from_environ({"CosmosConnection": STRING}).require_connection()
