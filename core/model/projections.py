@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, overload
 
 from core.errors import DefinitionError
+from core.model.discovery import record_declaration
 from core.model.events import Event
 from core.model.signatures import derived_types, event_types, resolve_annotations
 
@@ -38,6 +39,12 @@ class Projection:
     def __call__(self, event: Event) -> Iterable[Event]:
         """Run the projection on one event."""
         return self.function(event)
+
+    @property
+    def location(self) -> str:
+        """The file and the line of the function."""
+        code = inspect.unwrap(self.function).__code__
+        return f"{code.co_filename}:{code.co_firstlineno}"
 
 
 @overload
@@ -85,6 +92,8 @@ def projection(
 def _define(
     function: Function, name: str | None, *, allow_cycle: bool, on_failure: OnFailure
 ) -> Projection:
+    if not inspect.isfunction(function):
+        raise DefinitionError(f"A projection is a function, got {function!r:.100}.")
     name = name or f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
     where = f"projection {name}"
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
@@ -93,7 +102,7 @@ def _define(
     if len(parameters) != 1:
         raise DefinitionError(f"The {where} must take one event and nothing else.")
     annotations = resolve_annotations(where, function)
-    return Projection(
+    defined = Projection(
         name=name,
         function=function,
         source_types=event_types(annotations.get(parameters[0]), f"the parameter of {where}"),
@@ -101,3 +110,5 @@ def _define(
         allow_cycle=allow_cycle,
         on_failure=on_failure,
     )
+    record_declaration(defined, inspect.unwrap(function).__globals__)
+    return defined

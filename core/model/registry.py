@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from core.errors import DefinitionError, UnknownResourceError
 from core.model.commands import Command, command_name
+from core.model.discovery import (
+    check_imported_classes,
+    import_modules,
+    instances_of,
+    is_helper,
+    subclasses_of,
+)
 from core.model.entities import Entity, entity_name, reducers
 from core.model.events import Event
 from core.model.graph import check_acyclic
@@ -78,28 +83,29 @@ class Registry:
 
     @classmethod
     def discover(cls, package: ModuleType) -> Registry:
-        """Return the registry of all modules of a package, except those with a leading `_`.
+        """Return the registry of all files of a package.
+
+        Files with a leading `_` may declare everything but projections.
 
         Raises:
-            DefinitionError: If a declaration is not valid, as for `from_modules`.
+            DefinitionError: If a declaration is not valid, as for `from_modules`, or a file is in a
+                folder that is not read.
         """
-        names = sorted(info.name for info in pkgutil.iter_modules(package.__path__))
-        return cls.from_modules(
-            importlib.import_module(f"{package.__name__}.{name}")
-            for name in names
-            if not name.startswith("_")
-        )
+        return cls.from_modules(import_modules(package))
 
     @classmethod
     def from_modules(cls, modules: Iterable[ModuleType]) -> Registry:
         """Return the registry of the given modules.
 
         Raises:
-            DefinitionError: If a name is declared twice, or a declaration is not valid.
+            DefinitionError: If a name is declared twice, or a declaration is not valid or would be
+                ignored where it is.
             ProjectionCycleError: If projections lead from an event type back to itself.
         """
         modules = list(modules)
+        check_imported_classes(modules, Event, Command, Entity)
         declared = [_projection_module(module) for module in modules]
+        _check_imported_projections(modules, declared)
         registry = cls(
             modules=_by_name([(one.name, one) for one in declared if one.projections]),
             events=_by_name([(one.__name__, one) for one in _classes(modules, Event)]),
@@ -142,25 +148,49 @@ class Registry:
 
     def _check(self) -> None:
         check_acyclic(self.projections.values())
-        for entity in self.entities.values():
-            reducers(entity)
+        for projection in self.projections.values():
+            for event_type in (*projection.source_types, *projection.derived_types):
+                self._check_event_type(event_type, f"projection {projection.name}")
+        for name, entity in self.entities.items():
+            for event_type in reducers(entity):
+                self._check_event_type(event_type, f"entity {name}")
+
+    def _check_event_type(self, event_type: type[Event], user: str) -> None:
+        if self.events.get(event_type.__name__) is not event_type:
+            raise DefinitionError(
+                f"{user}: event type {event_type.__name__} of {event_type.__module__} is not read "
+                "→ declare it as a class of a file beside the projections."
+            )
 
 
 def _projection_module(module: ModuleType) -> ProjectionModule:
-    projections = (value for value in vars(module).values() if isinstance(value, Projection))
-    own = (one for one in projections if one.function.__module__ == module.__name__)
-    return ProjectionModule(name=module.__name__.rpartition(".")[2], projections=tuple(own))
+    name = module.__name__
+    projections = instances_of(module, Projection)
+    own = tuple(one for one in projections if one.function.__module__ == name)
+    if own and is_helper(module):
+        raise DefinitionError(
+            f"{own[0].location}: projection {own[0].name} is in a helper file and would not run → "
+            "move it, or drop the `_`."
+        )
+    return ProjectionModule(name=name.rpartition(".")[2], projections=own)
+
+
+def _check_imported_projections(
+    modules: Iterable[ModuleType], declared: Iterable[ProjectionModule]
+) -> None:
+    own = {id(projection) for module in declared for projection in module.projections}
+    for module in modules:
+        for projection in instances_of(module, Projection):
+            if id(projection) not in own:
+                raise DefinitionError(
+                    f"{projection.location}: projection {projection.name} is imported by "
+                    f"{module.__name__} and would not run → write its function in a file of the "
+                    "projections."
+                )
 
 
 def _classes(modules: Iterable[ModuleType], base: type[DeclaredT]) -> list[type[DeclaredT]]:
-    return [
-        value
-        for module in modules
-        for value in vars(module).values()
-        if isinstance(value, type)
-        and issubclass(value, base)
-        and value.__module__ == module.__name__
-    ]
+    return [one for module in modules for one in subclasses_of(module, base)]
 
 
 def _by_name(declared: list[tuple[str, DeclaredT]]) -> Mapping[str, DeclaredT]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import inspect
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from core.model.registry import Registry
+from examples.followship.projections import followship
 from tests.documents.pages import DOCUMENTS, ROOT, blocks, name_of
 
 PAGES = [path for path in DOCUMENTS if blocks(path, "python")]
@@ -24,16 +26,15 @@ IMPORTS = {
         ("Command", "Entity", "Event", "Refused", "projection", "reduces"),
         "core",
     ),
-    **dict.fromkeys(
-        ("Followed", "WasFollowed", "Follow", "Followship"),
-        "examples.followship.projections.followship",
-    ),
     "CosmosClient": "azure.cosmos",
     **dict.fromkeys(
         ("WELL_KNOWN_KEY", "CosmosOptions", "EmbeddedCosmos", "run_in_thread"), "local.cosmos"
     ),
 }
 """What a block may leave to the reader to import, and from where."""
+
+EXAMPLES = (followship.Followed, followship.WasFollowed, followship.Follow, followship.Followship)
+"""What a block may leave to the reader to declare, in an order in which it can be declared."""
 
 
 def source(path: Path) -> str:
@@ -44,9 +45,16 @@ def source(path: Path) -> str:
         text = f"async def page() -> None:\n{body}"
     else:
         text = "\n\n".join(shown)
-    names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
-    missing = sorted(names & IMPORTS.keys() - defined(text))
+    for example in reversed(EXAMPLES):
+        if example.__name__ in used(text) - defined(text):
+            text = f"{inspect.getsource(example)}\n\n{text}"
+    missing = sorted(used(text) & IMPORTS.keys() - defined(text))
     return "".join(f"from {IMPORTS[name]} import {name}\n" for name in missing) + text
+
+
+def used(text: str) -> set[str]:
+    """Names that a module uses."""
+    return {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)}
 
 
 def defined(text: str) -> set[str]:

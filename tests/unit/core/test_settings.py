@@ -27,7 +27,7 @@ def test_ceilings_are_read_by_projection() -> None:
 
 def test_only_the_exact_names_are_settings() -> None:
     """Other variables of a machine, such as `database`, may have the names of Python's fields."""
-    environ = {name: "1" for name in Settings.model_fields}
+    environ = dict.fromkeys(Settings.model_fields, "1")
     environ |= {"CosmosDataBase": "other", "MAXHOPS": "2", "maxHops": "2"}
 
     assert Settings.from_environ(environ) == Settings()

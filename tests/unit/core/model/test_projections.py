@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -80,6 +81,12 @@ def test_a_name_can_be_kept() -> None:
 
     assert isinstance(renamed, Projection)
     assert (renamed.name, renamed.allow_cycle) == ("old.name", True)
+
+
+def test_only_a_function_is_a_projection() -> None:
+    """What has no name cannot be part of an id."""
+    with pytest.raises(DefinitionError, match="A projection is a function"):
+        projection(functools.partial(to_list))
 
 
 def no_parameter() -> Iterator[B]:
