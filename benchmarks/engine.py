@@ -50,13 +50,13 @@ def engine(
     python = install_library()
     module = Registry.discover(projections).module("followship")
     loads = {f"ours, {name}": FOLLOWS[name](events) for name in ("spread", "hot")}
-    found: dict[str, list[float]] = {name: [] for name in (*loads, _PEER)}
+    measured: dict[str, list[float]] = {name: [] for name in (*loads, _PEER)}
     for _ in range(rounds):
         for name, follows in loads.items():
-            found[name].append(asyncio.run(_ours(module, follows)))
-        found[_PEER].append(_theirs(python, events))
-    least = found[_PEER]
-    rows = [_row(name, values, least) for name, values in found.items()]
+            measured[name].append(asyncio.run(_ours(module, follows)))
+        measured[_PEER].append(_theirs(python, events))
+    least = measured[_PEER]
+    rows = [_row(name, values, least) for name, values in measured.items()]
     show(f"Microseconds of processor for a derived event, {rounds} rounds in turn, medians", rows)
     save(rows, json_file, _plot(rows))
 
@@ -65,7 +65,9 @@ async def _ours(module: ProjectionModule, follows: Sequence[Follow]) -> float:
     processor = Stub().processor()
     spent = derived = 0.0
     for first in range(0, len(follows), _BATCH):
-        batch = [followed(nth, each) for nth, each in enumerate(follows[first:][:_BATCH], first)]
+        batch = [
+            followed(nth, follow) for nth, follow in enumerate(follows[first:][:_BATCH], first)
+        ]
         begun = time.process_time()
         outcome = await processor.process(module, batch, Deadline.after(_HOUR))
         if first >= _WARM:

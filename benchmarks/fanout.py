@@ -83,7 +83,7 @@ async def _fan_out(
             "seconds": round(seconds, 1),
             "events_a_second": round(events / seconds),
             "host_cpu_seconds": round(cpu + cluster.hosts[0].cpu_seconds, 1),
-            "host_memory_mb": round(max(cluster.peaks[each.name] for each in cluster.hosts) / 1e6),
+            "host_memory_mb": round(max(cluster.peaks[host.name] for host in cluster.hosts) / 1e6),
             "request_units": round((await cluster.statistics())["requestCharge"]),
         }
 
@@ -93,9 +93,9 @@ async def _until(cluster: Cluster, count: int, advance: Advance) -> None:
     seen = await _stored(cluster)
     while seen < count:
         await asyncio.sleep(1)
-        found = await _stored(cluster)
-        advance(found - seen)
-        seen = found
+        stored = await _stored(cluster)
+        advance(stored - seen)
+        seen = stored
 
 
 async def _stored(cluster: Cluster) -> int:
@@ -107,7 +107,7 @@ async def _exact(container: ContainerProxy, listeners: int, times: int) -> bool:
     """Whether each listener heard it each time, once."""
     heard = bytearray(listeners * times)
     query = "SELECT c.data FROM c WHERE c.type = 'Heard'"
-    async for each in container.query_items(query, max_item_count=1_000):
-        place = each["data"]["listener"] * times + each["data"]["time"]
+    async for document in container.query_items(query, max_item_count=1_000):
+        place = document["data"]["listener"] * times + document["data"]["time"]
         heard[place] = min(heard[place] + 1, 2)
     return heard.count(1) == len(heard)

@@ -58,22 +58,22 @@ def growth(
     json_file: JsonOption = None,
 ) -> None:
     """Project over a stub that answers at once, each run in a process of its own."""
-    found: dict[Case, list[Grown]] = {case: [] for case in _cases(largest)}
+    measured: dict[Case, list[Grown]] = {case: [] for case in _cases(largest)}
     spawn = multiprocessing.get_context("spawn")
     for _ in range(rounds):
-        for case, grown in found.items():
+        for case, grown in measured.items():
             with spawn.Pool(1) as pool:
                 grown.append(pool.apply(_run, (case,)))
-    rows = [_row(case, grown) for case, grown in found.items()]
+    rows = [_row(case, grown) for case, grown in measured.items()]
     show(f"For a derived event, {rounds} rounds in turn, medians", rows)
     save(rows, json_file, _plot(rows))
 
 
 def _cases(largest: int) -> Iterator[Case]:
     sizes = [10**power for power in range(7) if 10**power <= largest]
-    for events in (each for each in sizes if each >= _LEAST):
+    for events in (size for size in sizes if size >= _LEAST):
         yield Case(f"{events:,} source events", events, _BATCH, 0)
-    for batch in (each for each in sizes if each <= _LARGEST_BATCH):
+    for batch in (size for size in sizes if size <= _LARGEST_BATCH):
         yield Case(f"batches of {batch:,}", _LEAST, batch, 0)
     for fan_out in sizes:
         events = max(1, min(10 * _LEAST, largest) // fan_out)
@@ -111,14 +111,14 @@ def _peak() -> float:
 
 
 def _row(case: Case, grown: Sequence[Grown]) -> dict[str, Any]:
-    times = [each.microseconds for each in grown]
+    times = [one.microseconds for one in grown]
     return {
         "run": case.name,
         "microseconds": round(median(times), 1),
         "least": round(min(times), 1),
         "most": round(max(times), 1),
-        "peak_mb": round(median(each.peak for each in grown)),
-        "added_mb": round(median(each.added for each in grown), 1),
+        "peak_mb": round(median(one.peak for one in grown)),
+        "added_mb": round(median(one.added for one in grown), 1),
     }
 
 

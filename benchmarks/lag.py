@@ -39,7 +39,7 @@ def lag(
     json_file: JsonOption = None,
 ) -> None:
     """Send commands at a steady rate, and see when what follows from them is stored."""
-    follows = [each for each in read_follows(POLBLOGS) if not each.is_self_follow]
+    follows = [follow for follow in read_follows(POLBLOGS) if not follow.is_self_follow]
     distinct = list(dict.fromkeys(follows))[: rate * seconds]
     rows = asyncio.run(_measure(distinct, rate))
     show(f"Milliseconds at {rate} commands a second, {len(distinct):,} commands", rows)
@@ -68,16 +68,16 @@ async def _follow_all(
     """When each event's command was sent and accepted; sent on time, however long others take."""
     accepted: dict[str, tuple[float, float]] = {}
 
-    async def follow(each: Follow) -> None:
+    async def follow(pair: Follow) -> None:
         sent = time.time()
-        (event,) = await client.follow(each)
+        (event,) = await client.follow(pair)
         accepted[event] = sent, time.time()
         advance()
 
     begun, tasks = time.monotonic(), []
-    for nth, each in enumerate(follows):
+    for nth, pair in enumerate(follows):
         await asyncio.sleep(max(0.0, begun + nth / rate - time.monotonic()))
-        tasks.append(asyncio.create_task(follow(each)))
+        tasks.append(asyncio.create_task(follow(pair)))
     await asyncio.gather(*tasks)
     return accepted
 
@@ -98,12 +98,12 @@ def _rows(
 
 
 def _row(name: str, seconds: Sequence[float]) -> dict[str, Any]:
-    found = [each * 1_000 for each in seconds]
+    milliseconds = [value * 1_000 for value in seconds]
     return {
         "run": name,
-        "p50": round(median(found), 1),
-        "p99": round(quantiles(found, n=100, method="inclusive")[98], 1),
-        "most": round(max(found), 1),
+        "p50": round(median(milliseconds), 1),
+        "p99": round(quantiles(milliseconds, n=100, method="inclusive")[98], 1),
+        "most": round(max(milliseconds), 1),
     }
 
 

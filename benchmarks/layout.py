@@ -75,9 +75,9 @@ async def _row(
 
 
 def _bytes(writes: Sequence[Write]) -> int:
-    return round(sum(len(each.body) for each in writes) / len(writes))
+    return round(sum(len(write.body) for write in writes) / len(writes))
 
 
 def _payload(writes: Sequence[Write]) -> int:
-    data = (json.loads(each.body)["data"] for each in writes)
-    return round(sum(len(json.dumps(each)) for each in data) / len(writes))
+    data = (json.loads(write.body)["data"] for write in writes)
+    return round(sum(len(json.dumps(fields)) for fields in data) / len(writes))

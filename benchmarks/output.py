@@ -62,8 +62,8 @@ def save(figures: object, json_file: Path | None, plot: Plot | None = None) -> N
 
 def spread(name: str, values: Sequence[float], digits: int = 1) -> dict[str, float]:
     """The median under its name, with the least and the most."""
-    found = {name: median(values), "least": min(values), "most": max(values)}
-    return {each: round(value, digits) for each, value in found.items()}
+    row = {name: median(values), "least": min(values), "most": max(values)}
+    return {key: round(value, digits) for key, value in row.items()}
 
 
 def _words(name: str) -> str:

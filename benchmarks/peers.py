@@ -66,7 +66,7 @@ async def ours_by_stream(target: Target, writes: Sequence[Write]) -> Spent:
 
 async def one_by_one(target: Target, writes: Sequence[Write]) -> Spent:
     """`upsert_item`, each awaited before the next."""
-    documents = [json.loads(each.body) for each in writes]
+    documents = [json.loads(write.body) for write in writes]
 
     async def work() -> None:
         for document in documents:
@@ -77,7 +77,7 @@ async def one_by_one(target: Target, writes: Sequence[Write]) -> Spent:
 
 async def gathered(target: Target, writes: Sequence[Write]) -> Spent:
     """`upsert_item`, 50 at once."""
-    waiting = iter([json.loads(each.body) for each in writes])
+    waiting = iter([json.loads(write.body) for write in writes])
 
     async def work() -> None:
         for document in waiting:
@@ -92,7 +92,7 @@ async def gathered(target: Target, writes: Sequence[Write]) -> Spent:
 async def javascript(target: Target, writes: Sequence[Write]) -> Spent:
     """`executeBulkOperations` of the JavaScript SDK, in Node.js."""
     with tempfile.NamedTemporaryFile("wb", suffix=".json") as file:
-        file.write(b"[%b]" % b",".join(each.body for each in writes))
+        file.write(b"[%b]" % b",".join(write.body for write in writes))
         file.flush()
         arguments = (target.endpoint, WELL_KNOWN_KEY, target.database, target.name, file.name)
         done = await _printed("node", "bulk.mjs", *arguments, folder=JAVASCRIPT)
@@ -214,7 +214,7 @@ async def write(container: Any, writes: Sequence[Write], *, bulk: bool = True) -
 def _signed(path: str, headers: dict[str, str]) -> dict[str, str]:
     date = formatdate(usegmt=True)
     sign = signature(base64.b64decode(WELL_KNOWN_KEY), "POST", f"/{path}", date)
-    kept = {name: each for name, each in headers.items() if name.lower() not in _SIGNED}
+    kept = {name: header for name, header in headers.items() if name.lower() not in _SIGNED}
     return {
         **kept,
         "x-ms-date": date,

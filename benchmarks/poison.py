@@ -68,7 +68,9 @@ async def _run(application: Application, nth: int, batches: int, *, poisoned: bo
     begun = time.perf_counter()
     for batch in range(batches):
         first = (nth * batches + batch) * _SIZE
-        healthy = [followed(each, among(each, 1_000)) for each in range(first + 1, first + _SIZE)]
+        healthy = [
+            followed(number, among(number, 1_000)) for number in range(first + 1, first + _SIZE)
+        ]
         event = poison_event if poisoned and batch % _EVERY == 0 else followed
         documents = [event(first, among(first, 1_000)), *healthy]
         outcome = await application.project("followship", documents)

@@ -68,7 +68,7 @@ async def _run(
             pass
         await process.close()
         after = await _versions(events)
-    again = sum(after[each] != version for each, version in before.items())
+    again = sum(after[event_id] != version for event_id, version in before.items())
     return {
         "run": name,
         "derived": len(after),
@@ -95,4 +95,4 @@ async def _done(process: Application, module: str, batch: Sequence[dict[str, Any
 async def _versions(events: ContainerProxy) -> dict[str, int]:
     """The transaction that each derived event was last written by."""
     changes = events.query_items_change_feed(start_time="Beginning")
-    return {each["id"]: each["_lsn"] async for each in changes}
+    return {change["id"]: change["_lsn"] async for change in changes}

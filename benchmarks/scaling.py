@@ -72,12 +72,12 @@ async def _measure(partitions: int, hosts: int, seconds: float) -> dict[str, Any
         )
         async with Cluster(options) as cluster:
             rate = await cluster.run_monitored(_rate(cluster, count))
-            busy = [each.cpu_seconds for each in cluster.hosts]
+            busy = [host.cpu_seconds for host in cluster.hosts]
     return {
         "run": f"{partitions} partitions, {hosts} hosts",
         "derived_a_second": round(rate),
         "of_allowed": round(rate / allowed, 2),
-        "hosts_at_work": sum(each > max(busy) / 4 for each in busy),
+        "hosts_at_work": sum(seconds > max(busy) / 4 for seconds in busy),
         "host_cpu_seconds": round(sum(busy), 1),
     }
 
@@ -95,8 +95,8 @@ async def _store(endpoint: str, count: int) -> None:
 
 
 def _sources(count: int) -> Iterator[Write]:
-    for nth, each in enumerate(spread(count)):
-        document = followed(nth, each)
+    for nth, follow in enumerate(spread(count)):
+        document = followed(nth, follow)
         body = json.dumps(document).encode()
         yield Write(document["streamId"], document["id"], body, Cause(None, None, None, ""))
 

@@ -51,13 +51,13 @@ def start(
     json_file: JsonOption = None,
 ) -> None:
     """Start Python with more and more of the app; its files are compiled, and cached, by then."""
-    found: dict[str, list[float]] = {name: [] for name in _STEPS}
+    measured: dict[str, list[float]] = {name: [] for name in _STEPS}
     with tempfile.TemporaryDirectory(prefix="compiled-") as compiled:
         for _ in range(rounds + 1):
             for name, code in _STEPS.items():
-                found[name].append(_seconds(code, compiled))
+                measured[name].append(_seconds(code, compiled))
         packages = _packages(rounds, compiled)
-    steps = [_row(name, times[1:]) for name, times in found.items()]
+    steps = [_row(name, times[1:]) for name, times in measured.items()]
     show(f"Milliseconds from the start of the process, {rounds} rounds in turn, medians", steps)
     show("Milliseconds of it in the modules of a package, as Python counts them", packages)
     save({"steps": steps, "packages": packages}, json_file, _plot(packages))
@@ -88,8 +88,8 @@ def _run(compiled: str, *arguments: str) -> str:
 def _packages(rounds: int, compiled: str) -> list[dict[str, Any]]:
     """Time in the modules of each package themselves, without what they import."""
     totals = [_imported(compiled) for _ in range(rounds)]
-    medians = {name: median(each[name] for each in totals) for name in set().union(*totals)}
-    largest = sorted(medians.items(), key=lambda each: -each[1])[:_SHOWN]
+    medians = {name: median(total[name] for total in totals) for name in set().union(*totals)}
+    largest = sorted(medians.items(), key=lambda item: -item[1])[:_SHOWN]
     return [{"run": name, "milliseconds": round(time / 1_000, 1)} for name, time in largest]
 
 
@@ -103,12 +103,12 @@ def _imported(compiled: str) -> Counter[str]:
 
 
 def _row(name: str, seconds: Sequence[float]) -> dict[str, Any]:
-    found = [each * 1_000 for each in seconds]
+    milliseconds = [value * 1_000 for value in seconds]
     return {
         "run": name,
-        "milliseconds": round(median(found)),
-        "least": round(min(found)),
-        "most": round(max(found)),
+        "milliseconds": round(median(milliseconds)),
+        "least": round(min(milliseconds)),
+        "most": round(max(milliseconds)),
     }
 
 

@@ -57,19 +57,19 @@ async def target(
             await plain.read()
             yield Target(endpoint, settings.database, container, plain, spare)
     finally:
-        for each in (container, spare):
-            await database.delete_container(each)
+        for one in (container, spare):
+            await database.delete_container(one)
 
 
 async def _fresh(
     database: DatabaseProxy, settings: Settings, name: str, throughput: int | None
 ) -> ContainerProxy:
     definition = container_definitions(settings)[0]
-    found: ContainerProxy = await database.create_container(
+    container: ContainerProxy = await database.create_container(
         name,
         PartitionKey(definition.partition_key),
         indexing_policy=definition.indexing_policy,
         offer_throughput=throughput,
     )
-    await found.read()
-    return found
+    await container.read()
+    return container

@@ -93,8 +93,11 @@ def throttled(
     loads = {"even": derived(spread(_OFFERED)), "one hot": derived(one_hot(_OFFERED))}
     rows: list[dict[str, Any]] = []
     cases = [
-        (f"{each:,} over {{}}, {load}", Case(budget=each, writes=writes, seconds=seconds))
-        for each in budget or _BUDGETS
+        (
+            f"{request_units:,} over {{}}, {load}",
+            Case(budget=request_units, writes=writes, seconds=seconds),
+        )
+        for request_units in budget or _BUDGETS
         for load, writes in loads.items()
     ]
     for several in measured:
@@ -111,21 +114,21 @@ async def _on(
     async with account(partitions) as (environ, database):
         settings = Settings.from_environ(environ)
         for name, case in cases:
-            found: dict[str, list[Window]] = {peer: [] for peer in peers}
+            measured: dict[str, list[Window]] = {peer: [] for peer in peers}
             for _ in range(rounds):
-                for peer, windows in found.items():
+                for peer, windows in measured.items():
                     windows.append(await _once(peer, settings, database, case))
             rows += [
                 _row(f"{name.format(partitions)}: {peer}", case.budget, windows)
-                for peer, windows in found.items()
+                for peer, windows in measured.items()
             ]
     return rows
 
 
 async def _once(peer: str, settings: Settings, database: DatabaseProxy, case: Case) -> Window:
     endpoint = settings.require_connection().endpoint
-    async with target(endpoint, database, settings, case.budget) as found:
-        work = asyncio.ensure_future(PEERS[peer](found, case.writes))
+    async with target(endpoint, database, settings, case.budget) as opened:
+        work = asyncio.ensure_future(PEERS[peer](opened, case.writes))
         try:
             return await _counted(endpoint, f"{settings.database}/target", case)
         finally:
@@ -151,19 +154,19 @@ async def _counted(endpoint: str, container: str, case: Case) -> Window:
 
 
 def _row(name: str, budget: int, windows: Sequence[Window]) -> dict[str, Any]:
-    used = [each.request_charge / (budget * each.seconds) for each in windows]
-    requests = sum(each.requests for each in windows)
-    refused = sum(each.throttled for each in windows)
+    used = [window.request_charge / (budget * window.seconds) for window in windows]
+    requests = sum(window.requests for window in windows)
+    refused = sum(window.throttled for window in windows)
     return {
         "run": name,
         "used": round(median(used), 3),
         "least": round(min(used), 3),
         "most": round(max(used), 3),
-        "requests_a_second": round(requests / sum(each.seconds for each in windows), 1),
+        "requests_a_second": round(requests / sum(window.seconds for window in windows), 1),
         "refused": round(refused / max(requests, 1), 4),
         "refused_operations_a_second": round(
-            sum(each.throttled_operations for each in windows)
-            / sum(each.seconds for each in windows),
+            sum(window.throttled_operations for window in windows)
+            / sum(window.seconds for window in windows),
             1,
         ),
     }
@@ -171,7 +174,7 @@ def _row(name: str, budget: int, windows: Sequence[Window]) -> dict[str, Any]:
 
 async def _gathered(target: Target, writes: Sequence[Write]) -> None:
     """`upsert_item`, 50 at once; what the SDK gives up after its own retries is gone."""
-    waiting = iter([each.body for each in writes])
+    waiting = iter([write.body for write in writes])
 
     async def work() -> None:
         for body in waiting:

@@ -39,7 +39,7 @@ def one_hot(count: int) -> list[Follow]:
 
 def real(count: int, path: Path = POLBLOGS) -> list[Follow]:
     """Of a follow graph, in its order."""
-    return [each for each in read_follows(path, count) if not each.is_self_follow]
+    return [follow for follow in read_follows(path, count) if not follow.is_self_follow]
 
 
 FOLLOWS: dict[str, Callable[[int], list[Follow]]] = {"spread": spread, "hot": hot, "real": real}

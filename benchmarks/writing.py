@@ -56,44 +56,44 @@ async def _measure(
     follows: Mapping[str, Sequence[Follow]], rounds: int
 ) -> dict[str, dict[str, list[Spent]]]:
     """What each way spent on one document, by workload and way."""
-    found: dict[str, dict[str, list[Spent]]] = {}
-    for name, each in follows.items():
-        writes = derived(each)
-        found[name] = {peer: [] for peer in PEERS}
+    measured: dict[str, dict[str, list[Spent]]] = {}
+    for name, graph in follows.items():
+        writes = derived(graph)
+        measured[name] = {peer: [] for peer in PEERS}
         async with account() as (environ, database):
             for _ in range(rounds):
-                for peer, spent in found[name].items():
+                for peer, spent in measured[name].items():
                     few = writes[: len(writes) // 10] if peer in _SLOW else writes
                     spent.append(await _once(peer, Settings.from_environ(environ), database, few))
-    return found
+    return measured
 
 
 async def _once(
     peer: str, settings: Settings, database: DatabaseProxy, writes: Sequence[Write]
 ) -> Spent:
     endpoint = settings.require_connection().endpoint
-    async with target(endpoint, database, settings) as found:
-        spent = await PEERS[peer](found, writes)
+    async with target(endpoint, database, settings) as opened:
+        spent = await PEERS[peer](opened, writes)
     return Spent(spent.seconds / len(writes), spent.processor / len(writes))
 
 
 def _rows(spent: dict[str, list[Spent]]) -> list[dict[str, Any]]:
     """A figure for each way; ratios to ours, of medians."""
-    mine = [each.seconds for each in spent["ours"]]
-    processor = [each.processor for each in spent["ours"]]
+    mine = [one.seconds for one in spent["ours"]]
+    processor = [one.processor for one in spent["ours"]]
     return [
         {
             "run": name,
-            "documents_a_second": round(1 / median(each.seconds for each in found)),
-            "least": round(1 / max(each.seconds for each in found)),
-            "most": round(1 / min(each.seconds for each in found)),
-            "processor_us_a_document": round(median(each.processor for each in found) * 1e6, 1),
-            "ours_is_faster": round(median(each.seconds for each in found) / median(mine), 2),
+            "documents_a_second": round(1 / median(one.seconds for one in rounds)),
+            "least": round(1 / max(one.seconds for one in rounds)),
+            "most": round(1 / min(one.seconds for one in rounds)),
+            "processor_us_a_document": round(median(one.processor for one in rounds) * 1e6, 1),
+            "ours_is_faster": round(median(one.seconds for one in rounds) / median(mine), 2),
             "ours_spends_less": round(
-                median(each.processor for each in found) / median(processor), 2
+                median(one.processor for one in rounds) / median(processor), 2
             ),
         }
-        for name, found in spent.items()
+        for name, rounds in spent.items()
     ]
 
 

@@ -145,10 +145,10 @@ class MemoryContainer:
     ) -> list[Document]:
         """Apply a batch, all or nothing; or, in the bulk form, each operation by itself."""
         if raw_request_hook is None:
-            return await self._create([each for _, (each,) in operations], partition_key)
+            return await self._create([operation for _, (operation,) in operations], partition_key)
         request = HttpRequest("POST", "", headers={"x-ms-documentdb-partitionkey": "[]"})
         raw_request_hook(SimpleNamespace(http_request=request))
-        documents = [each["resourceBody"] for each in json.loads(request.data)]  # type: ignore[arg-type] # bytes
+        documents = [operation["resourceBody"] for operation in json.loads(request.data)]  # type: ignore[arg-type] # bytes
         results = (
             await self._bulk(documents)
             if "x-ms-documentdb-partitionkeyrangeid" in request.headers
@@ -175,11 +175,11 @@ class MemoryContainer:
         return [{"statusCode": 201} for _ in documents]
 
     async def _bulk(self, documents: list[Document]) -> list[Document]:
-        results = [await self._upsert(each) for each in documents]
-        for each in documents:
+        results = [await self._upsert(document) for document in documents]
+        for document in documents:
             if self.after is not None:
-                await self.after(each["streamId"])
-        if any(each["statusCode"] >= 400 for each in results):
+                await self.after(document["streamId"])
+        if any(result["statusCode"] >= 400 for result in results):
             raise CosmosBatchOperationError(  # type: ignore[no-untyped-call] # the SDK's
                 error_index=0,
                 headers={"x-ms-request-charge": "10"},
@@ -242,8 +242,8 @@ class MemoryContainer:
         text = json.dumps({"PartitionKeyRanges": answer})
         raw = SimpleNamespace(status_code=200, text=lambda: text)
         raw_response_hook(SimpleNamespace(http_response=raw))
-        for each in answer:
-            yield {"Range": {"min": each["minInclusive"], "max": each["maxExclusive"]}}
+        for key_range in answer:
+            yield {"Range": {"min": key_range["minInclusive"], "max": key_range["maxExclusive"]}}
 
     async def feed_range_from_partition_key(self, partition_key: str) -> Document:
         """Streams of users spread by their number."""
@@ -318,7 +318,7 @@ def writer(container: Any, clock: FakeTime, **options: Any) -> Writer:
 
 
 @dataclass
-class Outcome:
+class WriteResults:
     """The results of writes, and what they took."""
 
     durable: list[str] = field(default_factory=list)

@@ -97,14 +97,14 @@ def sources(*folders: str) -> Iterator[tuple[Path, ast.Module]]:
 
 def imports(tree: ast.AST) -> set[str]:
     """Names of all modules that a file imports, inside functions and for types as well."""
-    found: set[str] = set()
+    names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
+            names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
-            found.update(f"{node.module}.{alias.name}" for alias in node.names)
-    return found
+            names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
 
 
 def at_run_time(tree: ast.Module) -> ast.Module:
@@ -119,7 +119,7 @@ def unit(path: Path) -> str:
 
 
 def begins(name: str, *packages: str) -> bool:
-    return any(name == each or name.startswith(f"{each}.") for each in packages)
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
 
 
 def functions(tree: ast.AST) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
@@ -182,14 +182,14 @@ def test_there_are_no_import_cycles(package: str) -> None:
         for path, tree in sources(package)
     }
     graph = {
-        name: {each for each in found if each in modules and each != name}
-        for name, found in modules.items()
+        name: {other for other in imported if other in modules and other != name}
+        for name, imported in modules.items()
         if not (ROOT / Path(*name.split(".")) / "__init__.py").exists()
     }
     while graph:
-        leaves = {name for name, found in graph.items() if not found & set(graph)}
+        leaves = {name for name, imported in graph.items() if not imported & set(graph)}
         assert leaves, f"a cycle among {sorted(graph)}"
-        graph = {name: found for name, found in graph.items() if name not in leaves}
+        graph = {name: imported for name, imported in graph.items() if name not in leaves}
 
 
 def test_azure_functions_stay_at_their_edge() -> None:
@@ -262,7 +262,7 @@ def test_only_its_own_tests_import_the_application() -> None:
 
 def test_functions_and_files_are_small() -> None:
     """Functions: none over 50 lines, the median under 10. Files: up to 300 lines."""
-    lengths = [length(each) for _, tree in sources(*CODE) for each in functions(tree)]
+    lengths = [length(function) for _, tree in sources(*CODE) for function in functions(tree)]
 
     assert max(lengths) <= 50
     assert statistics.median(lengths) < 10
@@ -302,24 +302,26 @@ def declared(package: Any, environ: dict[str, str]) -> dict[str, Any]:
     application = Application.discover(package, environ)
     register_triggers(app, application, environ)
     register_routes(app, application)
-    return {str(each.get_function_name()): each for each in app.get_functions()}
+    return {str(function.get_function_name()): function for function in app.get_functions()}
 
 
 def trigger_of(function: Any) -> dict[str, Any]:
-    found: dict[str, Any] = function.get_bindings_dict()["bindings"][0]
-    return found
+    binding: dict[str, Any] = function.get_bindings_dict()["bindings"][0]
+    return binding
 
 
 def test_every_trigger_keeps_failed_batches() -> None:
     """Without the retry policy it checkpoints past them; without the start, early events go."""
     functions_found = declared(follows, {})
     triggers = [
-        each for each in functions_found.values() if trigger_of(each)["type"] == "cosmosDBTrigger"
+        function
+        for function in functions_found.values()
+        if trigger_of(function)["type"] == "cosmosDBTrigger"
     ]
 
     assert triggers
-    for each in triggers:
-        policy, binding = each.get_settings_dict("retry_policy"), trigger_of(each)
+    for trigger in triggers:
+        policy, binding = trigger.get_settings_dict("retry_policy"), trigger_of(trigger)
         assert policy["max_retry_count"] == "-1"
         assert policy["strategy"] == "exponential_backoff"
         assert binding["startFromBeginning"] is True
@@ -336,11 +338,11 @@ def test_adding_a_file_adds_a_function(tmp_path: Path, monkeypatch: pytest.Monke
         (package / f"{word}.py").write_text(MODULE.replace("Word", word.title()), encoding="utf-8")
     monkeypatch.syspath_prepend(str(tmp_path))
 
-    found = declared(importlib.import_module("two_modules"), {})
+    declarations = declared(importlib.import_module("two_modules"), {})
 
     prefixes = {
-        name: trigger_of(each)["leaseContainerPrefix"]
-        for name, each in found.items()
+        name: trigger_of(function)["leaseContainerPrefix"]
+        for name, function in declarations.items()
         if name.startswith("project_")
     }
     assert prefixes == {
@@ -350,7 +352,7 @@ def test_adding_a_file_adds_a_function(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_bindings_refer_to_the_settings_that_are_there() -> None:
-    """The host refuses a reference to one that is not; its default is taken then."""
+    """The host rejects a reference to one that is not; its default is taken then."""
     names = ("databaseName", "containerName", "leaseContainerName")
     environ = {"CosmosDatabase": "d", "EventsContainer": "e", "LeasesContainer": "l"}
 
@@ -376,11 +378,11 @@ def test_the_budget_ends_before_the_host_kills_the_worker() -> None:
 
 def test_health_alone_is_open_to_all() -> None:
     """Everything else needs the function key."""
-    found = declared(follows, {})
+    declarations = declared(follows, {})
     levels = {
-        name: trigger_of(each)["authLevel"].value
-        for name, each in found.items()
-        if trigger_of(each)["type"] == "httpTrigger"
+        name: trigger_of(function)["authLevel"].value
+        for name, function in declarations.items()
+        if trigger_of(function)["type"] == "httpTrigger"
     }
 
     assert levels.pop("health") == "anonymous"
@@ -390,10 +392,10 @@ def test_health_alone_is_open_to_all() -> None:
 def test_every_test_says_what_it_shows() -> None:
     """In one docstring each."""
     silent = [
-        f"{path.name}: {each.name}"
+        f"{path.name}: {function.name}"
         for path, tree in sources("tests")
-        for each in functions(tree)
-        if each.name.startswith("test_") and not ast.get_docstring(each)
+        for function in functions(tree)
+        if function.name.startswith("test_") and not ast.get_docstring(function)
     ]
 
     assert silent == []

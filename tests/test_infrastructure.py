@@ -93,7 +93,7 @@ def test_bindings_name_containers_that_are_deployed() -> None:
     app = func.FunctionApp()
     application = Application.discover(follows, given)
     register_triggers(app, application, given)
-    defined = {each["name"] for each in definitions()}
+    defined = {definition["name"] for definition in definitions()}
 
     for function in app.get_functions():
         binding: dict[str, Any] = function.get_bindings_dict()["bindings"][0]
@@ -105,19 +105,21 @@ def test_bindings_name_containers_that_are_deployed() -> None:
 
 
 def definitions() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(
+    resources: list[dict[str, Any]] = json.loads(
         (ROOT / "core" / "cosmos" / "containers.json").read_text(encoding="utf-8")
     )
-    return found
+    return resources
 
 
 def test_containers_have_one_source() -> None:
     """Bicep reads the file that the app and the embedded Cosmos DB read."""
     assert "loadJsonContent('../core/cosmos/containers.json')" in text("cosmos.bicep")
-    names = {each.name for each in container_definitions(Settings())}
-    assert {each["name"] for each in definitions()} == names
+    names = {definition.name for definition in container_definitions(Settings())}
+    assert {definition["name"] for definition in definitions()} == names
     for setting in ("EventsContainer", "LeasesContainer", "DeadLettersContainer"):
-        assert app_settings()[setting].strip("'") in {each["name"] for each in definitions()}
+        assert app_settings()[setting].strip("'") in {
+            definition["name"] for definition in definitions()
+        }
     assert f"var databaseName = '{Settings().database}'" in text("cosmos.bicep")
 
 
@@ -146,8 +148,8 @@ def test_events_can_be_added_and_not_deleted() -> None:
 def test_there_are_no_keys(file: str, line: str) -> None:
     """Everybody is who they are."""
     assert line in text(file)
-    for each in INFRA.glob("*.bicep"):
-        assert "listKeys" not in each.read_text(encoding="utf-8")
+    for path in INFRA.glob("*.bicep"):
+        assert "listKeys" not in path.read_text(encoding="utf-8")
 
 
 def test_parameters_are_those_of_the_main_file() -> None:
@@ -156,7 +158,7 @@ def test_parameters_are_those_of_the_main_file() -> None:
     given = json.loads(text("main.parameters.json"))["parameters"]
 
     assert set(given) == declared
-    assert all(each["value"].startswith("${") for each in given.values())
+    assert all(parameter["value"].startswith("${") for parameter in given.values())
 
 
 def test_every_parameter_of_a_module_reaches_it() -> None:
@@ -182,8 +184,8 @@ def test_outputs_are_names_that_the_tools_read() -> None:
 
 def workflow(name: str) -> dict[str, Any]:
     path = ROOT / ".github" / "workflows" / name
-    found: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return found
+    workflow: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return workflow
 
 
 def test_every_supported_python_is_tested() -> None:

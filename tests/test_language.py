@@ -27,8 +27,9 @@ ALLOWED = {("local/cosmos/query/tree.py", "Call")}
 FOLDERS = sorted(
     {
         path.parent.relative_to(ROOT).as_posix()
-        for package in ("core", "admin", "local")
+        for package in ("core", "admin", "local", "examples", "benchmarks", "tests")
         for path in (ROOT / package).rglob("*.py")
+        if ".venv" not in path.parts  # what benchmarks install for comparison
     }
 )
 

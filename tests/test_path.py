@@ -84,7 +84,7 @@ def is_counted(code: CodeType) -> bool:
     """Lambdas and comprehensions are part of the function around them."""
     name: str = code.co_qualname  # type: ignore[attr-defined,unused-ignore] # Python 3.11
     inside = ("<lambda>", "<genexpr>", "comp>")
-    return code.co_filename.startswith(CORE) and not any(each in name for each in inside)
+    return code.co_filename.startswith(CORE) and not any(part in name for part in inside)
 
 
 @dataclass

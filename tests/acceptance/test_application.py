@@ -48,31 +48,31 @@ class Api:
 
     async def followers(self, target: object) -> list[str]:
         status, body = await self.get(f"entities/followship/{target}")
-        found: list[str] = body["followers"] if status == 200 else []
-        return found
+        followers: list[str] = body["followers"] if status == 200 else []
+        return followers
 
     async def caught_up(self) -> None:
         async def caught_up() -> bool:
             _, body = await self.get("projections")
-            return all(each["caughtUp"] for each in body["projections"])
+            return all(projection["caughtUp"] for projection in body["projections"])
 
         await until(caught_up)
 
 
 @pytest.fixture
 async def application(environ: dict[str, str]) -> AsyncIterator[Application]:
-    found = Application.discover(follows, environ)
-    yield found
-    await found.close()
+    application = Application.discover(follows, environ)
+    yield application
+    await application.close()
 
 
 @pytest.fixture
 def app(application: Application, environ: dict[str, str]) -> func.FunctionApp:
     """As function_app.py puts it together."""
-    found = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
-    register_triggers(found, application, environ)
-    register_routes(found, application)
-    return found
+    function_app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+    register_triggers(function_app, application, environ)
+    register_routes(function_app, application)
+    return function_app
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ async def api(
 
 async def documents(database: DatabaseProxy, container: str = "events") -> list[dict[str, Any]]:
     items = database.get_container_client(container).query_items("SELECT * FROM c")
-    return [each async for each in items]
+    return [item async for item in items]
 
 
 @both_date_handlings()
@@ -121,7 +121,10 @@ async def test_a_repeated_request_is_one_request(api: Api, database: DatabasePro
     await api.caught_up()
 
     assert first == second
-    assert sorted(each["type"] for each in await documents(database)) == ["Followed", "WasFollowed"]
+    assert sorted(document["type"] for document in await documents(database)) == [
+        "Followed",
+        "WasFollowed",
+    ]
 
 
 @both_date_handlings()
@@ -134,7 +137,7 @@ async def test_following_twice_leaves_one_follow(api: Api) -> None:
     assert await api.followers(BOB) == [str(ALICE)]
 
 
-async def test_a_key_for_two_requests_is_refused(api: Api) -> None:
+async def test_a_key_for_two_requests_is_rejected(api: Api) -> None:
     """422, and the first one stands."""
     await api.follow(ALICE, BOB, **{"Idempotency-Key": "k"})
 
@@ -183,17 +186,17 @@ async def test_a_bad_request_is_named_and_changes_nothing(
     api: Api, database: DatabaseProxy, path: str, body: Any, status: int, field: str | None
 ) -> None:
     """As a problem document with the field at fault."""
-    found, problem = await api.post(path, body)
+    answer, problem = await api.post(path, body)
 
-    assert found == problem["status"] == status
+    assert answer == problem["status"] == status
     assert problem["title"]
     assert problem["detail"]
     if field is not None:
-        assert [each["field"] for each in problem["errors"]] == [field]
+        assert [error["field"] for error in problem["errors"]] == [field]
     assert await documents(database) == []
 
 
-async def test_an_over_long_key_is_refused(api: Api) -> None:
+async def test_an_over_long_key_is_rejected(api: Api) -> None:
     """By the header's name."""
     status, body = await api.follow(ALICE, BOB, **{"Idempotency-Key": "x" * 256})
 
@@ -231,13 +234,13 @@ async def test_poison_is_parked_and_everything_around_it_is_projected(
     await api.caught_up()
 
     letters = await documents(database, "deadletters")
-    status, found = await api.get(f"projections/followship/events/{stream(4)}/astray")
+    status, answer = await api.get(f"projections/followship/events/{stream(4)}/astray")
 
     assert await api.followers(user(2)) == await api.followers(user(3)) == [str(user(4))]
-    assert sorted(each["eventId"] for each in letters) == ["astray", "no-event", "no-stream"]
+    assert sorted(letter["eventId"] for letter in letters) == ["astray", "no-event", "no-stream"]
     assert status == 200
-    assert found["processed"] is True
-    assert "The data is not a valid Followed" in found["deadLetterReasons"][0]
+    assert answer["processed"] is True
+    assert "The data is not a valid Followed" in answer["deadLetterReasons"][0]
 
 
 @both_date_handlings()
@@ -274,9 +277,9 @@ async def test_a_batch_delivered_twice_adds_no_document(
     for _ in range(2):
         await application.project("followship", batch)
 
-    found = await documents(database)
-    assert len(found) == len(batch)
-    assert {each["type"] for each in found} == {"WasFollowed"}
+    stored = await documents(database)
+    assert len(stored) == len(batch)
+    assert {document["type"] for document in stored} == {"WasFollowed"}
 
 
 @without_session_token
@@ -358,7 +361,10 @@ async def test_missing_settings_are_named_in_the_log(
     application = Application.discover(follows, {})
     bare = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
     register_routes(bare, application)
-    handlers = {each.get_function_name(): each.get_user_function() for each in bare.get_functions()}
+    handlers = {
+        function.get_function_name(): function.get_user_function()
+        for function in bare.get_functions()
+    }
     request = func.HttpRequest(method="GET", url="/api/health", body=b"")
 
     answer = await asyncio.wait_for(handlers["health"](request), 10)

@@ -25,8 +25,8 @@ def measured(folder: Path, *arguments: str) -> list[dict[str, Any]]:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    found: list[dict[str, Any]] = json.loads(figures.read_text(encoding="utf-8"))
-    return found
+    report: list[dict[str, Any]] = json.loads(figures.read_text(encoding="utf-8"))
+    return report
 
 
 def test_poison_is_measured_beside_its_absence(tmp_path: Path) -> None:
@@ -42,8 +42,8 @@ def test_a_fan_out_is_checked_whole(tmp_path: Path) -> None:
     """Every derived event, in each run."""
     runs = measured(tmp_path, "fanout", "--events", "2000", "--times", "10", "--kills", "0")
 
-    assert [each["exact"] for each in runs] == [True, True, True]
-    assert all(each["host_memory_mb"] > 0 for each in runs)
+    assert [run["exact"] for run in runs] == [True, True, True]
+    assert all(run["host_memory_mb"] > 0 for run in runs)
 
 
 @pytest.mark.timeout(120)
@@ -51,9 +51,9 @@ def test_growth_is_measured_over_events_batches_and_fan_outs(tmp_path: Path) -> 
     """Each in a process of its own."""
     runs = measured(tmp_path, "growth", "--largest", "10000", "--rounds", "1")
 
-    assert next(each["run"] for each in runs) == "10,000 source events"
-    assert [each["run"] for each in runs][-1] == "fan-out of 10,000"
-    assert all(each["microseconds"] > 0 and each["peak_mb"] > 10 for each in runs)
+    assert next(run["run"] for run in runs) == "10,000 source events"
+    assert [run["run"] for run in runs][-1] == "fan-out of 10,000"
+    assert all(run["microseconds"] > 0 and run["peak_mb"] > 10 for run in runs)
     assert (tmp_path / "figures.svg").read_text(encoding="utf-8").startswith("<?xml")
 
 
@@ -61,11 +61,11 @@ def test_growth_is_measured_over_events_batches_and_fan_outs(tmp_path: Path) -> 
 def test_lag_is_split_into_its_parts(tmp_path: Path) -> None:
     """What the parts take is what the whole takes."""
     rows = measured(tmp_path, "lag", "--rate", "20", "--seconds", "2")
-    most = {each["run"]: each["most"] for each in rows}
+    most = {row["run"]: row["most"] for row in rows}
 
     assert len(rows) == 5
     assert most["accepted to follower stored"] >= most["of it, until the feed delivers"]
-    assert all(each["p50"] <= each["p99"] <= each["most"] for each in rows)
+    assert all(row["p50"] <= row["p99"] <= row["most"] for row in rows)
 
 
 @pytest.mark.timeout(120)
@@ -76,18 +76,18 @@ def test_a_budget_is_used_and_not_overdrawn(tmp_path: Path) -> None:
 
     assert even["run"] == "1,000 over 1, even: ours"
     assert hot["run"] == "1,000 over 1, one hot: ours"
-    for each in (even, hot):
-        assert 0.5 < each["used"] < 1.2
-        assert 0 <= each["refused"] < 0.5
+    for row in (even, hot):
+        assert 0.5 < row["used"] < 1.2
+        assert 0 <= row["refused"] < 0.5
 
 
 def test_a_start_is_measured_step_by_step(tmp_path: Path) -> None:
     """From Python itself to an opened client."""
     figures: Any = measured(tmp_path, "start", "--rounds", "1")
 
-    assert next(each["run"] for each in figures["steps"]) == "Python itself"
-    assert [each["run"] for each in figures["steps"]][-1] == "and a client opened"
-    assert {"core", "azure.cosmos"} <= {each["run"] for each in figures["packages"]}
+    assert next(step["run"] for step in figures["steps"]) == "Python itself"
+    assert [step["run"] for step in figures["steps"]][-1] == "and a client opened"
+    assert {"core", "azure.cosmos"} <= {package["run"] for package in figures["packages"]}
 
 
 @pytest.mark.parametrize(("name", "streams"), [("spread", 1_000), ("hot", 1), ("real", 253)])
@@ -95,5 +95,5 @@ def test_workloads_are_what_they_are_called(name: str, streams: int) -> None:
     """By how many streams they are spread over."""
     writes = derived(FOLLOWS[name](1_000))
 
-    assert len({each.stream_id for each in writes}) == streams
-    assert len({each.id for each in writes}) == len(writes) >= 999
+    assert len({write.stream_id for write in writes}) == streams
+    assert len({write.id for write in writes}) == len(writes) >= 999

@@ -109,7 +109,7 @@ def test_a_named_account_is_preferred_to_the_running_app(tmp_path: Path) -> None
 
     from_environment = run_in(tmp_path, "admin", "init", CosmosConnection=named)
     asked_for = run_in(tmp_path, "admin", "init", "--settings", str(other), CosmosConnection="")
-    found = run_in(tmp_path, "admin", "init", CosmosConnection="")
+    completed = run_in(tmp_path, "admin", "init", CosmosConnection="")
     (tmp_path / "local.settings.json").write_text(
         json.dumps({"Values": {"CosmosConnection": named}})
     )
@@ -118,8 +118,8 @@ def test_a_named_account_is_preferred_to_the_running_app(tmp_path: Path) -> None
     assert "has no AccountKey" in from_environment.stderr
     assert "has no AccountKey" in from_file.stderr
     assert "CosmosConnection: is missing" in asked_for.stderr
-    assert "run-" in found.stderr
-    assert "has no AccountEndpoint" in found.stderr
+    assert "run-" in completed.stderr
+    assert "has no AccountEndpoint" in completed.stderr
 
 
 def test_a_stop_takes_ten_seconds_at_most_when_the_database_hangs() -> None:
@@ -200,17 +200,17 @@ def test_the_demo_survives_a_killed_host_and_a_split(tmp_path: Path) -> None:
         *("--partitions", "2", "--json", str(figures)),
     )
 
-    found = json.loads(figures.read_text(encoding="utf-8"))
+    report = json.loads(figures.read_text(encoding="utf-8"))
     expected = {(a, b) for a, b in (line.split(",") for line in lines) if a != b}
     assert done.returncode == 0, done.stdout + done.stderr
-    assert found["follows"] == found["followedEvents"] == len(expected)
-    assert found["wasFollowedEvents"] == len(expected)
-    assert found["usersIncorrect"] == found["lost"] == found["duplicated"] == 0
-    assert found["deadLetters"] == 0
-    assert found["usersChecked"] == 11
-    assert found["hostStarts"] == 2
-    assert len(found["checkpoints"]) == 3
-    assert found["eventsPerSecond"] > 0
+    assert report["follows"] == report["followedEvents"] == len(expected)
+    assert report["wasFollowedEvents"] == len(expected)
+    assert report["usersIncorrect"] == report["lost"] == report["duplicated"] == 0
+    assert report["deadLetters"] == 0
+    assert report["usersChecked"] == 11
+    assert report["hostStarts"] == 2
+    assert len(report["checkpoints"]) == 3
+    assert report["eventsPerSecond"] > 0
 
 
 def test_the_demo_runs_on_an_app_that_is_running(tmp_path: Path) -> None:
@@ -223,9 +223,9 @@ def test_the_demo_runs_on_an_app_that_is_running(tmp_path: Path) -> None:
     with running(*RUN, "--port", port, "--cosmos-port", cosmos, probe=f"{url}api/health"):
         done = run("local", "demo", "--url", url, "--follows", str(graph), "--json", str(figures))
 
-    found = json.loads(figures.read_text(encoding="utf-8"))
+    report = json.loads(figures.read_text(encoding="utf-8"))
     assert done.returncode == 0, done.stdout + done.stderr
-    assert (found["follows"], found["usersChecked"], found["usersIncorrect"]) == (3, 3, 0)
+    assert (report["follows"], report["usersChecked"], report["usersIncorrect"]) == (3, 3, 0)
 
 
 @pytest.mark.skipif(not Path("/proc").exists(), reason="children are listed in /proc")
@@ -237,8 +237,8 @@ def test_a_stopped_demo_leaves_no_process_behind(how: signal.Signals) -> None:
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     for _ in attempts(30):
-        found = children(process.pid)
-        if len(found) == 2:
+        child_ids = children(process.pid)
+        if len(child_ids) == 2:
             break
         time.sleep(0.05)
 
@@ -247,13 +247,13 @@ def test_a_stopped_demo_leaves_no_process_behind(how: signal.Signals) -> None:
 
     assert process.returncode == 130
     assert output.splitlines()[-1] == "Stopped."
-    assert not any(Path(f"/proc/{child}").exists() for child in found)
+    assert not any(Path(f"/proc/{child}").exists() for child in child_ids)
 
 
 def children(pid: int) -> list[int]:
     """The processes that a process has started."""
     text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
-    return [int(each) for each in text.split()]
+    return [int(child) for child in text.split()]
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def children(pid: int) -> list[int]:
     [("a b\nalone\n", "line 2: 'alone'"), ("", "contains no follow"), (None, "Cannot read")],
     ids=["a broken line", "an empty file", "no file"],
 )
-def test_a_bad_graph_is_refused_before_anything_is_written(
+def test_a_bad_graph_is_rejected_before_anything_is_written(
     tmp_path: Path, content: str | None, expected: str
 ) -> None:
     """With the line and what was expected."""

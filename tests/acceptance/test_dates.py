@@ -71,9 +71,9 @@ async def application(
         commands={"fill": Fill},
         entities={"mirror": Mirror},
     )
-    found = Application(registry, environ)
-    yield found
-    await found.close()
+    application = Application(registry, environ)
+    yield application
+    await application.close()
 
 
 async def mirrored(application: Application, environ: dict[str, str]) -> Mirror:

@@ -83,9 +83,9 @@ async def application(
     del database
     registry = Registry(modules={"oracle": MODULE}, events={}, commands={}, entities={})
     Oracle.broken = True
-    found = Application(registry, environ)
-    yield found
-    await found.close()
+    application = Application(registry, environ)
+    yield application
+    await application.close()
 
 
 @pytest.fixture
@@ -110,21 +110,24 @@ def operations(application: Application) -> DeadLetterOperations:
 async def park(
     application: Application, database: DatabaseProxy, *documents: dict[str, Any]
 ) -> None:
-    for each in documents:
-        await database.get_container_client("events").create_item(each)
+    for document in documents:
+        await database.get_container_client("events").create_item(document)
     await application.project("oracle", list(documents))
 
 
 async def derived(database: DatabaseProxy) -> list[int]:
     items = database.get_container_client("events").query_items("SELECT * FROM c")
-    return sorted([each["data"]["number"] async for each in items if each.get("type") == "Told"])
+    return sorted([item["data"]["number"] async for item in items if item.get("type") == "Told"])
 
 
 def function(application: Application, name: str) -> Any:
     app = func.FunctionApp()
     register_routes(app, application)
-    found = {each.get_function_name(): each.get_user_function() for each in app.get_functions()}
-    return found[name]
+    functions = {
+        function.get_function_name(): function.get_user_function()
+        for function in app.get_functions()
+    }
+    return functions[name]
 
 
 async def only(operations: DeadLetterOperations) -> DeadLetter:
@@ -262,7 +265,9 @@ async def test_a_line_waits_for_its_event_and_goes_on_once_it_is_mended(
     for _ in range(3):
         await block(application, *events)
 
-    (letter,) = [each for each in await operations.search(None) if each.event_id == "q1"]
+    (letter,) = [
+        dead_letter for dead_letter in await operations.search(None) if dead_letter.event_id == "q1"
+    ]
     assert (letter.attempts, letter.blocking) == (3, True)
     assert await operations.blocking() == [
         {
@@ -365,8 +370,8 @@ async def test_a_sequence_is_parked_and_replayed_in_its_order(
     application, Oracle.broken = opened(ORDERED), True
     operations = application.dead_letters
     events = [asked(number, _lsn=number) for number in range(5)]
-    for each in events:
-        stored = {name: value for name, value in each.items() if name != "_lsn"}
+    for event in events:
+        stored = {name: value for name, value in event.items() if name != "_lsn"}
         await database.get_container_client("events").create_item(stored)
 
     await application.project("ordered", events[:3])
@@ -374,10 +379,10 @@ async def test_a_sequence_is_parked_and_replayed_in_its_order(
     letters = await operations.search(None)
     behind = await operations.replay(letters[1].id)
     Oracle.broken = False
-    replayed = [(await operations.replay(each.id)).failure for each in letters]
+    replayed = [(await operations.replay(letter.id)).failure for letter in letters]
     await application.project("ordered", events[4:])
 
-    assert [each.event_id for each in letters] == ["q1", "q2", "q3"]
+    assert [letter.event_id for letter in letters] == ["q1", "q2", "q3"]
     assert behind.failure == f"Dead letter {letters[0].id} must be replayed first."
     assert replayed == [None, None, None]
     assert await derived(database) == [0, 1, 2, 3, 4]
@@ -403,10 +408,13 @@ async def test_an_unreadable_event_keeps_its_place_in_the_sequence(
     for number in range(4):
         await events.create_item(asked(number))
 
-    letters = {(each.event_id, each.projection): each for each in await operations.search(None)}
+    letters = {
+        (dead_letter.event_id, dead_letter.projection): dead_letter
+        for dead_letter in await operations.search(None)
+    }
     too_early = await operations.replay(letters["q2", None].id)
     await operations.replay(letters["q1", "ordered.answers"].id)
-    order = [each.feed_order for each in await operations.search("ordered.answers")]
+    order = [dead_letter.feed_order for dead_letter in await operations.search("ordered.answers")]
     Oracle.broken = False
     swept = await operations.replay_all(None)
 
@@ -431,7 +439,7 @@ async def test_letters_are_listed_by_projection(
     await park(application, database, asked(1), asked(2), asked(3, data={}))
 
     async def fetch_all(name: str | None) -> list[str]:
-        return [each.event_id for each in await operations.search(name)]
+        return [dead_letter.event_id for dead_letter in await operations.search(name)]
 
     assert await fetch_all("oracle.answers") == ["q1", "q2"]
     assert await fetch_all("oracle") == await fetch_all(None) == ["q1", "q2", "q3"]

@@ -67,11 +67,11 @@ def served() -> Iterator[Served]:
         [sys.executable, "-m", *command], cwd=ROOT, stdout=subprocess.DEVNULL
     ) as process:
         try:
-            found = Served(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{cosmos}/")
+            served = Served(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{cosmos}/")
             for _ in attempts(30):
-                if _answers(f"{found.url}/api/health"):
+                if _answers(f"{served.url}/api/health"):
                     break
-            yield found
+            yield served
         finally:
             process.terminate()
 
@@ -88,22 +88,22 @@ def _answers(url: str) -> bool:
 @schema.parametrize()
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 def test_answers_are_those_that_are_described(case: Case[Any], served: Served) -> None:
-    """No 500, no undescribed status, type or body; what breaks the description is refused."""
+    """No 500, no undescribed status, type or body; what breaks the description is rejected."""
     response = case.call(base_url=served.url, headers=KEY)
     served.note(response)
 
     case.validate_response(response, headers=KEY, excluded_checks=EXCLUDED)
 
 
-def test_refused_requests_have_written_nothing(served: Served) -> None:
+def test_rejected_requests_have_written_nothing(served: Served) -> None:
     """The events that are stored are those of accepted commands, and what follows from them."""
     with CosmosClient(served.cosmos, WELL_KNOWN_KEY) as client:
         events = client.get_database_client("projections").get_container_client("events")
         stored = list(events.query_items("SELECT * FROM c", enable_cross_partition_query=True))
     print(f"{sum(served.statuses.values())} requests: {dict(served.statuses)}")  # noqa: T201 - a figure
 
-    appended = {each["id"] for each in stored if "projection" not in each["meta"]}
+    appended = {event["id"] for event in stored if "projection" not in event["meta"]}
     assert sum(served.statuses.values()) > 100
     assert not [status for status in served.statuses if status >= 500]
     assert appended == served.accepted
-    assert {each["meta"].get("causationId") for each in stored} <= {None, *served.accepted}
+    assert {event["meta"].get("causationId") for event in stored} <= {None, *served.accepted}

@@ -82,8 +82,8 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(  # noqa: S603 - our own command
         [sys.executable, "-m", "admin", "package", "--output", str(archive)], cwd=ROOT, check=True
     )
-    with zipfile.ZipFile(archive) as found:
-        found.extractall(folder / "app")
+    with zipfile.ZipFile(archive) as contents:
+        contents.extractall(folder / "app")
     return folder / "app"
 
 
@@ -113,7 +113,7 @@ def embedded() -> Iterator[EmbeddedCosmos]:
 
 def test_the_package_holds_what_runs_and_nothing_else(package: Path) -> None:
     """No tools, no tests, no documents."""
-    assert {each.name for each in package.iterdir()} == {
+    assert {path.name for path in package.iterdir()} == {
         *("core", "projections", "function_app.py", "host.json", "requirements.txt"),
     }
     assert not list(package.rglob("*.pyc"))
@@ -135,17 +135,17 @@ def test_the_package_declares_the_functions_of_the_working_tree(
     package: Path, python: Path
 ) -> None:
     """Installed from the lock file."""
-    found = json.loads(run(python, DECLARED, package))
+    report = json.loads(run(python, DECLARED, package))
 
-    assert "health" in found
-    assert found == json.loads(run(Path(sys.executable), DECLARED, ROOT))
+    assert "health" in report
+    assert report == json.loads(run(Path(sys.executable), DECLARED, ROOT))
 
 
 @pytest.mark.timeout(240)
 def test_the_package_projects(example: Path, python: Path, embedded: EmbeddedCosmos) -> None:
     """Follows of the demo's graph, with the example as the application."""
-    follows = {each for each in read_follows(POLBLOGS, 300) if not each.is_self_follow}
-    words = "".join(f"{each.follower} {each.followed}\n" for each in follows)
+    follows = {follow for follow in read_follows(POLBLOGS, 300) if not follow.is_self_follow}
+    words = "".join(f"{follow.follower} {follow.followed}\n" for follow in follows)
     connection = embedded.connection_string
 
     told = run(python, PLAYED, example, words, CosmosConnection=connection)
@@ -159,13 +159,13 @@ def test_the_lock_file_installs_on_every_python(
     package: Path, tmp_path: Path, version: str
 ) -> None:
     """That is here."""
-    found = interpreter(version)
-    if found is None:
+    executable = interpreter(version)
+    if executable is None:
         pytest.skip(f"Python {version} is not here")
     python = tmp_path / "venv" / "bin" / "python"
     lock = ("--require-hashes", "-r", str(package / "requirements.txt"))
 
-    made = uv("venv", "--python", found, str(tmp_path / "venv"))
+    made = uv("venv", "--python", executable, str(tmp_path / "venv"))
     installed = uv("pip", "install", "--python", str(python), *lock)
 
     assert (made.returncode, installed.returncode) == (0, 0), made.stderr + installed.stderr
@@ -175,11 +175,14 @@ def test_the_lock_file_installs_on_every_python(
 def interpreter(version: str) -> str | None:
     """A Python of this version that runs."""
     managed = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    found = [*map(str, managed.glob(f"{version}.*/bin/python")), shutil.which(f"python{version}")]
-    for each in filter(None, found):
-        done = subprocess.run([each, "--version"], capture_output=True, check=False)  # noqa: S603 - a fixed command
+    candidates = [
+        *map(str, managed.glob(f"{version}.*/bin/python")),
+        shutil.which(f"python{version}"),
+    ]
+    for candidate in filter(None, candidates):
+        done = subprocess.run([candidate, "--version"], capture_output=True, check=False)  # noqa: S603 - a fixed command
         if done.returncode == 0:
-            return each
+            return candidate
     return None
 
 

@@ -70,38 +70,40 @@ class Cast:
 
     async def act(self, nth: int) -> None:
         """A third of the follows."""
-        for each in FOLLOWS[nth * 80 : (nth + 1) * 80]:
-            await self._events.create_item(each)
+        for follow in FOLLOWS[nth * 80 : (nth + 1) * 80]:
+            await self._events.create_item(follow)
 
     async def owners(self, count: int) -> None:
         """Return when the leases have so many owners."""
 
         async def enough() -> bool:
             items = self._leases.query_items("SELECT * FROM c")
-            found = {each["Owner"] async for each in items if each.get("Owner")}
-            return len(found) == count
+            owners = {item["Owner"] async for item in items if item.get("Owner")}
+            return len(owners) == count
 
         await until(enough)
 
     async def derived(self, count: int) -> list[dict[str, Any]]:
         """The derived events, once there are so many."""
-        found: list[dict[str, Any]] = []
+        documents: list[dict[str, Any]] = []
 
         async def enough() -> bool:
             items = self._events.query_items("SELECT * FROM c WHERE c.type = 'WasFollowed'")
-            found[:] = [each async for each in items]
-            return len(found) >= count
+            documents[:] = [item async for item in items]
+            return len(documents) >= count
 
         await until(enough, 40)
-        return found
+        return documents
 
 
-def pairs(found: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    return sorted((each["data"]["follower"], each["data"]["user_id"]) for each in found)
+def pairs(derived: list[dict[str, Any]]) -> list[tuple[str, str]]:
+    return sorted(
+        (document["data"]["follower"], document["data"]["user_id"]) for document in derived
+    )
 
 
 def expected() -> list[tuple[str, str]]:
-    return sorted((each["data"]["user_id"], each["data"]["to_follow"]) for each in FOLLOWS)
+    return sorted((follow["data"]["user_id"], follow["data"]["to_follow"]) for follow in FOLLOWS)
 
 
 @both_date_handlings()
@@ -119,9 +121,9 @@ async def test_leases_that_change_hands_lose_and_double_nothing(
         await cast.owners(1)
         await cast.enter()
         await cast.act(2)
-        found = await cast.derived(240)
+        derived = await cast.derived(240)
 
-    assert pairs(found) == expected()
+    assert pairs(derived) == expected()
 
 
 async def test_both_owners_of_a_lease_may_run_the_same_batch_at_once(
@@ -130,15 +132,15 @@ async def test_both_owners_of_a_lease_may_run_the_same_batch_at_once(
     """The one that lost it does not know yet; both end in the same documents."""
     owners = [Application.discover(follows, environ) for _ in range(2)]
     outcomes = await asyncio.gather(
-        *(each.project("followship", FOLLOWS) for each in owners for _ in range(2))
+        *(owner.project("followship", FOLLOWS) for owner in owners for _ in range(2))
     )
     async with Cast(environ, database) as cast:
-        found = await cast.derived(240)
-    for each in owners:
-        await each.close()
+        derived = await cast.derived(240)
+    for owner in owners:
+        await owner.close()
 
-    assert {each.derived for each in outcomes} == {240}
-    assert pairs(found) == expected()
+    assert {outcome.derived for outcome in outcomes} == {240}
+    assert pairs(derived) == expected()
 
 
 def counted(count: int) -> dict[str, Any]:
@@ -163,7 +165,7 @@ async def test_a_large_fan_out_is_finished_by_whoever_comes(
     attempt = asyncio.create_task(first.project("counting", batch))
 
     async def begun() -> bool:
-        return attempt.done() or len([each async for each in _cursors(leases)]) == 1
+        return attempt.done() or len([progress async for progress in _cursors(leases)]) == 1
 
     await until(begun)
     attempt.cancel()
@@ -187,7 +189,7 @@ async def test_a_large_fan_out_is_finished_by_whoever_comes(
     assert sorted(values) == list(range(30_000))
     assert positions in ([10_000], [20_000])
     assert outcome.already_written >= 10_000
-    assert [each async for each in _cursors(leases)] == []
+    assert [progress async for progress in _cursors(leases)] == []
 
 
 def _cursors(leases: ContainerProxy) -> Any:
@@ -223,11 +225,11 @@ async def test_faults_of_every_kind_lose_and_double_nothing(
         async with session.get(control) as answer:
             struck = await answer.json()
     async with Cast(environ, database) as cast:
-        found = await cast.derived(240)
+        derived = await cast.derived(240)
     await process.close()
 
     assert sum(struck.values()) > 30
-    assert pairs(found) == expected()
+    assert pairs(derived) == expected()
 
 
 async def _posted(session: aiohttp.ClientSession, control: str) -> bool:
@@ -279,12 +281,12 @@ def test_chaos_ends_well(tmp_path: Path, lag: str, date_handling: str) -> None:
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads(figures.read_text(encoding="utf-8"))
-    assert found["exact"]
-    assert found["poisonPlanted"] == found["replayed"] == 40
-    assert sum(found["faults"].values()) > 0
-    assert found["disruptions"]["kill"] >= 1
-    assert found["disruptions"]["cutOff"] >= 1
+    report = json.loads(figures.read_text(encoding="utf-8"))
+    assert report["exact"]
+    assert report["poisonPlanted"] == report["replayed"] == 40
+    assert sum(report["faults"].values()) > 0
+    assert report["disruptions"]["kill"] >= 1
+    assert report["disruptions"]["cutOff"] >= 1
 
 
 MARK = "S3CR3T-M4RK"

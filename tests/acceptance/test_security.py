@@ -29,9 +29,9 @@ SECRET = "S3CR3T-M4RK"
 
 @pytest.fixture
 async def application(environ: dict[str, str]) -> AsyncIterator[Application]:
-    found = Application.discover(follows, environ)
-    yield found
-    await found.close()
+    application = Application.discover(follows, environ)
+    yield application
+    await application.close()
 
 
 @pytest.fixture
@@ -48,18 +48,18 @@ async def url(
 
 async def documents(database: DatabaseProxy, container: str) -> list[dict[str, Any]]:
     items = database.get_container_client(container).query_items("SELECT * FROM c")
-    return [each async for each in items]
+    return [item async for item in items]
 
 
-async def test_every_function_but_health_refuses_without_the_key(
+async def test_every_function_but_health_rejects_without_the_key(
     url: str, application: Application
 ) -> None:
     """The paths are those of the app's own description."""
-    found = build_openapi(application.registry)["paths"]
+    paths = build_openapi(application.registry)["paths"]
 
     async with aiohttp.ClientSession() as session:
         statuses: dict[str, set[int]] = {}
-        for path, operations in found.items():
+        for path, operations in paths.items():
             filled = path.replace("{", "").replace("}", "")
             for method in operations:
                 for headers in ({}, {"x-functions-key": "wrong"}):
@@ -73,14 +73,14 @@ async def test_every_function_but_health_refuses_without_the_key(
 
 def test_the_description_names_what_the_modules_declare(application: Application) -> None:
     """Commands with their fields, entities with theirs."""
-    found = build_openapi(application.registry)
+    document = build_openapi(application.registry)
 
-    follow = found["paths"]["/api/commands/follow"]["post"]["requestBody"]["content"]
+    follow = document["paths"]["/api/commands/follow"]["post"]["requestBody"]["content"]
     reference = follow["application/json"]["schema"]["$ref"]
     assert reference == "#/components/schemas/Follow"
-    assert set(found["components"]["schemas"]["Follow"]["required"]) == {"user_id", "to_follow"}
-    assert "/api/entities/followship/{id}" in found["paths"]
-    json.dumps(found)
+    assert set(document["components"]["schemas"]["Follow"]["required"]) == {"user_id", "to_follow"}
+    assert "/api/entities/followship/{id}" in document["paths"]
+    json.dumps(document)
 
 
 async def test_no_secret_and_no_payload_is_logged_or_told(
@@ -113,8 +113,8 @@ async def test_no_secret_and_no_payload_is_logged_or_told(
 
         await until(parked)
 
-    ours = [each for each in caplog.records if not each.name.startswith(("azure", "aiohttp"))]
-    logged = "\n".join(each.getMessage() for each in ours)
+    ours = [record for record in caplog.records if not record.name.startswith(("azure", "aiohttp"))]
+    logged = "\n".join(record.getMessage() for record in ours)
     for text in (*told, logged, json.dumps(await documents(database, "deadletters"))):
         assert SECRET not in text
         assert WELL_KNOWN_KEY not in text
@@ -160,7 +160,7 @@ async def test_whatever_is_sent_is_no_500_and_writes_nothing(
     database: DatabaseProxy,
     requests: list[tuple[str, tuple[str, ...], bytes, str]],
 ) -> None:
-    """Refused with a 4xx, whatever path, method, header and body."""
+    """Rejected with a 4xx, whatever path, method, header and body."""
     connector = aiohttp.TCPConnector(force_close=True)
     async with aiohttp.ClientSession(connector=connector) as session:
         for method, path, body, key in requests:

@@ -34,7 +34,7 @@ ATTEMPTS: dict[str, Callable[[], object]] = {
 
 
 @pytest.mark.parametrize("attempt", ATTEMPTS.values(), ids=ATTEMPTS)
-def test_sockets_and_processes_are_refused(attempt: Callable[[], object]) -> None:
+def test_sockets_and_processes_are_rejected(attempt: Callable[[], object]) -> None:
     """Whoever asks for them: the interpreter reports it."""
     with pytest.raises(pytest.fail.Exception, match="must not raise"):
         attempt()

@@ -53,7 +53,7 @@ def test_the_console_shows_the_way_from_a_command_to_its_derived_event() -> None
     assert done.returncode == 0, done.stderr
 
     told = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
-    spans = {each["name"]: each for each in told if "name" in each}
+    spans = {span["name"]: span for span in told if "name" in span}
     assert spans["command follow"]["context"]["trace_id"] == f"0x{TRACE}"
     assert spans["project followship"]["links"][0]["context"]["trace_id"] == f"0x{TRACE}"
     write = spans["execute_bulk events"]
@@ -61,7 +61,7 @@ def test_the_console_shows_the_way_from_a_command_to_its_derived_event() -> None
     assert write["attributes"]["db.system.name"] == "azure.cosmosdb"
     assert write["attributes"]["db.operation.name"] == "execute_bulk"
     assert write["attributes"]["db.collection.name"] == "events"
-    metas = [each["meta"]["traceparent"] for each in json.loads(done.stdout)]
+    metas = [event["meta"]["traceparent"] for event in json.loads(done.stdout)]
     assert len(set(metas)) == 1
     assert TRACE in metas[0]
     for name in ("projections.events.processed", "azure.cosmosdb.client.operation.request_charge"):

@@ -24,9 +24,9 @@ async def test_our_hash_is_that_of_the_sdk(database: DatabaseProxy, name: str) -
     """For any text."""
     container = database.get_container_client("events")
 
-    found = await container.feed_range_from_partition_key(name)
+    feed_range = await container.feed_range_from_partition_key(name)
 
-    assert effective_partition_key(name) == found["Range"]["min"]
+    assert effective_partition_key(name) == feed_range["Range"]["min"]
 
 
 async def test_the_sdk_is_asked_once(database: DatabaseProxy) -> None:
@@ -47,10 +47,10 @@ async def test_the_sdk_is_asked_once(database: DatabaseProxy) -> None:
     read_feed_ranges = container.read_feed_ranges
     container.feed_range_from_partition_key = count  # type: ignore[method-assign,assignment] # the case
     container.read_feed_ranges = read  # type: ignore[method-assign,assignment] # the case
-    found = await asyncio.gather(
+    located = await asyncio.gather(
         *(partitions.locate(stream(number), Deadline.after(20)) for number in range(200))
     )
 
     assert asked == ["partitions", stream(0)]
-    assert {each.id for each in found} == {"0", "1", "2", "3"}
-    assert len({(each.start, each.id) for each in found}) == 4
+    assert {partition.id for partition in located} == {"0", "1", "2", "3"}
+    assert len({(partition.start, partition.id) for partition in located}) == 4

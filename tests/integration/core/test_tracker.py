@@ -103,11 +103,11 @@ async def test_lag_is_counted_in_transactions(
     await write(events, 5)
     await put_lease(database, events, token)
 
-    (found,) = (await tracker.module_status("followship", Deadline.after(20))).leases
+    (lease,) = (await tracker.module_status("followship", Deadline.after(20))).leases
 
-    assert found.lag_transactions == behind
-    assert found.caught_up is (behind == 0)
-    assert found.lag_seconds < 60
+    assert lease.lag_transactions == behind
+    assert lease.caught_up is (behind == 0)
+    assert lease.lag_seconds < 60
 
 
 async def test_deletes_do_not_make_a_caught_up_lease_lag(
@@ -143,9 +143,9 @@ async def test_owners_are_told(
     written = timestamp(datetime.now(timezone.utc) - timedelta(seconds=age))
     await put_lease(database, events, '"0"', Owner=owner, timestamp=written)
 
-    (found,) = (await tracker.module_status("followship", Deadline.after(20))).leases
+    (lease,) = (await tracker.module_status("followship", Deadline.after(20))).leases
 
-    assert (found.owner, found.state) == (owner, expected)
+    assert (lease.owner, lease.state) == (owner, expected)
 
 
 async def test_other_leases_are_left_out(
@@ -154,14 +154,14 @@ async def test_other_leases_are_left_out(
     """Of other modules and of a deleted container, and whatever else lies there."""
     leases = database.get_container_client("leases")
     await put_lease(database, events, '"0"')
-    (own,) = [each async for each in leases.query_items("SELECT * FROM c")]
+    (own,) = [document async for document in leases.query_items("SELECT * FROM c")]
     rid = (await events.read())["_rid"]
     await leases.create_item({**own, "id": own["id"].replace("followship-", "followship_two-")})
     await leases.create_item({**own, "id": own["id"].replace(rid, "AAAAAAAAAAA=")})
     await leases.create_item({"id": "followship-cursor", "LeaseToken": "x"})
 
     assert [
-        each.id for each in (await tracker.module_status("followship", Deadline.after(20))).leases
+        lease.id for lease in (await tracker.module_status("followship", Deadline.after(20))).leases
     ] == [own["id"]]
 
 
@@ -174,10 +174,10 @@ async def test_leases_without_a_range_are_placed_by_their_partition(
         database, events, '"1"', FeedRange="absent", LeaseToken="absent", PartitionId="0"
     )
 
-    (found,) = (await tracker.module_status("followship", Deadline.after(20))).leases
+    (lease,) = (await tracker.module_status("followship", Deadline.after(20))).leases
 
-    assert found.lag_transactions == 2
-    assert found.range is not None
+    assert lease.lag_transactions == 2
+    assert lease.range is not None
 
 
 async def test_merged_leases_count_their_own_range(
@@ -189,9 +189,9 @@ async def test_merged_leases_count_their_own_range(
         part = PartitionKeyRange(id=f"{low}-{high}", minimum=low, maximum=high)
         await put_lease(database, events, '"0"', partition=part, version=1)
 
-    found = await tracker.module_status("followship", Deadline.after(20))
+    status = await tracker.module_status("followship", Deadline.after(20))
 
-    assert sorted(each.caught_up for each in found.leases) == [False, True]
+    assert sorted(lease.caught_up for lease in status.leases) == [False, True]
 
 
 async def test_an_event_is_processed_once_its_lease_is_past_it(
@@ -243,6 +243,6 @@ async def test_a_split_that_nobody_noticed_is_looked_at_in_pieces(
         await events.create_item(followed(number, 99))
     await put_lease(database, events, None)
 
-    (found,) = (await tracker.module_status("followship", Deadline.after(20))).leases
+    (lease,) = (await tracker.module_status("followship", Deadline.after(20))).leases
 
-    assert found.lag_transactions == 20
+    assert lease.lag_transactions == 20

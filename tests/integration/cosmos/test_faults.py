@@ -54,7 +54,7 @@ async def stored(raw: Raw) -> list[str]:
         ("unavailable", 503, 0, None),
     ],
 )
-async def test_a_refused_request_is_not_applied(
+async def test_a_rejected_request_is_not_applied(
     raw: Raw, fault: str, status: int, sub_status: int, hint: str | None
 ) -> None:
     """With the status, sub-status and hint that the service would give."""
@@ -160,7 +160,7 @@ async def test_failing_operations_of_the_bulk_form_fail_alone(raw: Raw) -> None:
         ({"fault": "slow", "rate": 1, "second": 1}, "rules.0.second"),
     ],
 )
-async def test_a_wrong_plan_is_refused_and_changes_nothing(
+async def test_a_wrong_plan_is_rejected_and_changes_nothing(
     raw: Raw, rule: dict[str, Any], field: str
 ) -> None:
     """With the field named."""

@@ -56,7 +56,7 @@ async def statuses(endpoint: str, item_id: str) -> tuple[int, set[int], list[int
 @example("a\nb")
 @example("a\rX-Injected: 1\n\n")
 @example("\0")
-def test_any_id_works_or_is_refused(server: EmbeddedCosmos, item_id: str) -> None:
+def test_any_id_works_or_is_rejected(server: EmbeddedCosmos, item_id: str) -> None:
     """What cannot be named by a URL is served by batches, as in the service."""
     created, by_url, batch = asyncio.run(statuses(server.endpoint, item_id))
 

@@ -136,7 +136,7 @@ async def test_an_etag_guards_against_lost_updates(container: ContainerProxy) ->
         pytest.param({"id": "1", "pk": "a", "x": "y" * 2_100_000}, 413, id="over 2 MB"),
     ],
 )
-async def test_what_the_service_refuses_is_refused(
+async def test_what_the_service_rejects_is_rejected(
     container: ContainerProxy, document: dict[str, Any], status: int
 ) -> None:
     """With its statuses."""
@@ -155,7 +155,7 @@ async def test_a_missing_container_is_told_from_a_missing_item(client: CosmosCli
 
 
 @pytest.mark.parametrize("key", ["AAAA", "bm90IHRoZSBrZXk="])
-async def test_another_key_is_refused(cosmos: EmbeddedCosmos, key: str) -> None:
+async def test_another_key_is_rejected(cosmos: EmbeddedCosmos, key: str) -> None:
     """401, whatever is asked."""
     stranger = CosmosClient(cosmos.endpoint, key)
 
@@ -307,7 +307,7 @@ async def test_the_synchronous_sdk_is_served_as_well(cosmos: EmbeddedCosmos) -> 
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "sprocs"), ("POST", "triggers"), ("GET", "udfs")]
 )
-async def test_what_is_not_covered_is_refused_by_name(
+async def test_what_is_not_covered_is_rejected_by_name(
     cosmos: EmbeddedCosmos, container: ContainerProxy, method: str, path: str
 ) -> None:
     """A clear 4xx, never a wrong answer."""

@@ -292,7 +292,7 @@ async def test_a_transaction_is_never_split_over_pages(container: ContainerProxy
     assert [size for size in sizes if size] == [5, 1]
 
 
-async def test_another_feed_mode_is_refused(
+async def test_another_feed_mode_is_rejected(
     cosmos: EmbeddedCosmos, container: ContainerProxy
 ) -> None:
     """By name."""
@@ -300,7 +300,7 @@ async def test_another_feed_mode_is_refused(
         await ids(container.query_items_change_feed(mode="AllVersionsAndDeletes"))
 
 
-async def test_a_request_without_a_signature_is_refused(cosmos: EmbeddedCosmos) -> None:
+async def test_a_request_without_a_signature_is_rejected(cosmos: EmbeddedCosmos) -> None:
     """401 with the service's form of an error."""
     async with (
         aiohttp.ClientSession() as session,

@@ -1,4 +1,4 @@
-"""What SDKs read beside the data: texts of refusals, and what a container says of itself."""
+"""What SDKs read beside the data: texts of errors, and what a container says of itself."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ QUOTA = {
     ("count", "text"),
     [(0, "Batch request has no operations."), (101, "more operations than what is supported.")],
 )
-async def test_a_batch_of_a_wrong_size_is_refused_with_the_services_text(
+async def test_a_batch_of_a_wrong_size_is_rejected_with_the_services_text(
     raw: Raw, count: int, text: str
 ) -> None:
     """A batch has 1 to 100 operations."""
@@ -37,7 +37,7 @@ async def test_a_batch_of_a_wrong_size_is_refused_with_the_services_text(
     ("path", "length", "limit"),
     [("/dbs", 256, 255), ("/dbs/db/colls", 256, 255), (ITEMS, 1024, 1024), ("/dbs", 0, 255)],
 )
-async def test_an_id_that_is_too_long_or_empty_is_refused_in_the_services_words(
+async def test_an_id_that_is_too_long_or_empty_is_rejected_in_the_services_words(
     raw: Raw, path: str, length: int, limit: int
 ) -> None:
     """Clients match the text, in which the number is the service's."""

@@ -121,7 +121,7 @@ TOO_LITTLE, ODD = "less than required minimum throughput", "in increments of"
         (AUTOSCALE, '{"maxThroughput":"4000"}', ODD),
     ],
 )
-async def test_a_throughput_that_the_service_has_not_is_refused(
+async def test_a_throughput_that_the_service_has_not_is_rejected(
     raw: Raw, name: str, value: str, message: str
 ) -> None:
     """400 with what is wrong, and nothing is created."""
@@ -141,7 +141,7 @@ async def test_a_throughput_that_the_service_has_not_is_refused(
         pytest.param({"offerAutopilotSettings": {"maxThroughput": 4000}}, id="the other kind"),
     ],
 )
-async def test_an_offer_that_the_service_has_not_is_refused(raw: Raw, content: Any) -> None:
+async def test_an_offer_that_the_service_has_not_is_rejected(raw: Raw, content: Any) -> None:
     """400, and the throughput stays."""
     (offer,) = await offers(raw, x_ms_offer_throughput="400")
 

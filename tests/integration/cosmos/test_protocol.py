@@ -107,7 +107,7 @@ async def test_partition_ranges_are_sent_once(raw: Raw) -> None:
 
 
 async def test_every_write_takes_one_lsn(raw: Raw) -> None:
-    """Deletes too, without an entry in the feed; a batch takes one, a refused write none."""
+    """Deletes too, without an entry in the feed; a batch takes one, a rejected write none."""
     await put(raw, "1", "2")
     await raw.send("DELETE", f"{ITEMS}/1", headers=A)
     await raw.send("POST", ITEMS, {"id": "2", "pk": "a"}, A)
@@ -188,7 +188,7 @@ async def test_etags_differ_inside_a_transaction(raw: Raw) -> None:
 
 
 async def test_a_failed_batch_leaves_nothing_not_even_an_lsn(raw: Raw) -> None:
-    """And its charge is what was refused."""
+    """And its charge is what was rejected."""
     await put(raw, "2")
 
     reply = await raw.send("POST", ITEMS, batch_of(("Create", "1"), ("Create", "2")), BATCH)
@@ -302,7 +302,7 @@ async def test_a_query_pages_by_continuation(raw: Raw) -> None:
         pytest.param("GET", "/dbs/db/users", None, {}, (405, 0), id="unknown resource"),
     ],
 )
-async def test_a_refusal_has_status_sub_status_and_a_body(
+async def test_a_error_has_status_sub_status_and_a_body(
     raw: Raw,
     method: str,
     path: str,
@@ -336,7 +336,7 @@ async def test_a_refusal_has_status_sub_status_and_a_body(
         pytest.param({"id": ""}, id="empty id"),
     ],
 )
-async def test_a_container_that_would_behave_otherwise_is_refused(
+async def test_a_container_that_would_behave_otherwise_is_rejected(
     raw: Raw, definition: dict[str, Any]
 ) -> None:
     """Better no container than one that silently is another."""
@@ -347,7 +347,7 @@ async def test_a_container_that_would_behave_otherwise_is_refused(
     assert (reply.status, reply.body["code"]) == (400, "BadRequest")
 
 
-async def test_identities_are_refused_with_what_to_do(raw: Raw) -> None:
+async def test_identities_are_rejected_with_what_to_do(raw: Raw) -> None:
     """There is no Entra ID on one machine."""
     reply = await raw.send("GET", "/dbs", headers={"authorization": "type%3Daad%26sig%3Dtoken"})
 

@@ -1,4 +1,4 @@
-"""Queries over the wire: plans, what is refused without one, pages, and what they cost."""
+"""Queries over the wire: plans, what is rejected without one, pages, and what they cost."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ async def test_a_plan_needs_a_client_that_can_merge(raw: Raw) -> None:
         "SELECT DISTINCT c.n FROM c WHERE c.pk = 'a'",
     ],
 )
-async def test_what_must_be_merged_is_refused_with_its_plan(raw: Raw, query: str) -> None:
+async def test_what_must_be_merged_is_rejected_with_its_plan(raw: Raw, query: str) -> None:
     """However many partitions there are now, as by the service's gateway."""
     planned = await raw.send("POST", ITEMS, {"query": query}, PLAN)
 
@@ -119,7 +119,7 @@ async def test_what_must_be_merged_is_refused_with_its_plan(raw: Raw, query: str
 
 
 async def test_equal_results_in_another_order_are_left_to_the_client(raw: Raw) -> None:
-    """Pages of one partition could not tell what came before them: there it is refused."""
+    """Pages of one partition could not tell what came before them: there it is rejected."""
     query = "SELECT DISTINCT c.x FROM c ORDER BY c.n"
 
     planned = await ask(raw, query)
@@ -341,13 +341,13 @@ async def test_a_page_reads_so_many_documents_and_no_more(
         ('[[[],"x"],0,null]', "SELECT * FROM c"),
     ],
 )
-async def test_a_token_of_another_query_is_refused(raw: Raw, token: str, query: str) -> None:
+async def test_a_token_of_another_query_is_rejected(raw: Raw, token: str, query: str) -> None:
     """Never taken for a place in this one."""
     assert (await ask(raw, query, {**A, CONTINUATION: token})).status == 400
     assert (await ask(raw, "SELECT * FROM c", {CONTINUATION: token})).status == 400
 
 
-async def test_a_page_that_ends_at_a_huge_value_is_refused(raw: Raw) -> None:
+async def test_a_page_that_ends_at_a_huge_value_is_rejected(raw: Raw) -> None:
     """A continuation must fit into a header."""
     await put(raw, "1", x="x" * 7000)
     await put(raw, "2", x="y")

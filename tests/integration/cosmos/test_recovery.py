@@ -77,7 +77,7 @@ def test_a_folder_has_one_server(tmp_path: Path) -> None:
         pass
 
 
-def test_a_folder_of_another_version_is_refused(tmp_path: Path) -> None:
+def test_a_folder_of_another_version_is_rejected(tmp_path: Path) -> None:
     """It says what to do."""
     with sqlite3.connect(tmp_path / "cosmos.sqlite3") as db:
         db.execute("PRAGMA user_version = 99")

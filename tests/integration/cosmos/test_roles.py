@@ -149,7 +149,7 @@ async def test_no_role_allows_management(raw: Raw, method: str, path: str, body:
     assert f"The given request [{method} {path}] cannot be authorized" in reply.body["message"]
 
 
-async def test_a_refusal_names_principal_action_and_resource(raw: Raw) -> None:
+async def test_a_error_names_principal_action_and_resource(raw: Raw) -> None:
     """With the sub-status of metadata, of a link by names and of one by resource ids."""
     item = (await raw.send("GET", f"{ITEMS}/1", headers=A)).body["_self"]
     replies = [
@@ -175,7 +175,7 @@ async def appender(raw: Raw, cosmos: EmbeddedCosmos) -> AsyncIterator[ContainerP
 
 
 async def test_the_sdk_works_with_rights_to_one_container(appender: ContainerProxy) -> None:
-    """It reads the account and the container by itself; others are refused."""
+    """It reads the account and the container by itself; others are rejected."""
     await appender.create_item({"id": "2", "pk": "a"})
 
     query = appender.query_items("SELECT * FROM c", partition_key="a")

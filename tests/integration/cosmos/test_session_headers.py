@@ -37,7 +37,7 @@ OPERATIONS = [{"operationType": "Upsert", "id": "1", "resourceBody": {"id": "1",
 async def test_answers_tell_the_session_and_whose_it_is(
     raw: Raw, method: str, path: str, body: Any, headers: dict[str, str], status: int
 ) -> None:
-    """Whatever the request; refused ones as well, whose clients go on from there."""
+    """Whatever the request; rejected ones as well, whose clients go on from there."""
     await raw.send("POST", ITEMS, {"id": "1", "pk": "a"}, A)
     container = (await raw.send("GET", "/dbs/db/colls/items")).body
 

@@ -130,7 +130,7 @@ async def test_a_patch_may_be_a_bare_list(raw: Raw) -> None:
 
 
 @pytest.mark.parametrize("body", ["text", 1, None, {"operations": {}}, [1]])
-async def test_a_patch_of_another_form_is_refused(raw: Raw, body: object) -> None:
+async def test_a_patch_of_another_form_is_rejected(raw: Raw, body: object) -> None:
     """400."""
     await put(raw, "1")
 
@@ -151,7 +151,7 @@ async def test_a_key_that_is_an_object_counts_as_undefined(raw: Raw) -> None:
 
 @pytest.mark.parametrize("ttl", [None, 0, -2, 1.5, "10", True, 2**31])
 async def test_an_items_time_to_live_must_be_one(raw: Raw, ttl: object) -> None:
-    """Null is refused as well, in a batch too; no LSN is taken."""
+    """Null is rejected as well, in a batch too; no LSN is taken."""
     single = await raw.send("POST", ITEMS, {**ONE, "ttl": ttl}, A)
     batch = await raw.send(
         "POST", ITEMS, [operation("Create", "1", resourceBody={**ONE, "ttl": ttl})], BATCH
@@ -177,7 +177,7 @@ async def test_a_request_has_at_most_2_mb_as_it_is_sent(raw: Raw) -> None:
 
 
 async def test_an_item_has_at_most_2_mb_as_it_is_stored(raw: Raw) -> None:
-    """A patch cannot make it larger either; what is refused takes no LSN."""
+    """A patch cannot make it larger either; what is rejected takes no LSN."""
     await put(raw, "1", x="y" * (MEGABYTE + 1000))
 
     grown = [{"op": "add", "path": "/z", "value": "y" * (MEGABYTE - 1000)}]
@@ -265,7 +265,7 @@ async def test_a_batch_that_is_not_atomic_may_name_one_key_for_all(raw: Raw) -> 
         {"id": "1"},
     ],
 )
-async def test_an_operation_that_lacks_something_is_refused(
+async def test_an_operation_that_lacks_something_is_rejected(
     raw: Raw, members: dict[str, Any]
 ) -> None:
     """400 for the operation."""
@@ -274,8 +274,8 @@ async def test_an_operation_that_lacks_something_is_refused(
     assert (reply.status, reply.body[0]["statusCode"]) == (207, 400)
 
 
-async def test_refusals_cost_what_an_account_charged(raw: Raw) -> None:
-    """By what is refused."""
+async def test_errors_cost_what_an_account_charged(raw: Raw) -> None:
+    """By what is rejected."""
     await put(raw, "1")
     stale = {**A, "If-Match": '"x"'}
 

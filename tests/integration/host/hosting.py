@@ -18,13 +18,13 @@ Work = Callable[[list[dict[str, Any]]], Awaitable[None]]
 
 def app(work: Work, *, retry: bool = True, **trigger_options: Any) -> func.FunctionApp:
     """An app with one function on the feed."""
-    found = func.FunctionApp()
+    function_app = func.FunctionApp()
 
     async def receive(documents: func.DocumentList, context: func.Context) -> None:
         del context
-        await work([dict(each) for each in documents])
+        await work([dict(document) for document in documents])
 
-    trigger = found.cosmos_db_trigger(
+    trigger = function_app.cosmos_db_trigger(
         arg_name="documents",
         connection="C",
         database_name="db",
@@ -37,12 +37,12 @@ def app(work: Work, *, retry: bool = True, **trigger_options: Any) -> func.Funct
     )
     declared = trigger(receive)
     if retry:
-        policy = found.retry(
+        policy = function_app.retry(
             strategy="fixed_delay", max_retry_count="-1", delay_interval="00:00:00"
         )
         declared = policy(declared)
-    found.function_name("receive")(declared)
-    return found
+    function_app.function_name("receive")(declared)
+    return function_app
 
 
 class Received:
@@ -52,11 +52,11 @@ class Received:
         self.batches: list[list[str]] = []
 
     async def __call__(self, documents: list[dict[str, Any]]) -> None:
-        self.batches.append([each["id"] for each in documents])
+        self.batches.append([document["id"] for document in documents])
 
     @property
     def ids(self) -> list[str]:
-        return sorted(each for batch in self.batches for each in batch)
+        return sorted(document_id for batch in self.batches for document_id in batch)
 
     async def complete(self, count: int) -> None:
         async def enough() -> bool:
@@ -82,16 +82,16 @@ async def write(events: ContainerProxy, *names: str) -> None:
 
 async def leases(database: DatabaseProxy) -> list[dict[str, Any]]:
     container = database.get_container_client("leases")
-    found = [each async for each in container.query_items("SELECT * FROM c")]
-    return [each for each in found if "LeaseToken" in each]
+    documents = [document async for document in container.query_items("SELECT * FROM c")]
+    return [document for document in documents if "LeaseToken" in document]
 
 
 async def all_owned(database: DatabaseProxy) -> bool:
-    found = await leases(database)
-    return len(found) == 4 and all(each["Owner"] for each in found)
+    stored_leases = await leases(database)
+    return len(stored_leases) == 4 and all(lease["Owner"] for lease in stored_leases)
 
 
 async def change_leases(database: DatabaseProxy, **changes: Any) -> None:
-    for each in await leases(database):
-        changed = {**each, **changes}
-        await database.get_container_client("leases").replace_item(each["id"], changed)
+    for lease in await leases(database):
+        changed = {**lease, **changes}
+        await database.get_container_client("leases").replace_item(lease["id"], changed)

@@ -12,8 +12,8 @@ from typing_extensions import Self
 
 
 @dataclass
-class Answer:
-    """An answer on its way back; one that is cut ends before its body does."""
+class SpoiledResponse:
+    """A response on its way back; one that is cut ends before its body does."""
 
     status: int
     headers: dict[str, str]
@@ -34,7 +34,7 @@ class Meddler:
     """
 
     target: str
-    spoil: Callable[[Answer], None] | None = None
+    spoil: Callable[[SpoiledResponse], None] | None = None
     spoiled: int = 0
     requests: int = 0
     is_silent: bool = False
@@ -76,7 +76,7 @@ class Meddler:
             request.transport.close()
         return response
 
-    async def _passed_on(self, request: web.Request) -> Answer:
+    async def _passed_on(self, request: web.Request) -> SpoiledResponse:
         assert self._session is not None
         url = self.target.rstrip("/") + request.raw_path
         headers = {name: text for name, text in request.headers.items() if name != "Host"}
@@ -84,7 +84,7 @@ class Meddler:
             request.method, url, headers=headers, data=await request.read()
         ) as response:
             kept = {name: text for name, text in response.headers.items() if _is_kept(name)}
-            return Answer(response.status, kept, await response.read())
+            return SpoiledResponse(response.status, kept, await response.read())
 
 
 def _is_kept(header: str) -> bool:

@@ -30,7 +30,7 @@ class Slow:
     async def __call__(self, documents: list[dict[str, Any]]) -> None:
         self.begun.set()
         await self.go_on.wait()
-        self.ended += [each["id"] for each in documents]
+        self.ended += [document["id"] for document in documents]
 
 
 async def test_a_host_that_is_cut_off_leaves_its_call_running_and_its_lease_free(
@@ -55,7 +55,7 @@ async def test_a_host_that_is_cut_off_leaves_its_call_running_and_its_lease_free
     assert next_one.ids == slow.ended == ["a"]
     assert ended_before == []
     assert seconds < 8  # not by expiration
-    assert [each["Owner"] for each in await leases(database)] == [None] * 4
+    assert [lease["Owner"] for lease in await leases(database)] == [None] * 4
 
 
 async def test_a_host_that_is_cut_off_repeats_nothing(
@@ -80,7 +80,7 @@ async def test_a_host_that_is_cut_off_repeats_nothing(
     await asyncio.wait_for(cutting, 20)
 
     assert calls == 1
-    assert [each["ContinuationToken"] for each in await leases(database)] == [None] * 4
+    assert [lease["ContinuationToken"] for lease in await leases(database)] == [None] * 4
 
 
 async def test_a_request_goes_on_when_its_host_is_cut_off() -> None:
@@ -140,5 +140,5 @@ async def test_a_call_goes_on_when_its_lease_is_lost(
 
     assert running
     assert slow.ended == ["a"]
-    assert {each["Owner"] for each in await leases(database)} == {"thief"}
-    assert {each["ContinuationToken"] for each in await leases(database)} == {None}
+    assert {lease["Owner"] for lease in await leases(database)} == {"thief"}
+    assert {lease["ContinuationToken"] for lease in await leases(database)} == {None}

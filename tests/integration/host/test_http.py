@@ -14,32 +14,32 @@ from local.host import FunctionsHost, HostOptions
 @pytest.fixture
 async def web() -> AsyncIterator[str]:
     """An app with HTTP functions only."""
-    found = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+    function_app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 
-    @found.route("open", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+    @function_app.route("open", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
     def open_to_all(req: func.HttpRequest) -> str:
         return "open"
 
-    @found.route("echo/{name}", methods=["POST"])
+    @function_app.route("echo/{name}", methods=["POST"])
     async def echo(req: func.HttpRequest) -> func.HttpResponse:
         text = f"{req.route_params['name']} {req.params.get('q')} {req.get_body().decode()}"
         return func.HttpResponse(text, status_code=202, headers={"x-own": "1"})
 
-    @found.route("Any/{name:alpha}/{rest?}")
+    @function_app.route("Any/{name:alpha}/{rest?}")
     def any_method(req: func.HttpRequest) -> str:
         return f"{req.method} {req.route_params['name']} {req.route_params['rest']}"
 
-    @found.route("off", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+    @function_app.route("off", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
     def off(req: func.HttpRequest) -> str:
         return "not off"
 
-    @found.route("broken", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
+    @function_app.route("broken", methods=["GET"], auth_level=func.AuthLevel.ANONYMOUS)
     def broken(req: func.HttpRequest) -> str:
         raise ValueError("SECRET")
 
     options = HostOptions(port=0, function_key="k")
     settings = {"FUNCTIONS_REQUEST_BODY_SIZE_LIMIT": "1000", "AzureWebJobs.off.Disabled": "1"}
-    async with FunctionsHost(options, settings, found) as running:
+    async with FunctionsHost(options, settings, function_app) as running:
         yield f"{running.url}/api"
 
 
@@ -94,5 +94,5 @@ async def test_an_exception_is_logged(web: str, caplog: pytest.LogCaptureFixture
     async with aiohttp.ClientSession() as session, session.get(f"{web}/broken") as response:
         assert (response.status, await response.read()) == (500, b"")
 
-    (record,) = [each for each in caplog.records if "function=broken" in each.getMessage()]
+    (record,) = [record for record in caplog.records if "function=broken" in record.getMessage()]
     assert record.exc_info

@@ -16,7 +16,7 @@ from core.settings import Settings
 from local.cosmos import EmbeddedCosmos
 from local.run import _provision
 from tests.integration.host.hosting import Received, all_owned, host, leases, write
-from tests.integration.host.meddling import Answer, Meddler
+from tests.integration.host.meddling import Meddler, SpoiledResponse
 from tests.support import until
 
 
@@ -28,46 +28,46 @@ def replica_lag() -> float:
 
 @pytest.fixture
 async def meddler(cosmos: EmbeddedCosmos) -> AsyncIterator[Meddler]:
-    async with Meddler(cosmos.endpoint) as found:
-        yield found
+    async with Meddler(cosmos.endpoint) as proxy:
+        yield proxy
 
 
-def html(answer: Answer) -> None:
+def html(answer: SpoiledResponse) -> None:
     answer.status, answer.body = 502, b"<html><h1>Bad Gateway</h1></html>"
     answer.headers = {"content-type": "text/html"}
 
 
-def html_200(answer: Answer) -> None:
+def html_200(answer: SpoiledResponse) -> None:
     html(answer)
     answer.status = 200
 
 
-def cut(answer: Answer) -> None:
+def cut(answer: SpoiledResponse) -> None:
     answer.is_cut = True
 
 
-def truncated(answer: Answer) -> None:
+def truncated(answer: SpoiledResponse) -> None:
     answer.body = answer.body[: len(answer.body) // 2]
 
 
-def a_list(answer: Answer) -> None:
+def a_list(answer: SpoiledResponse) -> None:
     answer.body = b'[{"Documents": []}]'
 
 
-def other_members(answer: Answer) -> None:
+def other_members(answer: SpoiledResponse) -> None:
     answer.body = b'{"Documents": 5, "PartitionKeyRanges": [{"id": 7}], "_rid": "?", "Owner": 7}'
 
 
-def without_headers(answer: Answer) -> None:
+def without_headers(answer: SpoiledResponse) -> None:
     answer.headers = {}
 
 
-def odd_headers(answer: Answer) -> None:
+def odd_headers(answer: SpoiledResponse) -> None:
     answer.status = 429
     answer.headers.update({"x-ms-retry-after-ms": "soon", "x-ms-substatus": "x"})
 
 
-def odd_sub_status(answer: Answer) -> None:
+def odd_sub_status(answer: SpoiledResponse) -> None:
     answer.status = 404
     answer.headers["x-ms-substatus"] = "nothing"
 
@@ -93,7 +93,7 @@ async def test_spoilt_answers_are_named_and_tried_again(
     events: ContainerProxy,
     meddler: Meddler,
     caplog: pytest.LogCaptureFixture,
-    spoil: Callable[[Answer], None],
+    spoil: Callable[[SpoiledResponse], None],
 ) -> None:
     """At the start and later; everything is delivered once they are good again."""
     received = Received()
@@ -114,9 +114,11 @@ async def test_spoilt_answers_are_named_and_tried_again(
         await write(events, *"efgh")
         await received.complete(8)
 
-    problems = [each.getMessage() for each in caplog.records if each.levelno >= logging.WARNING]
+    problems = [
+        record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING
+    ]
     assert set(received.ids) == set("abcdefgh")
-    assert any("dbs/db" in each for each in problems) or spoil is odd_headers
+    assert any("dbs/db" in problem for problem in problems) or spoil is odd_headers
     assert not tracebacks(caplog)
 
 
@@ -179,7 +181,7 @@ async def test_a_damaged_lease_is_named_and_the_others_go_on(
     ["nonsense", '"7\n8"', '"-1"', ""],
     ids=["words", "a header's end", "a number", "empty"],
 )
-async def test_a_checkpoint_that_the_database_refuses_holds_up_its_lease_only(
+async def test_a_checkpoint_that_the_database_rejects_holds_up_its_lease_only(
     cosmos: EmbeddedCosmos,
     database: DatabaseProxy,
     events: ContainerProxy,
@@ -277,7 +279,7 @@ async def test_containers_are_created_once_answers_are_good_again(
     client: CosmosClient,
     meddler: Meddler,
     caplog: pytest.LogCaptureFixture,
-    spoil: Callable[[Answer], None],
+    spoil: Callable[[SpoiledResponse], None],
 ) -> None:
     """Which `local run` does before anything else."""
     connection = cosmos.connection_string.replace(cosmos.endpoint, meddler.endpoint)
@@ -294,4 +296,4 @@ async def test_containers_are_created_once_answers_are_good_again(
     await asyncio.wait_for(provisioning, 60)
 
     database = client.get_database_client("projections")
-    assert len([each async for each in database.list_containers()]) == 3
+    assert len([container async for container in database.list_containers()]) == 3

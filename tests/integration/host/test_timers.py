@@ -41,19 +41,19 @@ class Ticks:
 
 def timed(ticks: Ticks, schedule: str = EVERY_SECOND, **options: Any) -> func.FunctionApp:
     """An app with a timer beside the function on the feed."""
-    found = app(Received())
+    function_app = app(Received())
 
-    @found.function_name("tick")
-    @found.timer_trigger(arg_name="timer", schedule=schedule, **options)
+    @function_app.function_name("tick")
+    @function_app.timer_trigger(arg_name="timer", schedule=schedule, **options)
     async def tick(timer: func.TimerRequest) -> None:
         ticks.note(timer)
 
-    return found
+    return function_app
 
 
-def host(cosmos: EmbeddedCosmos, found: func.FunctionApp, **settings: str) -> FunctionsHost:
+def host(cosmos: EmbeddedCosmos, function_app: func.FunctionApp, **settings: str) -> FunctionsHost:
     options = HostOptions(port=0, lease_expiration=1.5)
-    return FunctionsHost(options, {"C": cosmos.connection_string, **settings}, found)
+    return FunctionsHost(options, {"C": cosmos.connection_string, **settings}, function_app)
 
 
 async def test_of_several_hosts_one_runs_a_timer(
@@ -63,8 +63,8 @@ async def test_of_several_hosts_one_runs_a_timer(
     ticks = Ticks()
     async with AsyncExitStack() as stack:
         hosts = [host(cosmos, timed(ticks)) for _ in range(3)]
-        for each in hosts:
-            await stack.enter_async_context(each)
+        for one in hosts:
+            await stack.enter_async_context(one)
         await ticks.reach(3)
         await hosts[0].stop()
         await ticks.reach(6)
@@ -118,8 +118,8 @@ async def test_an_occurrence_that_was_missed_is_past_due(
     )
 
     async def owned() -> bool:
-        found = await container.read_item("timer.tick", "timer.tick")
-        return bool(found["Owner"]) and (bool(ticks.seconds) or not fires)
+        item = await container.read_item("timer.tick", "timer.tick")
+        return bool(item["Owner"]) and (bool(ticks.seconds) or not fires)
 
     async with host(cosmos, timed(ticks, schedule, **options)):
         await until(owned)
@@ -133,32 +133,32 @@ async def test_a_failing_timer_goes_on(
     cosmos: EmbeddedCosmos, events: ContainerProxy, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What it raised is logged."""
-    failures, found = [ValueError("once")], app(Received())
+    failures, function_app = [ValueError("once")], app(Received())
     done = asyncio.Event()
 
-    @found.function_name("tick")
-    @found.timer_trigger(arg_name="timer", schedule=EVERY_SECOND)
+    @function_app.function_name("tick")
+    @function_app.timer_trigger(arg_name="timer", schedule=EVERY_SECOND)
     def tick(timer: func.TimerRequest) -> None:
         if failures:
             raise failures.pop()
         done.set()
 
-    async with host(cosmos, found):
+    async with host(cosmos, function_app):
         await asyncio.wait_for(done.wait(), 20)
 
     assert "function.failed function=tick" in caplog.text
 
 
-async def test_a_timer_without_a_place_for_its_lock_is_refused() -> None:
+async def test_a_timer_without_a_place_for_its_lock_is_rejected() -> None:
     """It would run on every host."""
-    found = func.FunctionApp()
+    function_app = func.FunctionApp()
 
-    @found.function_name("tick")
-    @found.timer_trigger(arg_name="timer", schedule=EVERY_SECOND)
+    @function_app.function_name("tick")
+    @function_app.timer_trigger(arg_name="timer", schedule=EVERY_SECOND)
     def tick(timer: func.TimerRequest) -> None: ...
 
     with pytest.raises(HostError, match=r"timer of function tick .* needs a Cosmos DB trigger"):
-        await FunctionsHost(HostOptions(port=0), {}, found).start()
+        await FunctionsHost(HostOptions(port=0), {}, function_app).start()
 
 
 @pytest.mark.parametrize("name", ["AzureWebJobs.tick.Disabled", "AzureWebJobs_tick_Disabled"])
@@ -167,15 +167,15 @@ async def test_a_disabled_function_does_not_run(
 ) -> None:
     """By the setting's name, or by the one that Linux can have."""
     ticks, received = Ticks(), Received()
-    found = app(received)
-    found.function_name("tick")(
-        found.timer_trigger(arg_name="timer", schedule=EVERY_SECOND)(ticks.note)
+    function_app = app(received)
+    function_app.function_name("tick")(
+        function_app.timer_trigger(arg_name="timer", schedule=EVERY_SECOND)(ticks.note)
     )
-    async with host(cosmos, found, **{name: "True"}):
+    async with host(cosmos, function_app, **{name: "True"}):
         await events.create_item({"id": "a", "streamId": "s"})
         await received.complete(1)
         items = database.get_container_client("leases").query_items("SELECT c.id FROM c")
-        ids = [each["id"] async for each in items]
+        ids = [item["id"] async for item in items]
 
     assert ids
     assert "timer.tick" not in ids

@@ -30,18 +30,18 @@ async def test_leases_are_those_of_the_real_trigger(
         await received.complete(1)
 
         async def owned() -> bool:
-            return None not in [each["Owner"] for each in await leases(database)]
+            return None not in [lease["Owner"] for lease in await leases(database)]
 
         await until(owned)
-        found = await leases(database)
+        stored_leases = await leases(database)
 
-    assert len(found) == 4
-    for each in found:
-        assert set(each) >= {"LeaseToken", "FeedRange", "ContinuationToken", "Mode", "properties"}
-        assert each["id"].startswith("p-127.0.0.1_")
-        assert each["id"].endswith(f"_{rid}..{each['LeaseToken']}")
-        assert each["timestamp"].endswith("Z")
-    info = found[0]["id"].rpartition("..")[0] + ".info"
+    assert len(stored_leases) == 4
+    for lease in stored_leases:
+        assert set(lease) >= {"LeaseToken", "FeedRange", "ContinuationToken", "Mode", "properties"}
+        assert lease["id"].startswith("p-127.0.0.1_")
+        assert lease["id"].endswith(f"_{rid}..{lease['LeaseToken']}")
+        assert lease["timestamp"].endswith("Z")
+    info = stored_leases[0]["id"].rpartition("..")[0] + ".info"
     assert (await database.get_container_client("leases").read_item(info, info))["id"] == info
 
 
@@ -53,7 +53,7 @@ async def test_every_document_is_delivered_and_checkpointed(
     async with host(cosmos, received):
         await write(events, *"abcdefgh")
         await received.complete(8)
-    released = [each["Owner"] for each in await leases(database)]
+    released = [lease["Owner"] for lease in await leases(database)]
 
     await write(events, "i", "j")
     async with host(cosmos, received):
@@ -136,8 +136,8 @@ async def test_hosts_share_the_leases(
     async with host(cosmos, received), host(cosmos, received):
 
         async def halved() -> bool:
-            owners = [each["Owner"] for each in await leases(database)]
-            return len(owners) == 4 and {owners.count(each) for each in set(owners)} == {2}
+            owners = [lease["Owner"] for lease in await leases(database)]
+            return len(owners) == 4 and {owners.count(owner) for owner in set(owners)} == {2}
 
         await until(halved)
         await write(events, *"abcdefgh")
@@ -179,10 +179,10 @@ async def test_a_lost_lease_is_not_checkpointed(
         later = datetime.now(timezone.utc) + timedelta(hours=1)
         await change_leases(database, Owner="thief", timestamp=timestamp(later))
         go_on.set()
-    found = await leases(database)
+    stored_leases = await leases(database)
 
-    assert {each["Owner"] for each in found} == {"thief"}
-    assert {each["ContinuationToken"] for each in found} == {None}
+    assert {lease["Owner"] for lease in stored_leases} == {"thief"}
+    assert {lease["ContinuationToken"] for lease in stored_leases} == {None}
 
 
 async def test_partitions_that_are_split_on_the_way_lose_and_double_nothing(
@@ -224,8 +224,8 @@ async def test_a_410_without_a_split_loses_no_lease(
         await received.complete(16)
 
         async def covered() -> bool:
-            found = [each["FeedRange"]["Range"] for each in await leases(database)]
-            borders = sorted((each["min"], each["max"]) for each in found)
+            key_ranges = [lease["FeedRange"]["Range"] for lease in await leases(database)]
+            borders = sorted((key_range["min"], key_range["max"]) for key_range in key_ranges)
             ends = ["", *(high for _, high in borders)]
             return len(borders) == 4 and [low for low, _ in borders] == ends[:-1]
 

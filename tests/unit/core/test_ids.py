@@ -59,22 +59,22 @@ def test_derived_ids_are_frozen(change: dict[str, Any], expected: str) -> None:
 @given(text(), text(), integers(0, 2**53))
 def test_derived_ids_are_uuids_of_version_5(stream: str, source_id: str, ordinal: int) -> None:
     """RFC 9562, section 5.5, over compact JSON."""
-    found = derived_event_id(
+    event_id = derived_event_id(
         **{**SOURCE, "stream": stream, "source_id": source_id, "ordinal": ordinal}
     )
     parts = ["followship.followers", "followship-1", source_id, "WasFollowed", stream, ordinal]
     canonical = json.dumps(parts, ensure_ascii=False, separators=(",", ":"))
 
-    assert found == str(uuid5(UUID("6f1c4b52-6a53-5a0f-9d0e-2f7f9d1f3c01"), canonical))
+    assert event_id == str(uuid5(UUID("6f1c4b52-6a53-5a0f-9d0e-2f7f9d1f3c01"), canonical))
 
 
 def test_command_ids_are_frozen() -> None:
     """A client may repeat a request over releases of the application."""
-    found = command_event_id(
+    event_id = command_event_id(
         command="follow", key="k", event_type="Followed", stream="followship-1", ordinal=0
     )
 
-    assert found == "bc22df48-ad88-5eef-91a0-13c2c890368b"
+    assert event_id == "bc22df48-ad88-5eef-91a0-13c2c890368b"
     assert correlation_id(command="follow", key="k") == "14a2b725-ef22-5a18-85ee-44b541c4715c"
 
 
@@ -108,16 +108,16 @@ def test_dead_letter_ids_are_frozen(
     projection: str | None, stream: object, event_id: object, expected: str
 ) -> None:
     """Parking again must find the dead letter of the first time."""
-    found = dead_letter_id(
+    letter_id = dead_letter_id(
         module="followship", projection=projection, source_stream=stream, source_id=event_id
     )
 
-    assert found == expected
+    assert letter_id == expected
 
 
 def test_cursor_ids_begin_with_no_lease_prefix() -> None:
     """A module's leases begin with its name and a dash; names have no dot."""
-    found = fan_out_progress_id(projection="p", source_stream="s", source_id="i")
+    progress_id = fan_out_progress_id(projection="p", source_stream="s", source_id="i")
 
-    assert found == "fanout.28dcc271-eeff-5c8f-a92a-c29371fde606"
-    assert "." in found.partition("-")[0]
+    assert progress_id == "fanout.28dcc271-eeff-5c8f-a92a-c29371fde606"
+    assert "." in progress_id.partition("-")[0]

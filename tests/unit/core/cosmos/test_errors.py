@@ -46,13 +46,13 @@ reading a file of cookies raises, and what web sockets do."""
 
 def every_foreign_exception() -> list[type[Exception]]:
     modules = (azure.core.exceptions, azure.cosmos.exceptions, aiohttp.client_exceptions)
-    found = {
+    exceptions = {
         value
         for module in modules
         for name, value in vars(module).items()
         if inspect.isclass(value) and issubclass(value, Exception) and name not in UNRAISED
     }
-    return sorted(found, key=lambda each: each.__name__)
+    return sorted(exceptions, key=lambda kind: kind.__name__)
 
 
 def made(kind: type[Exception]) -> Exception:
@@ -131,7 +131,7 @@ def test_every_error_of_the_engine_has_an_answer() -> None:
     placed = [kind for kinds in answers.values() for kind in kinds]
 
     for kind in every_engine_error() - {EngineError, CosmosError}:
-        assert len([each for each in placed if issubclass(kind, each)]) == 1, kind
+        assert len([other for other in placed if issubclass(kind, other)]) == 1, kind
 
 
 def test_our_own_errors_pass_the_seam_as_they_are() -> None:

@@ -19,12 +19,12 @@ async def test_partitions_are_told_by_the_start_of_their_range() -> None:
     clock = FakeTime()
     partitions = PartitionMap(MemoryContainer(partitions=4), clock.requests())  # type: ignore[arg-type] # stands in
 
-    found = [
+    starts = [
         (await partitions.locate(stream(number), clock.deadline())).start
         for number in (0, 63, 64, 200)
     ]
 
-    assert found == ["", "", "40", "C0"]
+    assert starts == ["", "", "40", "C0"]
 
 
 async def test_with_one_partition_no_place_is_computed() -> None:
@@ -53,8 +53,8 @@ async def test_where_a_stream_lies_is_asked_again_when_the_answer_fails() -> Non
     async def read_later(**options: Any) -> Any:
         if len(failures) == 3:
             raise failures.pop()
-        async for each in read(**options):
-            yield each
+        async for feed_range in read(**options):
+            yield feed_range
 
     container.feed_range_from_partition_key = place_later  # type: ignore[method-assign,assignment] # the case
     container.read_feed_ranges = read_later  # type: ignore[method-assign] # the case

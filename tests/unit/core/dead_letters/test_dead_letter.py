@@ -37,10 +37,10 @@ def letter(projection: str | None = "m.f", now: datetime = NOW, **changes: Any) 
 
 def test_a_letter_reads_back_as_it_was_stored() -> None:
     """In a layout that is kept."""
-    found = letter()
+    dead_letter = letter()
 
-    assert DeadLetter.from_document(found.to_document()) == found
-    assert sorted(found.to_document()) == [
+    assert DeadLetter.from_document(dead_letter.to_document()) == dead_letter
+    assert sorted(dead_letter.to_document()) == [
         *("attempts", "blocking", "discardReason", "errorType", "eventId", "feedOrder"),
         *("firstFailedAt", "id", "lastFailedAt", "module", "projection", "reason"),
         *("streamId", "traceback"),
@@ -105,9 +105,13 @@ def test_an_unreadable_event_stands_in_the_order_of_every_projection(
 
 def test_letters_are_counted_by_projection_and_error() -> None:
     """With the oldest of each."""
-    found = [letter(now=LATER), letter(event_id="x"), letter(None, error_type="InvalidEventError")]
+    dead_letters = [
+        letter(now=LATER),
+        letter(event_id="x"),
+        letter(None, error_type="InvalidEventError"),
+    ]
 
-    assert count_dead_letters(found) == [
+    assert count_dead_letters(dead_letters) == [
         DeadLetterCount(
             module="m",
             projection="m.f",

@@ -26,7 +26,7 @@ from tests.support import TIME, followed, stream, user
         pytest.param({"meta": {"hops": -1}}, "hops", id="negative hops"),
     ],
 )
-def test_a_document_that_is_no_event_is_refused_by_field(
+def test_a_document_that_is_no_event_is_rejected_by_field(
     change: dict[str, Any], field: str
 ) -> None:
     """The error names the field."""
@@ -60,7 +60,7 @@ def test_meta_may_be_missing() -> None:
         pytest.param({"streamId": stream(9)}, "stream of another entity", id="astray"),
     ],
 )
-def test_data_that_no_longer_fits_is_refused(change: dict[str, Any], message: str) -> None:
+def test_data_that_no_longer_fits_is_rejected(change: dict[str, Any], message: str) -> None:
     """The error says what does not fit."""
     envelope = Envelope.from_document(followed(1, 2, **change))
 

@@ -94,7 +94,7 @@ class TooMany(Entity):
         (TooMany, r"takes \(self, event\)"),
     ],
 )
-def test_an_unusable_entity_is_refused(entity: type[Entity], message: str) -> None:
+def test_an_unusable_entity_is_rejected(entity: type[Entity], message: str) -> None:
     """The error says what is wrong, before anything runs."""
     with pytest.raises(DefinitionError, match=message):
         reducers(entity)

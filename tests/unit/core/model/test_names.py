@@ -16,14 +16,14 @@ def test_class_names_become_route_names(name: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "Followship", "two-words", "1st", "a/b"])
-def test_unusable_entity_names_are_refused(name: str) -> None:
+def test_unusable_entity_names_are_rejected(name: str) -> None:
     """A hyphen would let a stream id split in two ways."""
     with pytest.raises(DefinitionError, match="Entity name"):
         validate_entity_name(name)
 
 
 @pytest.mark.parametrize("entity_id", ["", "a/b", "a b", "a?b", "a#b", "ä", "x" * 201, "a\\b"])
-def test_ids_that_could_reach_elsewhere_are_refused(entity_id: str) -> None:
+def test_ids_that_could_reach_elsewhere_are_rejected(entity_id: str) -> None:
     """What a URL or Cosmos DB would read otherwise is no id."""
     with pytest.raises(ValueError, match="an id of entity"):
         stream_id("user", entity_id)

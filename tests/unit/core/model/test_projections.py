@@ -54,11 +54,11 @@ def to_sequence(event: A) -> Sequence[B]:
 )
 def test_annotations_are_the_wiring(function: Callable[[Any], Iterable[Event]]) -> None:
     """Every usual form of "a collection of events" is understood."""
-    found = projection(function)
+    declared = projection(function)
 
-    assert (found.source_types, found.derived_types) == ((A,), (B,))
-    assert list(found(A())) == [B()]
-    assert found.name == f"test_projections.{function.__name__}"
+    assert (declared.source_types, declared.derived_types) == ((A,), (B,))
+    assert list(declared(A())) == [B()]
+    assert declared.name == f"test_projections.{function.__name__}"
 
 
 def test_unions_give_several_types() -> None:
@@ -67,9 +67,9 @@ def test_unions_give_several_types() -> None:
     def both(event: A | B) -> Iterator[B | C]:
         yield C()
 
-    found = projection(both)
+    declared = projection(both)
 
-    assert (found.source_types, found.derived_types) == ((A, B), (B, C))
+    assert (declared.source_types, declared.derived_types) == ((A, B), (B, C))
 
 
 def test_a_name_can_be_kept() -> None:
@@ -149,7 +149,7 @@ def undefined(event: Undefined) -> Iterator[B]:  # type: ignore[name-defined] # 
         (undefined, "'Undefined', which is not defined above it"),
     ],
 )
-def test_an_unusable_projection_is_refused(function: Any, message: str) -> None:
+def test_an_unusable_projection_is_rejected(function: Any, message: str) -> None:
     """The error names the projection and what to write."""
     with pytest.raises(DefinitionError, match=message) as caught:
         projection(function)

@@ -58,12 +58,12 @@ def test_adding_a_file_adds_a_module(tmp_path: Path) -> None:
     first = f"{EVENTS}\n@projection\ndef f(event: A) -> Iterator[B]:\n    yield B()\n"
     second = "from found_one.one import *\n@projection\ndef g(event: B) -> Iterator[C]: ...\n"
     second = second.replace("@proj", 'class C(Base, entity="thing"): pass\n@proj')
-    found = package(tmp_path, "found_one", one=first, two=second, _helper="x = 1", plain="y = 1")
+    folder = package(tmp_path, "found_one", one=first, two=second, _helper="x = 1", plain="y = 1")
 
-    registry = Registry.discover(found)
+    registry = Registry.discover(folder)
 
     assert list(registry.modules) == ["one", "two"]
-    assert [each.name for each in registry.module("two").projections] == ["two.g"]
+    assert [projection.name for projection in registry.module("two").projections] == ["two.g"]
     assert sorted(registry.events) == ["A", "B", "Base", "C"]
 
 
@@ -76,12 +76,15 @@ def test_a_module_knows_its_projections_by_trigger(tmp_path: Path) -> None:
     )
     module = Registry.discover(package(tmp_path, "projections_by_type", m=text)).module("m")
 
-    names = {name: [p.name for p in each] for name, each in module.projections_by_type.items()}
+    names = {
+        name: [p.name for p in projections]
+        for name, projections in module.projections_by_type.items()
+    }
 
     assert names == {"A": ["m.f", "m.g"], "B": ["m.g"]}
 
 
-def test_a_cycle_is_refused_and_spelled_out(tmp_path: Path) -> None:
+def test_a_cycle_is_rejected_and_spelled_out(tmp_path: Path) -> None:
     """Before anything runs."""
     text = (
         f"{EVENTS}\n"
@@ -96,12 +99,12 @@ def test_a_cycle_is_refused_and_spelled_out(tmp_path: Path) -> None:
     assert "-[m.back]-> A" in str(caught.value)
 
 
-def test_names_declared_twice_are_refused(tmp_path: Path) -> None:
+def test_names_declared_twice_are_rejected(tmp_path: Path) -> None:
     """Documents tell events by name only."""
-    found = package(tmp_path, "twice", one=EVENTS, two=EVENTS)
+    folder = package(tmp_path, "twice", one=EVENTS, two=EVENTS)
 
     with pytest.raises(DefinitionError, match="declared twice"):
-        Registry.discover(found)
+        Registry.discover(folder)
 
 
 @pytest.mark.parametrize("helper", ["_events", "_lib/events", "_lib/__init__"])

@@ -59,7 +59,7 @@ BATCH = [followed(1, 2)]
 
 @dataclass
 class World:
-    """Containers that outlive processes; refuses the sends whose numbers are planned."""
+    """Containers that outlive processes; rejects the sends whose numbers are planned."""
 
     refused: tuple[int, ...] = ()
     sent: int = 0
@@ -129,7 +129,7 @@ async def test_another_process_goes_on_at_the_cursor() -> None:
     world = World(refused=(25,))
     with DENIED:
         await world.process().process(FAN, BATCH, world.clock.deadline())
-    assert [each["written"] for each in world.cursors] == [2_000]
+    assert [progress["written"] for progress in world.cursors] == [2_000]
 
     outcome = await world.process().process(FAN, BATCH, world.clock.deadline())
 
@@ -244,7 +244,7 @@ async def test_what_a_chunk_has_come_to_is_noted_when_the_budget_ends_with_it() 
         await world.process().process(FAN, BATCH, world.clock.deadline(10))
 
     assert len(world.events.documents) == CHUNK_SIZE
-    assert [each["written"] for each in world.cursors] == [CHUNK_SIZE]
+    assert [progress["written"] for progress in world.cursors] == [CHUNK_SIZE]
 
 
 async def test_small_events_around_a_large_one_are_written_too() -> None:
@@ -308,12 +308,12 @@ def test_memory_stays_flat(streams: int) -> None:
 
     def peak(count: int) -> int:
         code.count, code.streams = count, streams
-        (found,) = derive(FAN, BATCH)
-        assert isinstance(found, FanOut)
+        (fan_out,) = derive(FAN, BATCH)
+        assert isinstance(fan_out, FanOut)
         gc.collect()
         tracemalloc.start()
-        while not found.is_done:
-            found.next_writes()
+        while not fan_out.is_done:
+            fan_out.next_writes()
         _, highest = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return highest

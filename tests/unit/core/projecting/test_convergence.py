@@ -60,13 +60,13 @@ class Faults:
 
 
 def batches(documents: list[Document], cuts: list[int]) -> list[list[Document]]:
-    found: list[list[Document]] = []
+    batches: list[list[Document]] = []
     at = 0
     while at < len(documents):
-        size = cuts[len(found) % len(cuts)]
-        found.append(documents[at : at + size])
+        size = cuts[len(batches) % len(cuts)]
+        batches.append(documents[at : at + size])
         at += size
-    return found
+    return batches
 
 
 async def project_all(

@@ -229,7 +229,7 @@ def test_an_event_too_many_projections_away_is_parked() -> None:
     writes, poison = derived(ORACLE, document)
 
     assert writes == []
-    assert {each.error_type for each in poison} == {"HopLimitError"}
+    assert {poison_event.error_type for poison_event in poison} == {"HopLimitError"}
 
 
 def test_text_is_stored_as_it_is() -> None:

@@ -38,7 +38,7 @@ def parked(
 ) -> list[tuple[Any, str]]:
     """Event and error of what one pass parks for the ordered projection or the module."""
     _, poison = derived(MODULE, *documents, parked_streams=parked_streams or ParkedStreams())
-    return [(each.cause.event_id, each.error_type) for each in poison]
+    return [(poison_event.cause.event_id, poison_event.error_type) for poison_event in poison]
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_orders_sort_as_the_stream_grew(earlier: dict[str, Any], later: dict[str
 
 def test_what_comes_behind_a_parked_event_is_parked() -> None:
     """In its own stream, and for the projection that keeps the order."""
-    found = parked(at(1, 2, 1), at(1, 13, 2), at(1, 3, 3), at(4, 5, 4))
+    outcomes = parked(at(1, 2, 1), at(1, 13, 2), at(1, 3, 3), at(4, 5, 4))
 
-    assert found == [("1-13", "ProjectionFailedError"), ("1-3", "EarlierEventParkedError")]
+    assert outcomes == [("1-13", "ProjectionFailedError"), ("1-3", "EarlierEventParkedError")]
 
 
 def test_other_projections_of_the_event_go_on() -> None:
@@ -74,9 +74,9 @@ def test_other_projections_of_the_event_go_on() -> None:
 
 def test_an_event_that_cannot_be_read_holds_up_its_stream() -> None:
     """Nobody knows what it would have been."""
-    found = parked(at(1, 2, 1, data={}), at(1, 3, 2))
+    outcomes = parked(at(1, 2, 1, data={}), at(1, 3, 2))
 
-    assert found == [("1-2", "InvalidEventError"), ("1-3", "EarlierEventParkedError")]
+    assert outcomes == [("1-2", "InvalidEventError"), ("1-3", "EarlierEventParkedError")]
 
 
 def test_what_was_parked_before_holds_up_later_events_only() -> None:
@@ -84,6 +84,6 @@ def test_what_was_parked_before_holds_up_later_events_only() -> None:
     head = at(1, 13, 7)
     before = ParkedStreams([("ordered.followers", stream(1), feed_order(head))])
 
-    found = parked(at(1, 2, 6), head, at(1, 3, 8), parked_streams=before)
+    outcomes = parked(at(1, 2, 6), head, at(1, 3, 8), parked_streams=before)
 
-    assert found == [("1-13", "ProjectionFailedError"), ("1-3", "EarlierEventParkedError")]
+    assert outcomes == [("1-13", "ProjectionFailedError"), ("1-3", "EarlierEventParkedError")]

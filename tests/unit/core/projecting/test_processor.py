@@ -70,7 +70,7 @@ class SlowContainer(MemoryContainer):
     async def execute_item_batch(self, *arguments: Any, **options: Any) -> Any:
         request = HttpRequest("POST", "", headers={"x-ms-documentdb-partitionkey": "[]"})
         options["raw_request_hook"](SimpleNamespace(http_request=request))
-        ids = {each["resourceBody"]["id"] for each in json.loads(bytes(request.data))}  # type: ignore[arg-type] # bytes
+        ids = {operation["resourceBody"]["id"] for operation in json.loads(bytes(request.data))}  # type: ignore[arg-type] # bytes
         self.sent.update(ids)
         try:
             await asyncio.sleep(0)
@@ -103,7 +103,7 @@ async def test_after_a_cancellation_only_interrupted_requests_are_sent_again(str
         turns, interrupted = turns + 1, interrupted + len(container.interrupted)
 
         assert len(container.documents) == 250
-        assert {each for each, times in container.sent.items() if times > 1} <= (
+        assert {document_id for document_id, times in container.sent.items() if times > 1} <= (
             container.interrupted
         )
     assert turns > 20
@@ -121,7 +121,7 @@ async def test_poison_is_parked_and_the_rest_is_written() -> None:
 
     assert (outcome.derived, outcome.parked) == (2, 1)
     assert len(container.documents) == 2
-    assert [each["eventId"] for each in letters.documents.values()] == ["5-6"]
+    assert [document["eventId"] for document in letters.documents.values()] == ["5-6"]
 
 
 async def test_a_batch_is_not_done_before_its_poison_is_parked() -> None:

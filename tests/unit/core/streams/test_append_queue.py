@@ -12,7 +12,7 @@ BUDGET = FakeTime().deadline()
 
 
 class Store:
-    """Takes what is sent; refuses what it has; the first request can be held back."""
+    """Takes what is sent; rejects what it has; the first request can be held back."""
 
     def __init__(self) -> None:
         self.requests: list[list[str]] = []
@@ -32,7 +32,7 @@ class Store:
 
 
 def documents(*ids: str) -> list[Document]:
-    return [{"id": each} for each in ids]
+    return [{"id": document_id} for document_id in ids]
 
 
 async def test_appends_gather_while_a_request_is_on_its_way() -> None:
@@ -60,7 +60,7 @@ async def test_streams_do_not_wait_for_each_other() -> None:
     store = Store()
     coalescer = AppendQueue(store.send)
     work = [coalescer.append(name, documents(name), BUDGET) for name in ("s", "t")]
-    tasks = [asyncio.create_task(each) for each in work]
+    tasks = [asyncio.create_task(append) for append in work]
     for _ in range(3):
         await asyncio.sleep(0)
 
@@ -80,11 +80,11 @@ async def test_a_request_has_at_most_100_events() -> None:
 
     await asyncio.gather(*work)
 
-    assert [len(each) for each in store.requests] == [80, 80, 40]
+    assert [len(request) for request in store.requests] == [80, 80, 40]
 
 
 async def test_each_append_fails_for_itself() -> None:
-    """One that is refused does not spoil those it was sent with."""
+    """One that is rejected does not spoil those it was sent with."""
     store = Store()
     store.stored.append("there")
     store.go_on.set()
@@ -93,7 +93,7 @@ async def test_each_append_fails_for_itself() -> None:
 
     results = await asyncio.gather(*work, return_exceptions=True)
 
-    assert [type(each) for each in results] == [type(None), ConflictError, type(None)]
+    assert [type(result) for result in results] == [type(None), ConflictError, type(None)]
     assert store.stored == ["there", "a", "b"]
 
 
@@ -109,7 +109,7 @@ async def test_the_same_event_twice_at_once_is_stored_once() -> None:
     )
 
     assert store.stored == ["a"]
-    assert [type(each) for each in results] == [type(None), ConflictError, ConflictError]
+    assert [type(result) for result in results] == [type(None), ConflictError, ConflictError]
 
 
 async def test_a_caller_that_went_away_does_not_disturb_the_others() -> None:
@@ -146,9 +146,9 @@ async def test_what_nobody_expected_concerns_those_only_who_were_sent() -> None:
     """Those behind them in the queue are sent as well."""
     store = Store()
 
-    async def send(stream_id: str, found: list[Document], deadline: object) -> None:
-        await store.send(stream_id, found, deadline)
-        if found[0]["id"] == "a":
+    async def send(stream_id: str, documents: list[Document], deadline: object) -> None:
+        await store.send(stream_id, documents, deadline)
+        if documents[0]["id"] == "a":
             raise TypeError("a bug")
 
     coalescer = AppendQueue(send)
@@ -181,7 +181,7 @@ async def test_nobody_is_left_waiting_when_sending_breaks(error: BaseException) 
 
     results = await asyncio.wait_for(running, 5)
 
-    assert [isinstance(each, (ValueError, asyncio.CancelledError)) for each in results] == [
+    assert [isinstance(result, (ValueError, asyncio.CancelledError)) for result in results] == [
         True
     ] * 2
     await asyncio.gather(*senders, return_exceptions=True)

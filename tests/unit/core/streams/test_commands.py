@@ -64,7 +64,7 @@ def test_with_a_key_a_repeated_request_has_the_same_ids() -> None:
 
 def test_events_of_one_command_keep_their_order_in_time() -> None:
     """Each is a microsecond later than the one before."""
-    times = [each["time"] for each in append(Note(name="a", count=3))]
+    times = [document["time"] for document in append(Note(name="a", count=3))]
 
     assert times == sorted(set(times))
 
@@ -90,17 +90,17 @@ def test_what_an_event_does_not_take_is_the_requests_fault() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         append(Write(text="SECRET"))
 
-    assert [each.field for each in caught.value.errors] == ["text"]
+    assert [error.field for error in caught.value.errors] == ["text"]
     assert "SECRET" not in f"{caught.value}{caught.value.errors}"
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
-def test_numbers_that_json_does_not_have_are_refused(number: str) -> None:
+def test_numbers_that_json_does_not_have_are_rejected(number: str) -> None:
     """Cosmos DB would."""
     with pytest.raises(InvalidRequestError) as caught:
         parse_command(Write, f'{{"text": "a", "weight": {number}}}'.encode())
 
-    assert [each.field for each in caught.value.errors] == ["weight"]
+    assert [error.field for error in caught.value.errors] == ["weight"]
 
 
 def test_a_command_may_append_nothing() -> None:
@@ -115,7 +115,7 @@ def test_a_command_may_append_nothing() -> None:
         pytest.param(Note(name="a", count=101), "appends 101 events", id="too many events"),
     ],
 )
-def test_what_cannot_be_appended_as_a_whole_is_refused(command: Command, message: str) -> None:
+def test_what_cannot_be_appended_as_a_whole_is_rejected(command: Command, message: str) -> None:
     """The error says what to do instead."""
     with pytest.raises(DefinitionError, match=message):
         append(command)
@@ -150,9 +150,9 @@ def test_nobody_can_follow_themselves() -> None:
         pytest.param(b"", "", id="empty"),
     ],
 )
-def test_a_body_that_does_not_fit_is_refused_by_field(body: bytes, field: str) -> None:
+def test_a_body_that_does_not_fit_is_rejected_by_field(body: bytes, field: str) -> None:
     """Nothing is guessed and nothing is dropped."""
     with pytest.raises(InvalidRequestError) as caught:
         parse_command(Note, body)
 
-    assert [each.field for each in caught.value.errors] == [field]
+    assert [error.field for error in caught.value.errors] == [field]

@@ -47,7 +47,7 @@ async def test_a_lost_reply_is_no_second_append() -> None:
     assert len(container.documents) == 1
 
 
-async def test_a_key_for_another_request_is_refused() -> None:
+async def test_a_key_for_another_request_is_rejected() -> None:
     """The events that are there are not those that were asked for."""
     container, clock = MemoryContainer(), FakeTime()
     await streams(container, clock).append(stream(1), [followed(1, 2, "e")], clock.deadline())

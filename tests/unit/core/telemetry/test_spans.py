@@ -27,8 +27,8 @@ def derived_document(**meta: object) -> dict[str, Any]:
     document = followed(1, 2)
     document["meta"].update(meta)
     (write,), _ = derived(MODULE, document)
-    found: dict[str, Any] = json.loads(write.body)
-    return found
+    report: dict[str, Any] = json.loads(write.body)
+    return report
 
 
 def test_a_derived_event_carries_the_trace_of_its_source() -> None:
@@ -39,7 +39,7 @@ def test_a_derived_event_carries_the_trace_of_its_source() -> None:
 
 @pytest.mark.parametrize("wrong", [None, 7, "", "00-zz-01", {"a": 1}, PARENT + "-and-more"])
 def test_what_is_no_trace_is_passed_over(wrong: object) -> None:
-    """An event is not refused for it."""
+    """An event is not rejected for it."""
     assert "traceparent" not in derived_document(traceparent=wrong)["meta"]
 
 
@@ -67,7 +67,7 @@ def test_a_share_of_traces_is_kept_and_every_failure(share: float, least: int, m
     failed.end()
     provider.shutdown()
 
-    names = [each.name for each in kept.spans]
+    names = [span.name for span in kept.spans]
     assert "failed" in names
     assert least <= len(names) - 1 <= most
 

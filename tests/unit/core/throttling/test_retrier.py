@@ -106,7 +106,7 @@ async def test_it_waits_and_tries_again(errors: list[CosmosError], waits: list[f
     assert result == "done"
     assert sum(waits) <= sum(slept) <= sum(waits) + 0.1 * stats.throttled_requests
     assert stats.requests == len(errors) + 1
-    assert stats.throttled_requests == sum(isinstance(each, ThrottledError) for each in errors)
+    assert stats.throttled_requests == sum(isinstance(error, ThrottledError) for error in errors)
 
 
 async def test_what_is_not_retryable_is_raised_at_once() -> None:

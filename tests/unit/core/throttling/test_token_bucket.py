@@ -87,9 +87,9 @@ class Sender:
 
 
 def sender(model: type[ThroughputLimiter | Second], rate: float) -> Sender:
-    found = Sender(ThroughputLimiter(None, lambda: 0.0))
-    found.partition = model(rate, lambda: found.now)
-    return found
+    sending = Sender(ThroughputLimiter(None, lambda: 0.0))
+    sending.partition = model(rate, lambda: sending.now)
+    return sending
 
 
 @pytest.mark.parametrize("rate", [62.5, 250.0, 1_000.0, 2_500.0, 10_000.0])
@@ -98,26 +98,26 @@ def test_throughput_is_used_and_hardly_ever_overdrawn(
     model: type[ThroughputLimiter | Second], least: float, rate: float
 ) -> None:
     """Less of it is where the throughput of a second is lost with the second."""
-    found = sender(model, rate)
-    found.until(10.0)
-    before, found.requests, found.refused, found.charge = found.now, 0, 0, 0.0
+    sending = sender(model, rate)
+    sending.until(10.0)
+    before, sending.requests, sending.refused, sending.charge = sending.now, 0, 0, 0.0
 
-    found.until(130.0)
+    sending.until(130.0)
 
-    used = found.charge / (rate * (found.now - before))
+    used = sending.charge / (rate * (sending.now - before))
     assert least <= used <= 1.02
-    assert found.refused <= 0.02 * found.requests
+    assert sending.refused <= 0.02 * sending.requests
 
 
 @pytest.mark.parametrize("rate", [62.5, 1_000.0, 10_000.0])
 def test_throughput_is_found_within_a_few_requests(rate: float) -> None:
-    """Of the first second little is refused."""
-    found = sender(ThroughputLimiter, rate)
+    """Of the first second little is throttled."""
+    sending = sender(ThroughputLimiter, rate)
 
-    found.until(5.0)
+    sending.until(5.0)
 
-    assert found.refused <= 6
-    assert found.limiter._bucket._measured == pytest.approx(rate, rel=0.15)
+    assert sending.refused <= 6
+    assert sending.limiter._bucket._measured == pytest.approx(rate, rel=0.15)
 
 
 class Shared:
@@ -125,19 +125,22 @@ class Shared:
 
     def __init__(self, rate: float, count: int) -> None:
         self.senders = [sender(ThroughputLimiter, rate) for _ in range(count)]
-        partition = ThroughputLimiter(rate, lambda: max(each.now for each in self.senders))
-        for each in self.senders:
-            each.partition = partition
+        partition = ThroughputLimiter(rate, lambda: max(sender.now for sender in self.senders))
+        for one in self.senders:
+            one.partition = partition
 
     def until(self, moment: float, senders: list[Sender]) -> list[float]:
         """What each of these used meanwhile, of the whole; the others are silent."""
-        begun, before = max(each.now for each in self.senders), [each.charge for each in senders]
-        while min(each.now for each in senders) < moment:
-            min(senders, key=lambda each: each.now).send()
+        begun, before = (
+            max(sender.now for sender in self.senders),
+            [sender.charge for sender in senders],
+        )
+        while min(sender.now for sender in senders) < moment:
+            min(senders, key=lambda one: one.now).send()
         seconds = moment - begun
         return [
-            (each.charge - was) / seconds / 1_000.0
-            for each, was in zip(senders, before, strict=True)
+            (sender.charge - was) / seconds / 1_000.0
+            for sender, was in zip(senders, before, strict=True)
         ]
 
 
@@ -158,23 +161,23 @@ def test_processes_share_a_partition_and_take_what_others_leave(count: int) -> N
 @pytest.mark.parametrize("factor", [0.25, 0.5, 4.0, 10.0])
 def test_throughput_that_changes_is_found_again(factor: float) -> None:
     """After a split, or when somebody scales the account."""
-    found = sender(ThroughputLimiter, 1_000.0)
-    found.until(30.0)
-    found.partition = ThroughputLimiter(1_000.0 * factor, lambda: found.now)
+    sending = sender(ThroughputLimiter, 1_000.0)
+    sending.until(30.0)
+    sending.partition = ThroughputLimiter(1_000.0 * factor, lambda: sending.now)
 
-    found.until(120.0)
+    sending.until(120.0)
 
-    assert found.limiter._bucket._measured == pytest.approx(1_000.0 * factor, rel=0.15)
+    assert sending.limiter._bucket._measured == pytest.approx(1_000.0 * factor, rel=0.15)
 
 
 def test_a_partition_that_takes_everything_is_not_held_back() -> None:
     """The pace grows with every answer until the sender is the limit."""
-    found = sender(ThroughputLimiter, 10_000_000.0)
+    sending = sender(ThroughputLimiter, 10_000_000.0)
 
-    found.until(0.5)
+    sending.until(0.5)
 
-    assert found.refused == 0
-    assert found.charge > 20_000
+    assert sending.refused == 0
+    assert sending.charge > 20_000
 
 
 def test_a_hint_is_obeyed_and_slightly_more() -> None:
@@ -188,7 +191,7 @@ def test_a_hint_is_obeyed_and_slightly_more() -> None:
     assert bucket.reserve(3.0, 0.0) == 0.0
 
 
-def test_what_was_sent_before_a_refusal_tells_nothing_new() -> None:
+def test_what_was_sent_before_a_error_tells_nothing_new() -> None:
     """It can only make the wait longer."""
     bucket = AdaptiveTokenBucket(0.0)
     bucket.on_throttled(0.0, 1.0)

@@ -45,10 +45,10 @@ def test_lag_follows_the_estimators_arithmetic(
     probe: FeedProbe, transactions: int, seconds: float
 ) -> None:
     """Exact in whether it is 0."""
-    found = lag_of(probe, datetime.fromtimestamp(100, timezone.utc))
+    lag = lag_of(probe, datetime.fromtimestamp(100, timezone.utc))
 
-    assert found == Lag(transactions=transactions, seconds=seconds)
-    assert found.caught_up is (transactions == 0)
+    assert lag == Lag(transactions=transactions, seconds=seconds)
+    assert lag.caught_up is (transactions == 0)
 
 
 def test_the_total_lag_is_that_of_the_oldest_event() -> None:

@@ -28,9 +28,9 @@ WRITTEN = datetime(2026, 8, 1, 10, 15, 30, 123457, tzinfo=timezone.utc)
 
 
 def lease(name: str, **changes: Any) -> Lease:
-    found = Lease.from_document({**FIXTURES[name], **changes})
-    assert found is not None
-    return found
+    document = Lease.from_document({**FIXTURES[name], **changes})
+    assert document is not None
+    return document
 
 
 def part(start: str, end: str) -> KeyRange:
@@ -62,10 +62,10 @@ def test_an_owned_lease_is_read_whole() -> None:
 )
 def test_every_documented_form_is_read(name: str, token: str, owner: str | None) -> None:
     """A token that is no LSN is kept as it is."""
-    found = lease(name)
+    parsed = lease(name)
 
-    assert (found.token, found.owner) == (token, owner)
-    assert found.checkpoint == FIXTURES[name]["ContinuationToken"]
+    assert (parsed.token, parsed.owner) == (token, owner)
+    assert parsed.checkpoint == FIXTURES[name]["ContinuationToken"]
 
 
 @pytest.mark.parametrize("name", ["info", "lock"])
@@ -100,9 +100,9 @@ def test_a_lease_is_alive_while_it_is_renewed(
     owner: str | None, seconds: int, expected: LeaseState
 ) -> None:
     """The trigger's expiration is 60 seconds."""
-    found = lease("owned", Owner=owner)
+    parsed = lease("owned", Owner=owner)
 
-    assert found.state(WRITTEN + timedelta(seconds=seconds)) is expected
+    assert parsed.state(WRITTEN + timedelta(seconds=seconds)) is expected
 
 
 @pytest.mark.parametrize(
@@ -150,9 +150,9 @@ def test_a_parent_is_left_out_once_its_children_are_there(
         for name in present
     ]
 
-    found = without_superseded(leases, [part("", "20"), part("20", "40"), part("40", "FF")])
+    remaining = without_superseded(leases, [part("", "20"), part("20", "40"), part("40", "FF")])
 
-    assert [each.token for each in found] == expected
+    assert [lease.token for lease in remaining] == expected
 
 
 @pytest.mark.parametrize(
@@ -176,9 +176,9 @@ def test_a_partition_without_a_lease_is_noticed(
         for nth, (start, end) in enumerate(ranges)
     ]
 
-    found = partitions_without_lease(leases, [part("", "40"), part("40", "FF")])
+    missing = partitions_without_lease(leases, [part("", "40"), part("40", "FF")])
 
-    assert found == [part(start, end) for start, end in expected]
+    assert missing == [part(start, end) for start, end in expected]
 
 
 def test_a_merged_lease_is_one_piece_of_a_partition() -> None:
@@ -188,8 +188,8 @@ def test_a_merged_lease_is_one_piece_of_a_partition() -> None:
 
 def test_a_lease_over_a_split_that_nobody_noticed_is_looked_at_in_pieces() -> None:
     """One for each physical partition of today."""
-    found = split_by_partition(
+    parts = split_by_partition(
         lease("owned"), [part("", "0F"), part("0F", "1FFF"), part("1FFF", "FF")]
     )
 
-    assert found == [part("", "0F"), part("0F", "1FFF")]
+    assert parts == [part("", "0F"), part("0F", "1FFF")]

@@ -18,7 +18,7 @@ from azure.cosmos.exceptions import CosmosBatchOperationError
 from core.errors import ConfigurationError, DeadlineExceededError
 from core.writing.writer import BulkMode
 from core.writing.writes import Write
-from tests.support import CAUSE, FakeTime, MemoryContainer, Outcome, refusal, stream, writer
+from tests.support import CAUSE, FakeTime, MemoryContainer, WriteResults, refusal, stream, writer
 
 Answer = Callable[[list[dict[str, Any]]], Any]
 
@@ -36,13 +36,13 @@ class Service(MemoryContainer):
         options["raw_request_hook"](SimpleNamespace(http_request=request))
         operations = json.loads(str(request.data, "utf-8"))  # type: ignore[arg-type] # bytes
         where = request.headers.get("x-ms-documentdb-partitionkeyrangeid", "-")
-        self.sent.append((where, [each["resourceBody"]["id"] for each in operations]))
+        self.sent.append((where, [operation["resourceBody"]["id"] for operation in operations]))
         await asyncio.sleep(0)
         if where != "-" and self.planned:
             results = self.planned.pop(0)(operations)
-            for each, result in zip(operations, results, strict=False):
+            for operation, result in zip(operations, results, strict=False):
                 if isinstance(result, dict) and result.get("statusCode") in (200, 201):
-                    await self._upsert(each["resourceBody"])
+                    await self._upsert(operation["resourceBody"])
             if any(isinstance(r, dict) and r.get("statusCode", 0) >= 400 for r in results):
                 raise CosmosBatchOperationError(  # type: ignore[no-untyped-call] # the SDK's
                     error_index=0, headers={}, status_code=207, operation_responses=results
@@ -56,7 +56,7 @@ def results(*statuses: int, **fields: Any) -> Answer:
 
     def answer(operations: list[dict[str, Any]]) -> list[dict[str, Any]]:
         known = [*statuses, *(201 for _ in operations[len(statuses) :])]
-        return [{"statusCode": each, **(fields if each >= 400 else {})} for each in known]
+        return [{"statusCode": status, **(fields if status >= 400 else {})} for status in known]
 
     return answer
 
@@ -75,8 +75,8 @@ def write(user: int, name: str) -> Write:
 
 async def run(
     service: Service, *writes: Write, seconds: float = 60.0, on: bool = True, slots: int = 32
-) -> Outcome:
-    clock, outcome = FakeTime(), Outcome()
+) -> WriteResults:
+    clock, outcome = FakeTime(), WriteResults()
     bulk, limit = BulkMode(enabled=on), asyncio.Semaphore(slots)
     deadline = clock.deadline(seconds)
     await outcome.take(writer(service, clock, bulk=bulk, slots=limit), writes, deadline)
@@ -91,11 +91,11 @@ async def test_writes_of_many_streams_go_in_one_request_for_each_partition() -> 
     """By the id of the physical partition, and without a partition key of the request."""
     service = Service(partitions=2)
 
-    found = await run(service, write(1, "a"), write(200, "b"), write(2, "c"))
+    result = await run(service, write(1, "a"), write(200, "b"), write(2, "c"))
 
     assert sorted(service.sent) == [("0", ["a", "c"]), ("1", ["b"])]
-    assert sorted(found.durable) == ["a", "b", "c"]
-    assert found.stats.request_charge == 20.0
+    assert sorted(result.durable) == ["a", "b", "c"]
+    assert result.stats.request_charge == 20.0
 
 
 async def test_any_number_of_streams_goes_in_few_requests() -> None:
@@ -117,9 +117,9 @@ async def test_any_number_of_streams_goes_in_few_requests() -> None:
     service = Slow()
     writes = [write(user, f"{user} {turn}") for turn in range(3) for user in range(1, 241)]
 
-    found = await run(service, *writes)
+    result = await run(service, *writes)
 
-    assert sorted(found.durable) == sorted(each.id for each in writes)
+    assert sorted(result.durable) == sorted(write.id for write in writes)
     assert {len(ids) for _, ids in service.sent} <= set(range(1, 101))
     assert len(service.sent) <= 12
     assert 1 < most <= 4
@@ -159,9 +159,13 @@ async def test_a_stream_has_one_write_on_its_way() -> None:
 
     await run(service, write(1, "1a"), write(2, "2a"), write(1, "1b"), write(1, "1c"))
 
-    assert all(len({each[:1] for each in ids}) == len(ids) for _, ids in service.sent)
+    assert all(len({document_id[:1] for document_id in ids}) == len(ids) for _, ids in service.sent)
     stored = [documents[0]["id"] for _, documents in service.batches]
-    assert [each for each in stored if each.startswith("1")] == ["1a", "1b", "1c"]
+    assert [document_id for document_id in stored if document_id.startswith("1")] == [
+        "1a",
+        "1b",
+        "1c",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -179,10 +183,10 @@ async def test_what_failed_is_sent_again_alone(answer: Answer, waited: float) ->
     """After its own hint; the others are durable already."""
     service = Service(planned=[answer])
 
-    found = await run(service, *ONES)
+    result = await run(service, *ONES)
 
     assert [ids for _, ids in service.sent] == [["w1", "w2", "w3", "w4", "w5"], ["w2"]]
-    assert found.durable == ["w1", "w3", "w4", "w5", "w2"]
+    assert result.durable == ["w1", "w3", "w4", "w5", "w2"]
     assert waited <= sum(service.slept) <= waited + 0.1
 
 
@@ -193,19 +197,21 @@ async def test_what_failed_is_sent_again_alone(answer: Answer, waited: float) ->
         pytest.param(failing(refusal(503)), id="503"),
         pytest.param(failing(refusal(429, retry_after_ms=50)), id="429"),
         pytest.param(lambda _: [{"statusCode": 201}], id="fewer results"),
-        pytest.param(lambda found: [{"statusCode": 201}] * (len(found) + 1), id="more results"),
-        pytest.param(lambda found: [{}] * len(found), id="results without a status"),
-        pytest.param(lambda found: ["x"] * len(found), id="no results"),
+        pytest.param(
+            lambda operations: [{"statusCode": 201}] * (len(operations) + 1), id="more results"
+        ),
+        pytest.param(lambda operations: [{}] * len(operations), id="results without a status"),
+        pytest.param(lambda operations: ["x"] * len(operations), id="no results"),
     ],
 )
 async def test_of_a_request_that_failed_nothing_counts_as_written(answer: Answer) -> None:
     """All of it is sent again."""
     service = Service(planned=[answer])
 
-    found = await run(service, *ONES)
+    result = await run(service, *ONES)
 
     assert [ids for _, ids in service.sent] == [["w1", "w2", "w3", "w4", "w5"]] * 2
-    assert sorted(found.durable) == ["w1", "w2", "w3", "w4", "w5"]
+    assert sorted(result.durable) == ["w1", "w2", "w3", "w4", "w5"]
 
 
 @pytest.mark.parametrize(
@@ -227,21 +233,21 @@ async def test_what_has_moved_is_looked_for_again(answer: Answer) -> None:
     service.planned = [split]
     writes = [*ONES, write(200, "far")]
 
-    found = await run(service, *writes)
+    result = await run(service, *writes)
 
-    assert sorted(found.durable) == ["far", "w1", "w2", "w3", "w4", "w5"]
+    assert sorted(result.durable) == ["far", "w1", "w2", "w3", "w4", "w5"]
     assert service.refreshed == 2
     assert {where for where, _ in service.sent[1:]} <= {"0", "1"}
 
 
-async def test_what_is_refused_for_good_is_blamed_alone() -> None:
+async def test_what_is_rejected_for_good_is_blamed_alone() -> None:
     """The next write of its stream is sent all the same."""
     service = Service(planned=[results(201, 400, 413)])
 
-    found = await run(service, *ONES, write(2, "next"))
+    result = await run(service, *ONES, write(2, "next"))
 
-    assert found.rejected == ["w2", "w3"]
-    assert sorted(found.durable) == ["next", "w1", "w4", "w5"]
+    assert result.rejected == ["w2", "w3"]
+    assert sorted(result.durable) == ["next", "w1", "w4", "w5"]
 
 
 @pytest.mark.parametrize(
@@ -257,13 +263,13 @@ async def test_what_is_refused_for_good_is_blamed_alone() -> None:
 async def test_every_write_is_durable_or_blamed_whatever_some_are_answered(
     answer: Answer, refused: list[str]
 ) -> None:
-    """A refusal that is nobody's fault takes no write along."""
+    """An error that is nobody's fault takes no write along."""
     service = Service(planned=[answer])
 
-    found = await run(service, *ONES)
+    result = await run(service, *ONES)
 
-    assert found.rejected == refused
-    assert sorted([*found.durable, *refused]) == ["w1", "w2", "w3", "w4", "w5"]
+    assert result.rejected == refused
+    assert sorted([*result.durable, *refused]) == ["w1", "w2", "w3", "w4", "w5"]
 
 
 async def test_a_wrong_key_stops_it_at_once() -> None:
@@ -303,10 +309,10 @@ async def test_an_endpoint_without_the_form_is_noticed_once(
     """And said; from then on streams are written one by one."""
     service = Service(planned=[failing(refusal(status))] * 9)
 
-    found = await run(service, *ONES, write(2, "next"))
+    result = await run(service, *ONES, write(2, "next"))
 
     assert [where for where, _ in service.sent] == ["0", "-", "-", "-", "-", "-"]
-    assert sorted(found.durable) == ["next", "w1", "w2", "w3", "w4", "w5"]
+    assert sorted(result.durable) == ["next", "w1", "w2", "w3", "w4", "w5"]
     assert caplog.text.count("bulk.disabled") == 1
 
 
@@ -341,10 +347,10 @@ async def test_a_write_is_blamed_for_what_it_is_itself(status: int) -> None:
     """Malformed, for a stream that is full, or too large; others are written."""
     service = Service(planned=[results(201, status, subStatusCode=1014 if status == 403 else 0)])
 
-    found = await run(service, *ONES)
+    result = await run(service, *ONES)
 
-    assert found.rejected == ["w2"]
-    assert sorted(found.durable) == ["w1", "w3", "w4", "w5"]
+    assert result.rejected == ["w2"]
+    assert sorted(result.durable) == ["w1", "w3", "w4", "w5"]
 
 
 async def test_a_service_that_hides_its_partitions_ids_is_served_stream_by_stream() -> None:
@@ -352,15 +358,15 @@ async def test_a_service_that_hides_its_partitions_ids_is_served_stream_by_strea
 
     class Hiding(Service):
         async def read_feed_ranges(self, **options: Any) -> Any:
-            async for each in super().read_feed_ranges(raw_response_hook=lambda _: None):
-                yield each
+            async for feed_range in super().read_feed_ranges(raw_response_hook=lambda _: None):
+                yield feed_range
 
     service = Hiding()
 
-    found = await run(service, *ONES)
+    result = await run(service, *ONES)
 
     assert {where for where, _ in service.sent} == {"-"}
-    assert len(found.durable) == 5
+    assert len(result.durable) == 5
 
 
 async def test_requests_are_filled_before_another_one_is_begun() -> None:

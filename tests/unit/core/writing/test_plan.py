@@ -21,7 +21,7 @@ def test_streams_are_planned_apart_and_in_order() -> None:
 
     planned, _ = plan_writes(writes, bulk=False)
 
-    assert [[(each.stream_id, each.id) for each in stream] for stream in planned] == [
+    assert [[(write.stream_id, write.id) for write in stream] for stream in planned] == [
         [("a", "1"), ("a", "2"), ("a", "3")],
         [("b", "1"), ("b", "2")],
     ]
@@ -31,7 +31,7 @@ def test_a_write_that_comes_twice_is_planned_once() -> None:
     """A batch of the feed may be delivered with repetitions."""
     planned, _ = plan_writes([write("a", 1), write("a", 2), write("a", 1)], bulk=False)
 
-    assert [[each.id for each in stream] for stream in planned] == [["1", "2"]]
+    assert [[write.id for write in stream] for stream in planned] == [["1", "2"]]
 
 
 def test_streams_with_few_writes_use_bulk_requests() -> None:
@@ -42,7 +42,7 @@ def test_streams_with_few_writes_use_bulk_requests() -> None:
     transactional, bulk = plan_writes([*many, *few, write("one", 1)], bulk=True)
 
     assert [stream[0].stream_id for stream in transactional] == ["many"]
-    assert [[each.id for each in stream] for stream in bulk] == [
+    assert [[write.id for write in stream] for stream in bulk] == [
         [str(number) for number in range(MIN_TRANSACTIONAL_WRITES - 1)],
         ["1"],
     ]

@@ -19,7 +19,7 @@ from tests.support import (
     CAUSE,
     FakeTime,
     MemoryContainer,
-    Outcome,
+    WriteResults,
     batch_refusal,
     refusal,
     stream,
@@ -40,10 +40,10 @@ async def run(
     *,
     seconds: float = 60.0,
     slots: int = 32,
-    outcome: Outcome | None = None,
-) -> Outcome:
+    outcome: WriteResults | None = None,
+) -> WriteResults:
     """Write stream by stream; for the other form see test_bulk_writer."""
-    outcome = outcome or Outcome()
+    outcome = outcome or WriteResults()
     bulk, limit = BulkMode(enabled=False), asyncio.Semaphore(slots)
     stream_by_stream = writer(container, clock, bulk=bulk, slots=limit)
     await outcome.take(stream_by_stream, writes, clock.deadline(seconds))
@@ -160,8 +160,8 @@ async def test_a_batch_that_waits_holds_no_slot() -> None:
     assert order == [cold, hot]
 
 
-@pytest.mark.parametrize(("streams", "each"), [(400, 4), (10, 50)], ids=["bulk", "one by one"])
-async def test_two_modules_take_turns_at_a_partition(streams: int, each: int) -> None:
+@pytest.mark.parametrize(("streams", "count"), [(400, 4), (10, 50)], ids=["bulk", "one by one"])
+async def test_two_modules_take_turns_at_a_partition(streams: int, count: int) -> None:
     """The one that comes second is served beside the first one, not behind it."""
     clock, order = FakeTime(), list[bool]()
 
@@ -177,12 +177,14 @@ async def test_two_modules_take_turns_at_a_partition(streams: int, each: int) ->
     limiter.on_throttled(limiter.reserve(1), 1.0)
 
     def writes(first: int) -> list[Write]:
-        return [write(first + user, number) for number in range(each) for user in range(streams)]
+        return [write(first + user, number) for number in range(count) for user in range(streams)]
 
     deadline = clock.deadline(600.0)
-    await asyncio.gather(*(Outcome().take(shared, writes(first), deadline) for first in (1, 1_001)))
+    await asyncio.gather(
+        *(WriteResults().take(shared, writes(first), deadline) for first in (1, 1_001))
+    )
 
-    assert len(container.documents) == 2 * streams * each
+    assert len(container.documents) == 2 * streams * count
     first, shared_turns = order.index(False), order[order.index(False) :][: len(order) // 2]
     assert first < len(order) // 2
     assert min(shared_turns.count(turn) for turn in (True, False)) > len(shared_turns) // 4
@@ -200,7 +202,7 @@ async def test_a_slot_is_not_waited_for_beyond_the_budget() -> None:
 
 async def test_one_failing_stream_does_not_stop_the_others() -> None:
     """What was acknowledged is told, so that it is not sent again."""
-    outcome = Outcome()
+    outcome = WriteResults()
 
     async def before(name: str) -> None:
         if name == stream(1):
@@ -246,7 +248,7 @@ async def test_request_charges_are_summed_up() -> None:
     assert outcome.stats.request_charge == 20.0
 
 
-async def test_of_a_refused_batch_only_what_is_to_blame_is_left_out() -> None:
+async def test_of_a_rejected_batch_only_what_is_to_blame_is_left_out() -> None:
     """The others are written one by one, in their order."""
     container = sdk_container(
         batch_refusal(400, at=1, of=3), DONE, batch_refusal(413, at=0, of=1), DONE
@@ -260,9 +262,9 @@ async def test_of_a_refused_batch_only_what_is_to_blame_is_left_out() -> None:
 
 
 @pytest.mark.parametrize("status", [405, 415])
-async def test_other_refusals_are_nobodys_fault(status: int) -> None:
+async def test_other_errors_are_nobodys_fault(status: int) -> None:
     """They stop the batch; no event is blamed."""
-    outcome = Outcome()
+    outcome = WriteResults()
 
     with pytest.raises(RejectedByCosmosError):
         await run(sdk_container(refusal(status)), [write(1, 1)], FakeTime(), outcome=outcome)

@@ -65,7 +65,7 @@ def test_a_partition_key_has_a_path_to_one_property(path: object) -> None:
         ("somethingNew", True),
     ],
 )
-def test_a_policy_without_effect_here_is_refused_by_name(name: str, value: object) -> None:
+def test_a_policy_without_effect_here_is_rejected_by_name(name: str, value: object) -> None:
     """Better no container than one that silently is another."""
     with pytest.raises(ServiceError, match=f"400.*'{name}'"):
         container_definition({"id": "c", "partitionKey": KEY, name: value})
@@ -135,7 +135,7 @@ def test_an_items_own_time_to_live_goes_first(
 @pytest.mark.parametrize(
     "text", ["", "{", "NaN", "[-Infinity]", "1e999", '"\\ud800"', '["\\uDC00"]', b"\xff"]
 )
-def test_what_is_no_json_is_refused(text: str | bytes) -> None:
+def test_what_is_no_json_is_rejected(text: str | bytes) -> None:
     """Python alone would take some of it."""
     with pytest.raises(ValueError, match=r"."):
         decode(text)
@@ -217,7 +217,7 @@ def test_a_patch_moves_a_value(source: str, target: str, expected: dict[str, Any
 
 
 @pytest.mark.parametrize(("source", "target"), [("/none", "/a"), ("/b", "/b/c"), ("/b", "/x/y")])
-def test_a_move_that_does_not_fit_is_refused(source: str, target: str) -> None:
+def test_a_move_that_does_not_fit_is_rejected(source: str, target: str) -> None:
     """A source that is missing, a target inside the source, a target without a parent."""
     with pytest.raises(ServiceError, match="400"):
         apply_patch({"a": 7, "b": {"c": 1}}, [{"op": "move", "from": source, "path": target}])

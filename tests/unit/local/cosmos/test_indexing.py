@@ -111,7 +111,7 @@ def test_composite_and_spatial_indexes_are_kept() -> None:
         ({"fullTextIndexes": [{"path": "/t"}]}, "fullTextIndexes"),
     ],
 )
-def test_a_policy_that_the_service_refuses_is_refused(policy: Any, message: str) -> None:
+def test_a_policy_that_the_service_rejects_is_rejected(policy: Any, message: str) -> None:
     """And so is what is not covered, by name."""
     with pytest.raises(ServiceError, match="400") as caught:
         normalize_indexing_policy(policy)

@@ -78,7 +78,7 @@ def test_a_key_has_one_component(header: str | None, told: str) -> None:
 
 
 @pytest.mark.parametrize("header", ["", "x", '"a"', "[[1]]", '[{"a":1}]'])
-def test_anything_else_in_the_header_is_refused(header: str) -> None:
+def test_anything_else_in_the_header_is_rejected(header: str) -> None:
     """400."""
     with pytest.raises(ServiceError) as caught:
         partition_key_from_header(header)
@@ -95,7 +95,7 @@ def test_an_object_or_array_at_the_path_counts_as_undefined(value: object) -> No
 
 
 @pytest.mark.parametrize("value", [10**400, "x" * 2049])
-def test_what_cannot_be_a_key_is_refused_in_documents(value: object) -> None:
+def test_what_cannot_be_a_key_is_rejected_in_documents(value: object) -> None:
     """What is too large."""
     with pytest.raises(ServiceError) as caught:
         partition_key_from_document(("pk",), {"pk": value})

@@ -39,7 +39,7 @@ def test_a_path_is_split_at_the_slashes_outside_quotes(path: str, names: list[st
         ("/a/b c", 2),
     ],
 )
-def test_a_malformed_path_is_refused_with_the_position(path: str, position: int) -> None:
+def test_a_malformed_path_is_rejected_with_the_position(path: str, position: int) -> None:
     """A name with other characters needs quotes."""
     with pytest.raises(PathError) as caught:
         parse_path(path)

@@ -180,7 +180,7 @@ def test_types_are_sorted_as_in_the_service() -> None:
         ("SELECT * FROM c IN c.list", "part of the document"),
     ],
 )
-def test_what_is_not_covered_is_refused_by_name(text: str, part: str) -> None:
+def test_what_is_not_covered_is_rejected_by_name(text: str, part: str) -> None:
     """Better no answer than a wrong one."""
     with pytest.raises(QueryError, match=part):
         run(text, text="text", true=True)

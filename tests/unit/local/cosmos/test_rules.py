@@ -80,7 +80,7 @@ def test_what_is_signed_follows_from_the_path(path: str, expected: tuple[str, st
     "authorization",
     ["", "nonsense", "type%3Dmaster%26ver%3D1.0%26sig%3Dwrong", "type%3Daad%26ver%3D1.0%26sig%3Dx"],
 )
-def test_other_signatures_are_refused(authorization: str) -> None:
+def test_other_signatures_are_rejected(authorization: str) -> None:
     """401."""
     with pytest.raises(ServiceError) as caught:
         signing_key([b"key"], "GET", "/dbs", "now", authorization)
@@ -135,7 +135,7 @@ def test_patches_change_a_copy(operation: dict[str, Any], expected: dict[str, An
         [{"op": "add", "path": "/text/0", "value": 1}],
     ],
 )
-def test_unusable_patches_are_refused(operations: object) -> None:
+def test_unusable_patches_are_rejected(operations: object) -> None:
     """400."""
     with pytest.raises(ServiceError) as caught:
         apply_patch({"n": 1, "text": "x"}, operations)

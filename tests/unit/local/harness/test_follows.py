@@ -82,7 +82,7 @@ def test_limit_takes_the_first_follows(tmp_path: Path) -> None:
         pytest.param(b"\x1f\x8bbroken", "Cannot read", id="broken gzip"),
     ],
 )
-def test_unreadable_files_are_refused(tmp_path: Path, content: bytes, expected: str) -> None:
+def test_unreadable_files_are_rejected(tmp_path: Path, content: bytes, expected: str) -> None:
     """The error names the line and says what was expected."""
     path = tmp_path / "follows.txt"
     path.write_bytes(content)
@@ -106,4 +106,4 @@ def test_the_shipped_graph_is_whole() -> None:
     assert len(follows) == 19_090
     assert sum(follow.is_self_follow for follow in follows) == 3
     assert len({follow for follow in follows if not follow.is_self_follow}) == 19_022
-    assert len({user for each in follows for user in (each.follower, each.followed)}) == 1_224
+    assert len({user for follow in follows for user in (follow.follower, follow.followed)}) == 1_224

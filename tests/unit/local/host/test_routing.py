@@ -40,14 +40,14 @@ def test_routes_match_as_in_azure(
     route: str, path: str, parameters: dict[str, object] | None
 ) -> None:
     """In any case; parameters keep theirs."""
-    found = Router([trigger(route)], "api").match("GET", path)
+    matched = Router([trigger(route)], "api").match("GET", path)
 
     if parameters is None:
-        assert found is None
+        assert matched is None
     else:
-        assert found is not None
-        assert found[1].keys() == parameters.keys()
-        assert all(found[1][name] == text for name, text in parameters.items() if text != ...)
+        assert matched is not None
+        assert matched[1].keys() == parameters.keys()
+        assert all(matched[1][name] == text for name, text in parameters.items() if text != ...)
 
 
 def test_the_first_route_that_takes_the_method_wins() -> None:
@@ -56,12 +56,12 @@ def test_the_first_route_that_takes_the_method_wins() -> None:
 
     routes = [router.match(method, "/a/b") for method in ("GET", "POST", "PUT")]
 
-    assert [found and found[0].route for found in routes] == ["a/{id}", "a/b", "{x}/{y}"]
+    assert [route and route[0].route for route in routes] == ["a/{id}", "a/b", "{x}/{y}"]
     assert router.match("GET", "/a") is None
 
 
 @pytest.mark.parametrize("route", ["a/{id:long}", "a/{id=5}", "a/{id:int:min(1)}", "a/{id", "a/}"])
-def test_routes_of_other_forms_are_refused(route: str) -> None:
+def test_routes_of_other_forms_are_rejected(route: str) -> None:
     """They would match wrongly."""
     with pytest.raises(HostError, match="Route"):
         route_pattern("api", route)

@@ -57,9 +57,9 @@ def test_balancing_follows_the_processor(owners: str, expected: str) -> None:
         for nth, owner in enumerate(owners)
     ]
 
-    found = leases_to_acquire(leases, "m", NOW, INTERVALS)
+    acquired = leases_to_acquire(leases, "m", NOW, INTERVALS)
 
-    assert "".join(each.token for each in found) == expected
+    assert "".join(lease.token for lease in acquired) == expected
 
 
 @pytest.mark.parametrize(
@@ -98,16 +98,16 @@ def test_a_finite_policy_ends(failures: int, expected: float | None) -> None:
 
 def test_lease_ids_are_those_of_the_trigger() -> None:
     """Prefix, host without scheme and port, resource ids of database and container."""
-    found = lease_prefix("orders-", "https://acct.documents.azure.com:443", "3FIlAOzjvyg=")
+    prefix = lease_prefix("orders-", "https://acct.documents.azure.com:443", "3FIlAOzjvyg=")
 
-    assert found == "orders-acct.documents.azure.com_3FIlAA==_3FIlAOzjvyg="
+    assert prefix == "orders-acct.documents.azure.com_3FIlAA==_3FIlAOzjvyg="
 
 
 def test_a_new_lease_is_as_the_trigger_creates_it() -> None:
     """Every property, null where it writes null."""
-    found = new_lease("p", PartitionKeyRange(id="0", minimum="", maximum="FF"), None)
+    parsed = new_lease("p", PartitionKeyRange(id="0", minimum="", maximum="FF"), None)
 
-    assert found == {
+    assert parsed == {
         "id": "p..0",
         "version": 0,
         "LeaseToken": "0",
@@ -129,9 +129,9 @@ def test_after_a_split_each_child_goes_on_from_the_parents_token() -> None:
         PartitionKeyRange(id="3", minimum="40", maximum="FF"),
     ]
 
-    found = child_leases("p", parent, today, '"9"')
+    created = child_leases("p", parent, today, '"9"')
 
-    assert [(each["LeaseToken"], each["ContinuationToken"]) for each in found] == [
+    assert [(lease["LeaseToken"], lease["ContinuationToken"]) for lease in created] == [
         ("1", '"9"'),
         ("2", '"9"'),
     ]
@@ -159,21 +159,21 @@ def test_a_lease_over_nothing_has_no_successors(feed_range: Any) -> None:
 )
 def test_times_of_leases_are_read_as_dot_net_writes_them(text: str, seconds: float) -> None:
     """With as many digits as it needs."""
-    found = Lease({"id": "p..0", "timestamp": text})
+    parsed = Lease({"id": "p..0", "timestamp": text})
 
-    assert found.updated_at == NOW + timedelta(seconds=seconds)
+    assert parsed.updated_at == NOW + timedelta(seconds=seconds)
 
 
 def test_after_a_merge_one_lease_keeps_the_old_range() -> None:
     """Of version 1, over a part of the new partition."""
     parent = Lease(new_lease("p", PartitionKeyRange(id="0", minimum="", maximum="40"), '"7"'))
 
-    (found,) = child_leases(
+    (created,) = child_leases(
         "p", parent, [PartitionKeyRange(id="9", minimum="", maximum="FF")], '"7"'
     )
 
-    assert (found["version"], found["LeaseToken"]) == (1, "-40")
-    assert found["FeedRange"] == {"Range": {"min": "", "max": "40"}}
+    assert (created["version"], created["LeaseToken"]) == (1, "-40")
+    assert created["FeedRange"] == {"Range": {"min": "", "max": "40"}}
 
 
 def by_key_range(low: str, high: str) -> Lease:
@@ -195,26 +195,29 @@ def test_a_lease_on_a_key_range_is_cut_where_the_partitions_are() -> None:
         PartitionKeyRange(id="2", minimum="18", maximum="FF"),
     ]
 
-    found = child_leases("p", by_key_range("10", "20"), today, '"7"')
+    created = child_leases("p", by_key_range("10", "20"), today, '"7"')
 
-    assert [(each["version"], each["LeaseToken"]) for each in found] == [(1, "10-18"), (1, "18-20")]
+    assert [(lease["version"], lease["LeaseToken"]) for lease in created] == [
+        (1, "10-18"),
+        (1, "18-20"),
+    ]
 
 
 def test_unknown_properties_of_a_lease_are_kept() -> None:
     """Another version of the trigger may have written them."""
-    found = Lease({"id": "p..0", "properties": {"x": "y"}, "new": 1}).with_changes(
+    changed = Lease({"id": "p..0", "properties": {"x": "y"}, "new": 1}).with_changes(
         NOW, {"Owner": "me"}
     )
 
-    assert (found["new"], found["properties"], found["Owner"]) == (1, {"x": "y"}, "me")
+    assert (changed["new"], changed["properties"], changed["Owner"]) == (1, {"x": "y"}, "me")
 
 
 def app() -> func.FunctionApp:
-    found = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
+    function_app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 
-    @found.function_name("fed")
-    @found.retry(strategy="fixed_delay", max_retry_count="3", delay_interval="00:00:10")
-    @found.cosmos_db_trigger(
+    @function_app.function_name("fed")
+    @function_app.retry(strategy="fixed_delay", max_retry_count="3", delay_interval="00:00:10")
+    @function_app.cosmos_db_trigger(
         arg_name="documents",
         connection="C",
         database_name="%Db%",
@@ -223,11 +226,11 @@ def app() -> func.FunctionApp:
     )
     def fed(documents: func.DocumentList) -> None: ...
 
-    @found.route("a/{b}", methods=["POST"])
+    @function_app.route("a/{b}", methods=["POST"])
     def asked(req: func.HttpRequest) -> str:
         return ""
 
-    return found
+    return function_app
 
 
 @pytest.mark.parametrize(
@@ -244,20 +247,20 @@ def app() -> func.FunctionApp:
 )
 def test_a_disabled_function_is_left_out(value: str, names: list[str]) -> None:
     """As Azure reads the setting."""
-    found = find_triggers(app(), {"Db": "d", "AzureWebJobs.fed.Disabled": value})
+    triggers = find_triggers(app(), {"Db": "d", "AzureWebJobs.fed.Disabled": value})
 
-    assert [each.function.name for each in found] == names
+    assert [trigger.function.name for trigger in triggers] == names
 
 
 def test_a_trigger_that_is_not_covered_is_named() -> None:
     """With its function."""
-    found = func.FunctionApp()
+    function_app = func.FunctionApp()
 
-    @found.queue_trigger(arg_name="message", queue_name="q", connection="C")
+    @function_app.queue_trigger(arg_name="message", queue_name="q", connection="C")
     def queued(message: func.QueueMessage) -> None: ...
 
     with pytest.raises(HostError, match="Function queued has no Cosmos DB, HTTP or timer trigger"):
-        find_triggers(found, {})
+        find_triggers(function_app, {})
 
 
 def test_bindings_are_read_with_the_triggers_defaults() -> None:
@@ -279,7 +282,7 @@ def test_bindings_are_read_with_the_triggers_defaults() -> None:
 
 
 def test_a_missing_setting_is_named_with_its_binding() -> None:
-    """As the real host does, which refuses to start the function."""
+    """As the real host does, which rejects to start the function."""
     with pytest.raises(HostError, match="Setting Db is missing; databaseName of function fed"):
         find_triggers(app(), {})
 

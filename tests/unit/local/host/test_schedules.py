@@ -49,7 +49,7 @@ def test_the_next_occurrence_is_that_of_ncrontab(expression: str, expected: str)
         ),
     ],
 )
-def test_other_expressions_are_refused(expression: str) -> None:
+def test_other_expressions_are_rejected(expression: str) -> None:
     """Also those that other crons know."""
     with pytest.raises(HostError, match=r"schedule of function tick .* NCRONTAB"):
         schedule(expression)
