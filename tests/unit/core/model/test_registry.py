@@ -126,11 +126,11 @@ def test_helper_files_declare_events_entities_and_commands(helper: str, tmp_path
 def test_the_package_itself_may_declare_events(tmp_path: Path) -> None:
     """`__init__.py` is a helper, too."""
     module = f"from with_events import *\n{PROJECTION}"
-    found = package(tmp_path, "with_events", _events="", one="")
+    folder = package(tmp_path, "with_events", _events="", one="")
     (tmp_path / "with_events" / "__init__.py").write_text(EVENTS, encoding="utf-8")
     (tmp_path / "with_events" / "one.py").write_text(module, encoding="utf-8")
 
-    registry = Registry.discover(importlib.reload(found))
+    registry = Registry.discover(importlib.reload(folder))
 
     assert sorted(registry.events) == ["A", "B", "Base"]
 
@@ -139,10 +139,10 @@ def test_the_package_itself_may_declare_events(tmp_path: Path) -> None:
 def test_a_projection_in_a_helper_file_is_refused(helper: str, tmp_path: Path) -> None:
     """It would not run; the error has its place."""
     name = f"flow_{len(helper)}"
-    found = package(tmp_path, name, **{helper: f"{EVENTS}{PROJECTION}"})
+    folder = package(tmp_path, name, **{helper: f"{EVENTS}{PROJECTION}"})
 
     with pytest.raises(DefinitionError) as caught:
-        Registry.discover(found)
+        Registry.discover(folder)
 
     path = tmp_path / name / f"{helper}.py"
     assert str(caught.value) == (
@@ -153,17 +153,17 @@ def test_a_projection_in_a_helper_file_is_refused(helper: str, tmp_path: Path) -
 
 def test_a_file_in_a_folder_is_refused(tmp_path: Path) -> None:
     """It would not be read, with or without an `__init__.py`."""
-    found = package(tmp_path, "nested", **{"orders/stock": f"{EVENTS}{PROJECTION}"})
+    folder = package(tmp_path, "nested", **{"orders/stock": f"{EVENTS}{PROJECTION}"})
 
     with pytest.raises(DefinitionError, match=r"stock\.py: files in a folder are not read → move"):
-        Registry.discover(found)
+        Registry.discover(folder)
 
 
 def test_hidden_folders_are_no_part_of_a_package(tmp_path: Path) -> None:
     """Editors keep copies in them."""
-    found = package(tmp_path, "edited", **{"one": EVENTS, ".copies/one": "raise ValueError"})
+    folder = package(tmp_path, "edited", **{"one": EVENTS, ".copies/one": "raise ValueError"})
 
-    assert sorted(Registry.discover(found).events) == ["A", "B", "Base"]
+    assert sorted(Registry.discover(folder).events) == ["A", "B", "Base"]
 
 
 def test_projections_made_in_a_loop_are_found(tmp_path: Path) -> None:
@@ -208,12 +208,12 @@ def test_a_projection_belongs_to_the_file_that_writes_it(tmp_path: Path) -> None
 def test_a_projection_from_elsewhere_is_refused(tmp_path: Path) -> None:
     """No file of the package writes it, so none would run it."""
     package(tmp_path, "elsewhere", m=f"{EVENTS}{PROJECTION}")
-    found = package(tmp_path, "importing", m="from elsewhere.m import f")
+    folder = package(tmp_path, "importing", m="from elsewhere.m import f")
 
     with pytest.raises(
         DefinitionError, match=r"m\.py:13: projection m\.f is imported by importing\.m and"
     ):
-        Registry.discover(found)
+        Registry.discover(folder)
 
 
 USES_EVENT = """
@@ -251,10 +251,10 @@ def test_declarations_from_elsewhere_are_refused(
     number = request.node.callspec.indices["text"]
     declared = f"{EVENTS}\nclass Thing(Entity): pass\nclass Do(Command): pass\n"
     package(tmp_path, f"foreign_{number}", m=declared)
-    found = package(tmp_path, f"importing_{number}", m=text.format(n=number))
+    folder = package(tmp_path, f"importing_{number}", m=text.format(n=number))
 
     with pytest.raises(DefinitionError, match=message):
-        Registry.discover(found)
+        Registry.discover(folder)
 
 
 def test_base_classes_may_come_from_elsewhere(tmp_path: Path) -> None:
