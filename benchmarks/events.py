@@ -7,7 +7,7 @@ from uuid import UUID
 
 from local.harness.follows import Follow
 
-TIME = "2026-01-02T03:04:05.000006Z"
+TIME = "2026-01-02T03:04:05.000060Z"
 
 
 def followed(number: int, follow: Follow) -> dict[str, Any]:

@@ -44,7 +44,7 @@ without_session_token = pytest.mark.fails_when_lagging(
 )
 """For tests that hold only where no replica lags."""
 
-TIME = "2026-01-02T03:04:05.000006Z"
+TIME = "2026-01-02T03:04:05.000060Z"
 
 DATE_HANDLING = "AzureFunctionsJobHost__extensions__cosmosDB__serializerSettings__dateParseHandling"
 """The application setting that overrides what host.json says of dates."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic.alias_generators import to_camel
 
 from core.ids import dead_letter_id
-from core.model.documents import format_utc
+from core.model.times import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -78,8 +78,8 @@ class DeadLetter:
             reason=poison.reason[:MAX_REASON_LENGTH],
             traceback=poison.traceback,
             attempts=1,
-            first_failed_at=format_utc(now),
-            last_failed_at=format_utc(now),
+            first_failed_at=format_time(now),
+            last_failed_at=format_time(now),
             feed_order=cause.feed_order,
             blocking=poison.blocks,
         )
@@ -125,7 +125,7 @@ class DeadLetter:
             reason=reason[:MAX_REASON_LENGTH],
             traceback=traceback,
             attempts=self.attempts + 1,
-            last_failed_at=format_utc(now),
+            last_failed_at=format_time(now),
         )
 
     def discard(self, reason: str) -> DeadLetter:

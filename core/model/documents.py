@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -23,6 +23,7 @@ from pydantic_core import to_json
 
 from core.errors import InvalidEventError
 from core.model.names import stream_id
+from core.model.times import canonical_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,9 +41,7 @@ _MAX_NAMED_FIELDS = 20
 """The invalid fields that an error names."""
 
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=1023)]
-_UtcTime = Annotated[
-    str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?Z$")
-]
+_Time = Annotated[str, AfterValidator(canonical_time)]
 
 
 def _traceparent(value: object) -> object:
@@ -81,7 +80,7 @@ class Envelope(BaseModel):
     stream_id: _Name = Field(alias="streamId")
     type: _Name
     version: int = Field(ge=1)
-    time: _UtcTime
+    time: _Time
     data: dict[str, Any]
     meta: EventMetadata = EventMetadata()
 
@@ -119,10 +118,15 @@ class Cause(NamedTuple):
 def feed_order(document: Mapping[str, Any]) -> str:
     """Return the place of a document in its stream, as text that sorts.
 
-    It is the transaction; events of one transaction are ordered by their times, which grow.
+    It is the transaction; events of one transaction are ordered by their times, which grow. Where
+    the time is not one, the document is not an event.
     """
     lsn, time = document.get("_lsn"), document.get("time")
-    return f"{lsn if isinstance(lsn, int) else 0:016d} {time if isinstance(time, str) else ''}"
+    try:
+        order = canonical_time(time) if isinstance(time, str) else ""
+    except ValueError:
+        order = ""
+    return f"{lsn if isinstance(lsn, int) else 0:016d} {order}"
 
 
 class Origin(NamedTuple):
@@ -257,11 +261,6 @@ def _meta(origin: Origin) -> Document:
 
 def _reject(constant: str) -> None:
     raise ValueError(f"JSON has no {constant}")
-
-
-def format_utc(moment: datetime) -> str:
-    """Return a time as events store it: UTC with microseconds and `Z`, which sorts as text."""
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def format_validation_errors(error: ValidationError) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
@@ -10,11 +9,13 @@ from pydantic import ValidationError
 from core.errors import DefinitionError, InvalidRequestError
 from core.ids import command_event_id, correlation_id
 from core.model.commands import command_name, field_errors
-from core.model.documents import Origin, format_utc, stream_of, to_document
+from core.model.documents import Origin, stream_of, to_document
+from core.model.times import STEP, format_time
 from core.quotas import MAX_OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
     from uuid import UUID
 
     from core.model.commands import Command
@@ -33,7 +34,7 @@ def build_documents(
     """Return the documents that a command appends to its stream, none if it appends nothing.
 
     With an idempotency key the ids follow from it, so that a client may repeat a request without
-    having seen the response. Times grow by a microsecond from event to event, which keeps their
+    having seen the response. Times grow by 10 microseconds from event to event, which keeps their
     order.
 
     Args:
@@ -64,7 +65,7 @@ def build_documents(
     return [
         {
             "id": _event_id(name, key, event, ordinal) if key else str(new_id()),
-            "time": format_utc(now + timedelta(microseconds=ordinal)),
+            "time": format_time(now + ordinal * STEP),
             **to_document(event, origin),
         }
         for ordinal, event in enumerate(events)

@@ -47,8 +47,8 @@ def parked(
         pytest.param(at(1, 2, 5), at(1, 3, 6), id="a later transaction"),
         pytest.param(at(1, 2, 9), at(1, 3, 10), id="numbers, not text"),
         pytest.param(
-            at(1, 2, 5, time="2026-01-01T00:00:00.000001Z"),
-            at(1, 3, 5, time="2026-01-01T00:00:00.000002Z"),
+            at(1, 2, 5, time="2026-01-01T00:00:00.000010Z"),
+            at(1, 3, 5, time="2026-01-01T00:00:00.000020Z"),
             id="events of one command",
         ),
     ],

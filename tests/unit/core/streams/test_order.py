@@ -9,7 +9,7 @@ from core.model.documents import Envelope
 from core.streams.order import order_key
 from tests.support import TIME, Document, followed
 
-LATER = "2026-01-02T03:04:05.000010Z"
+LATER = "2026-01-02T03:04:05.000070Z"
 
 
 def event(event_id: str, time: str = TIME, **meta: Any) -> Document:
