@@ -20,6 +20,7 @@ class CamelModel(BaseModel):
         alias_generator=to_camel,
         populate_by_name=True,
         use_attribute_docstrings=True,
+        field_title_generator=lambda name, _: name.replace("_", " ").capitalize(),
     )
 
     def to_dict(self) -> dict[str, Any]:

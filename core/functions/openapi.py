@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic.json_schema import models_json_schema
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from core.operations.dead_letters import MAX_DISCARD_REASON_LENGTH
+from core.functions.answers import AcceptedCommand, Health, ModuleStatuses
+from core.functions.problems import MEDIA_TYPE, Problem
+from core.operations.dead_letters import DiscardRequest
+from core.tracking.status import EventStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from core.model.registry import Registry
 
 Json = dict[str, Any]
+
+Model = tuple[type[BaseModel], JsonSchemaMode]
+"""A model, and whether its schema is that of what is parsed or of what is returned."""
 
 _REFERENCE = "#/components/schemas/{model}"
 _TEXT = {"type": "string"}
@@ -20,26 +29,20 @@ _UNAUTHORIZED = {"401": {"description": "The function key is missing or wrong."}
 
 def build_openapi(registry: Registry) -> Json:
     """Return the description, with a path for each command and entity, and those of operations."""
-    schemas, definitions = models_json_schema(
-        [
-            *((model, "validation") for model in registry.commands.values()),
-            *((model, "serialization") for model in registry.entities.values()),
-        ],
-        ref_template=_REFERENCE,
-    )
-    commands = {name: schemas[model, "validation"] for name, model in registry.commands.items()}
-    entities = {name: schemas[model, "serialization"] for name, model in registry.entities.items()}
+    paths: Json = {
+        **{f"/api/commands/{name}": _command(name, one) for name, one in registry.commands.items()},
+        **{f"/api/entities/{name}/{{id}}": _entity(one) for name, one in registry.entities.items()},
+        **_OPERATIONS,
+    }
+    models = list(dict.fromkeys(_models(paths)))
+    references, definitions = models_json_schema(models, ref_template=_REFERENCE)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Event projections", "version": "1"},
         "security": [{"key": []}],
-        "paths": {
-            **{f"/api/commands/{name}": _command(name, one) for name, one in commands.items()},
-            **{f"/api/entities/{name}/{{id}}": _entity(one) for name, one in entities.items()},
-            **_OPERATIONS,
-        },
+        "paths": _with_references(paths, references),
         "components": {
-            "schemas": {**definitions.get("$defs", {}), "Problem": _PROBLEM},
+            "schemas": definitions["$defs"],
             "securitySchemes": {
                 "key": {"type": "apiKey", "in": "header", "name": "x-functions-key"}
             },
@@ -47,9 +50,27 @@ def build_openapi(registry: Registry) -> Json:
     }
 
 
-def _command(name: str, schema: Json) -> Json:
+def _models(value: object) -> Iterator[Model]:
+    """Yield the models in a description, in which they stand for their schemas."""
+    if isinstance(value, tuple):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _models(part)
+
+
+def _with_references(value: Any, references: Mapping[Any, Json]) -> Any:  # noqa: ANN401 - JSON
+    """Return a description with a reference to the schema of each model in its place."""
+    if isinstance(value, tuple):
+        return references[value]
+    if isinstance(value, dict):
+        return {name: _with_references(part, references) for name, part in value.items()}
+    return value
+
+
+def _command(name: str, model: type[BaseModel]) -> Json:
     answers = {
-        "202": _answer("The ids of the appended events.", _object(eventIds=_array(_TEXT))),
+        "202": _answer("The ids of the appended events.", AcceptedCommand),
         **_UNAUTHORIZED,
         **_problems(400, 404, 413, 422, 503),
     }
@@ -62,38 +83,40 @@ def _command(name: str, schema: Json) -> Json:
         "post": {
             "operationId": name,
             "parameters": [key],
-            "requestBody": {"required": True, "content": _content(schema)},
+            "requestBody": _body(model),
             "responses": answers,
         }
     }
 
 
-def _entity(schema: Json) -> Json:
-    return _get("The entity, folded from its stream.", schema, "id")
+def _entity(model: type[BaseModel]) -> Json:
+    return _get("The entity, folded from its stream.", model, "id")
 
 
-def _get(description: str, schema: Json, *path: str, query: tuple[str, ...] = ()) -> Json:
-    answers = {"200": _answer(description, schema), **_UNAUTHORIZED, **_problems(404, 503)}
+def _get(
+    description: str, answer: type[BaseModel] | Json, *path: str, query: tuple[str, ...] = ()
+) -> Json:
+    answers = {"200": _answer(description, answer), **_UNAUTHORIZED, **_problems(404, 503)}
     parameters = [*_path(path), *(_query(name, required=False) for name in query)]
     return {"get": {"parameters": parameters, "responses": answers}}
 
 
 def _post(
     description: str,
-    schema: Json,
-    body: Json | None,
+    answer: type[BaseModel] | Json,
+    body: type[BaseModel] | None,
     *path: str,
     query: tuple[str, ...] = (),
 ) -> Json:
     answers = {
-        "200": _answer(description, schema),
+        "200": _answer(description, answer),
         **_UNAUTHORIZED,
         **_problems(400, 404, 413, 503),
     }
     parameters = [*_path(path), *(_query(name, required=True) for name in query)]
     operation: Json = {"parameters": parameters, "responses": answers}
     if body is not None:
-        operation["requestBody"] = {"required": True, "content": _content(body)}
+        operation["requestBody"] = _body(body)
     return {"post": operation}
 
 
@@ -107,20 +130,20 @@ def _query(name: str, *, required: bool) -> Json:
 
 
 def _problems(*statuses: int) -> Json:
-    reference = {"$ref": _REFERENCE.format(model="Problem")}
-    content = {"application/problem+json": {"schema": reference}}
+    content = {MEDIA_TYPE: {"schema": (Problem, "serialization")}}
     return {
         str(status): {"description": "A problem document.", "content": content}
         for status in statuses
     }
 
 
-def _answer(description: str, schema: Json) -> Json:
-    return {"description": description, "content": _content(schema)}
+def _body(model: type[BaseModel]) -> Json:
+    return {"required": True, "content": {"application/json": {"schema": (model, "validation")}}}
 
 
-def _content(schema: Json) -> Json:
-    return {"application/json": {"schema": schema}}
+def _answer(description: str, answer: type[BaseModel] | Json) -> Json:
+    schema = answer if isinstance(answer, dict) else (answer, "serialization")
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
 
 
 def _object(**properties: Json) -> Json:
@@ -131,11 +154,6 @@ def _array(items: Json) -> Json:
     return {"type": "array", "items": items}
 
 
-_PROBLEM = {
-    **_object(title=_TEXT, status={"type": "integer"}, detail=_TEXT),
-    "description": "A problem document (RFC 9457); `errors` lists the invalid fields.",
-}
-_REASON = {**_TEXT, "minLength": 1, "maxLength": MAX_DISCARD_REASON_LENGTH, "pattern": "\\S"}
 _ANYTHING: Json = {"type": "object"}
 _ACTION_RESULT = _object(
     succeeded={"type": "integer"}, failed=_ANYTHING, remaining={"type": "integer"}
@@ -143,20 +161,15 @@ _ACTION_RESULT = _object(
 _HEALTH: Json = {
     "security": [],
     "responses": {
-        "200": _answer(
-            "The settings and Cosmos DB are usable.",
-            _object(status=_TEXT, blocked=_array(_ANYTHING)),
-        ),
+        "200": _answer("The settings and Cosmos DB are usable.", Health),
         **_problems(503),
     },
 }
 _OPERATIONS: Json = {
     "/api/health": {"get": _HEALTH},
-    "/api/projections": _get("The status of each module.", _object(projections=_array(_ANYTHING))),
+    "/api/projections": _get("The status of each module.", ModuleStatuses),
     "/api/projections/{name}/events/{stream}/{id}": _get(
-        "Whether a module has processed an event.",
-        _object(processed={"type": "boolean"}),
-        *("name", "stream", "id"),
+        "Whether a module has processed an event.", EventStatus, *("name", "stream", "id")
     ),
     "/api/deadletters": _get(
         "The dead letters and their counts.",
@@ -167,11 +180,11 @@ _OPERATIONS: Json = {
         "The result by dead letter.", _ACTION_RESULT, None, query=("projection",)
     ),
     "/api/deadletters/discard": _post(
-        "The result by dead letter.", _ACTION_RESULT, _object(reason=_REASON), query=("projection",)
+        "The result by dead letter.", _ACTION_RESULT, DiscardRequest, query=("projection",)
     ),
     "/api/deadletters/{id}": _get("A dead letter.", _ANYTHING, "id"),
     "/api/deadletters/{id}/replay": _post("The result of the replay.", _ANYTHING, None, "id"),
     "/api/deadletters/{id}/discard": _post(
-        "The discarded dead letter.", _ANYTHING, _object(reason=_REASON), "id"
+        "The discarded dead letter.", _ANYTHING, DiscardRequest, "id"
     ),
 }

@@ -12,6 +12,7 @@ import azure.functions as func
 
 from core.dead_letters.dead_letter import count_dead_letters
 from core.errors import EngineError, FieldError, InvalidRequestError
+from core.functions.answers import AcceptedCommand, BlockingEvent, Health, ModuleStatuses
 from core.functions.openapi import build_openapi
 from core.functions.problems import MEDIA_TYPE, to_problem
 from core.model.commands import parse_body
@@ -66,7 +67,7 @@ class Routes:
             idempotency_key=_idempotency_key(req),
             headers=req.headers,
         )
-        return _json({"eventIds": ids}, HTTPStatus.ACCEPTED)
+        return _json(AcceptedCommand(event_ids=tuple(ids)).to_dict(), HTTPStatus.ACCEPTED)
 
     async def entity(self, req: func.HttpRequest) -> func.HttpResponse:
         """Return an entity, folded from its stream (GET /api/entities/{entity}/{id})."""
@@ -82,14 +83,15 @@ class Routes:
         """
         del req
         await self._application.check_health()
-        blocked = await self._application.dead_letters.blocking()
-        return _json({"status": "blocked" if blocked else "ok", "blocked": blocked})
+        dead_letters = await self._application.dead_letters.blocking()
+        blocked = tuple(BlockingEvent.model_validate(dead_letter) for dead_letter in dead_letters)
+        return _json(Health(status="blocked" if blocked else "ok", blocked=blocked).to_dict())
 
     async def projections(self, req: func.HttpRequest) -> func.HttpResponse:
         """Return the status of each projection module (GET /api/projections)."""
         del req
         statuses = await self._application.status.module_statuses()
-        return _json({"projections": [status.to_dict() for status in statuses]})
+        return _json(ModuleStatuses(projections=tuple(statuses)).to_dict())
 
     async def event(self, req: func.HttpRequest) -> func.HttpResponse:
         """Return whether an event is processed.

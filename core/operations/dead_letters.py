@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from core.errors import FieldError, InvalidRequestError, UnknownResourceError
 from core.operations.replay import Replayer
@@ -30,7 +30,7 @@ class DiscardRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    reason: str
+    reason: str = Field(min_length=1, max_length=MAX_DISCARD_REASON_LENGTH, pattern=r"\S")
 
 
 @dataclass(frozen=True, kw_only=True)

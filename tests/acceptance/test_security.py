@@ -83,6 +83,25 @@ def test_the_description_names_what_the_modules_declare(application: Application
     json.dumps(document)
 
 
+def test_the_description_has_the_schemas_of_what_is_answered(application: Application) -> None:
+    """Of results and of problems, each under its name."""
+    document = build_openapi(application.registry)
+    schemas = document["components"]["schemas"]
+
+    answers = document["paths"]["/api/projections"]["get"]["responses"]
+    shown, problem = (content["schema"] for content in contents(answers["200"], answers["404"]))
+
+    assert shown == {"$ref": "#/components/schemas/ModuleStatuses"}
+    assert problem == {"$ref": "#/components/schemas/Problem"}
+    assert set(schemas["Problem"]["properties"]) == {"title", "status", "detail", "errors"}
+    assert {"leaseToken", "lagSeconds", "caughtUp"} < set(schemas["LeaseStatus"]["properties"])
+    assert schemas["DiscardRequest"]["properties"]["reason"]["maxLength"] == 1_000
+
+
+def contents(*answers: dict[str, Any]) -> list[dict[str, Any]]:
+    return [next(iter(answer["content"].values())) for answer in answers]
+
+
 async def test_no_secret_and_no_payload_is_logged_or_told(
     url: str, database: DatabaseProxy, cosmos: EmbeddedCosmos, caplog: pytest.LogCaptureFixture
 ) -> None:
