@@ -132,10 +132,9 @@ def _lease_row(status: LeaseStatus, now: datetime, *, is_stalled: bool) -> tuple
     return (
         status.lease_token,
         (status.owner or "-")[:8],
-        "stalled" if is_stalled else status.state.value,
+        _state(status, is_stalled=is_stalled),
         (status.checkpoint or "none").strip('"')[:20],
-        f"{status.lag_transactions:,}",
-        f"{status.lag_seconds:,.0f}",
+        *_lag(status),
         f"{(now - status.updated_at).total_seconds():,.0f} s ago",
     )
 
@@ -146,5 +145,16 @@ def _total_row(module: ModuleStatus) -> tuple[str, ...]:
     state = "caught up" if module.caught_up else "behind"
     if module.partitions_without_lease:
         state = f"{module.partitions_without_lease} partitions without a lease"
-    lag = f"{module.lag_transactions:,}", f"{module.lag_seconds:,.0f}"
-    return (module.module, "", "", state, "", *lag, "")
+    return (module.module, "", "", state, "", *_lag(module), "")
+
+
+def _state(status: LeaseStatus, *, is_stalled: bool) -> str:
+    if status.faults:
+        return ", ".join(fault.value for fault in status.faults)
+    return "stalled" if is_stalled else status.state.value
+
+
+def _lag(status: LeaseStatus | ModuleStatus) -> tuple[str, str]:
+    if status.lag_transactions is None or status.lag_seconds is None:
+        return ("unknown", "unknown")
+    return f"{status.lag_transactions:,}", f"{status.lag_seconds:,.0f}"

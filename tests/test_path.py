@@ -52,7 +52,7 @@ LIMITS = {
     "command": (Count(14, 5, 4), Count(55, 18, 16)),
     "entity": (Count(12, 7, 4), Count(41, 17, 14)),
     "replay": (Count(56, 17, 21), Count(105, 30, 32)),
-    "status": (Count(0, 0, 0), Count(37, 15, 17)),
+    "status": (Count(0, 0, 0), Count(38, 16, 20)),
 }
 """By path: where the data itself passes, and everything that is executed."""
 

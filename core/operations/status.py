@@ -34,12 +34,19 @@ class StatusOperations:
         """Return the status of each projection module, by name."""
         deadline = Deadline.after(HTTP_TIMEOUT_SECONDS)
         progress = await self.services.fan_out_progress.all(deadline)
-        statuses = []
-        for name, module in sorted(self.registry.modules.items()):
-            status = await self.services.tracker.module_status(name, deadline)
-            fan_outs = tuple(one for one in progress if module.has_projection(one.projection))
-            statuses.append(status.model_copy(update={"fan_outs": fan_outs}))
-        return statuses
+        observation = await self.services.tracker.observe(sorted(self.registry.modules), deadline)
+        return [
+            status.model_copy(
+                update={
+                    "fan_outs": tuple(
+                        one
+                        for one in progress
+                        if self.registry.modules[status.module].has_projection(one.projection)
+                    )
+                }
+            )
+            for status in observation.modules
+        ]
 
     async def event_status(self, module: str, stream_id: str, event_id: str) -> EventStatus:
         """Return whether a module has processed an event, and why it is parked if it is.

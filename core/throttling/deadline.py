@@ -38,6 +38,10 @@ class Deadline:
         """Return this deadline, or a later one that leaves the given number of seconds."""
         return replace(self, at=max(self.at, self.clock() + seconds))
 
+    def at_most(self, seconds: float) -> Deadline:
+        """Return this deadline, or an earlier one that leaves the given number of seconds."""
+        return replace(self, at=min(self.at, self.clock() + seconds))
+
     def remaining(self) -> float:
         """Return the number of seconds left, never negative."""
         return max(self.at - self.clock(), 0.0)

@@ -57,6 +57,15 @@ def lag_of(probe: FeedProbe, now: datetime) -> Lag:
     return Lag(transactions=max(probe.session_lsn - probe.first_lsn + 1, 1), seconds=max(age, 0.0))
 
 
+def is_ahead(lsn: int | None, probes: Iterable[FeedProbe]) -> bool:
+    """Return whether a checkpoint is newer than the partitions that it is of.
+
+    Their transactions are then numbered anew, because the container was restored or created again,
+    and what is stored up to the checkpoint's number is never read.
+    """
+    return lsn is not None and lsn > max((probe.session_lsn for probe in probes), default=lsn)
+
+
 def total_lag(lags: Iterable[Lag]) -> Lag:
     """Return the lag of several parts: the sum of their transactions, and the oldest age."""
     parts = list(lags)

@@ -9,7 +9,7 @@ from core.camel_model import CamelModel
 from core.cosmos.key_ranges import KeyRange
 from core.tracking.fan_out_progress import FanOutProgress
 from core.tracking.lag import Lag, total_lag
-from core.tracking.leases import LeaseState
+from core.tracking.leases import LeaseFault, LeaseState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,18 +41,23 @@ class LeaseStatus(CamelModel):
     updated_at: datetime
     """The time when it was last written, which includes renewals."""
 
-    lag_transactions: int
-    """The transactions from the first unprocessed one on."""
+    lag_transactions: int | None
+    """The transactions from the first unprocessed one on, null if they are not known."""
 
-    lag_seconds: float
-    """The age of the first unprocessed item."""
+    lag_seconds: float | None
+    """The age of the first unprocessed item, null if it is not known."""
 
     caught_up: bool
-    """Whether everything is processed."""
+    """Whether everything is processed, as far as it is known."""
+
+    faults: tuple[LeaseFault, ...] = ()
+    """What is wrong with it, as the codes of findings."""
 
     @classmethod
-    def from_lease(cls, lease: Lease, now: datetime, lag: Lag) -> LeaseStatus:
-        """Return the status of a lease at a time."""
+    def from_lease(
+        cls, lease: Lease, now: datetime, lag: Lag | None, *faults: LeaseFault
+    ) -> LeaseStatus:
+        """Return the status of a lease at a time, without a lag if that is not known."""
         return cls(
             id=lease.id,
             lease_token=lease.token,
@@ -61,15 +66,16 @@ class LeaseStatus(CamelModel):
             state=lease.state(now),
             checkpoint=lease.checkpoint,
             updated_at=lease.updated_at,
-            lag_transactions=lag.transactions,
-            lag_seconds=round(lag.seconds, 1),
-            caught_up=lag.caught_up,
+            lag_transactions=lag.transactions if lag else None,
+            lag_seconds=round(lag.seconds, 1) if lag else None,
+            caught_up=lag is not None and lag.caught_up,
+            faults=(*lease.faults, *faults),
         )
 
     @property
     def lag(self) -> Lag:
-        """The lag."""
-        return Lag(transactions=self.lag_transactions, seconds=self.lag_seconds)
+        """The lag, as far as it is known."""
+        return Lag(transactions=self.lag_transactions or 0, seconds=self.lag_seconds or 0.0)
 
 
 class ModuleStatus(CamelModel):
@@ -82,10 +88,10 @@ class ModuleStatus(CamelModel):
     """Whether everything that was stored at that time is processed."""
 
     lag_transactions: int | None
-    """The sum of the transactions over all leases, null if there is none."""
+    """The sum of the transactions over all leases whose lag is known, null if there is none."""
 
     lag_seconds: float | None
-    """The age of the oldest unprocessed item, null if there is no lease."""
+    """The age of the oldest unprocessed item of these, null if there is none."""
 
     partitions_without_lease: int
     """The number of physical partitions that no lease covers."""
@@ -102,11 +108,14 @@ class ModuleStatus(CamelModel):
     ) -> ModuleStatus:
         """Return the status of a module with these leases."""
         lag = total_lag(lease.lag for lease in leases)
+        is_known = any(lease.lag_transactions is not None for lease in leases)
         return cls(
             module=module,
-            caught_up=bool(leases) and not partitions_without_lease and lag.caught_up,
-            lag_transactions=lag.transactions if leases else None,
-            lag_seconds=lag.seconds if leases else None,
+            caught_up=bool(leases)
+            and not partitions_without_lease
+            and all(lease.caught_up and not lease.faults for lease in leases),
+            lag_transactions=lag.transactions if is_known else None,
+            lag_seconds=lag.seconds if is_known else None,
             partitions_without_lease=partitions_without_lease,
             leases=tuple(leases),
         )
@@ -124,8 +133,11 @@ class EventStatus(CamelModel):
     event_id: str
     """The id of the event."""
 
-    processed: bool
-    """Whether the event is processed, which includes parking it."""
+    processed: bool | None
+    """Whether the event is processed, which includes parking it; null if that is not known."""
+
+    reason: str | None = None
+    """The code of why it is not known, null if it is."""
 
     lease_token: str | None
     """The token of the lease that covers the stream, null if none does."""

@@ -3,38 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from core.tracking.lag import lag_of, total_lag
-from core.tracking.leases import (
-    Lease,
-    is_lease_of,
-    lease_prefix,
-    partitions_without_lease,
-    split_by_partition,
-    without_superseded,
-)
-from core.tracking.status import EventStatus, LeaseStatus, ModuleStatus
+from core.ids import FAN_OUT_PROGRESS_PREFIX
+from core.tracking.lease_reader import CONFIRMATION_SECONDS, LeaseReader
+from core.tracking.lease_sets import LeaseSet, lacks_range, lease_sets
+from core.tracking.leases import lease_prefix
+from core.tracking.status import EventStatus, ModuleStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from core.cosmos.container import Container
-    from core.cosmos.key_ranges import KeyRange
     from core.throttling.deadline import Deadline
     from core.tracking.change_feed import ChangeFeed
 
-_MAX_CONCURRENT_PROBES = 8
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """What leases and change feed showed at one time.
+
+    Attributes:
+        modules: The status of each module that was asked for.
+        lease_sets: The leases by module, including modules that the application does not have.
+        documents: All documents of the lease container except the progress of fan-outs.
+    """
+
+    modules: tuple[ModuleStatus, ...]
+    lease_sets: Mapping[str, LeaseSet]
+    documents: tuple[Mapping[str, Any], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ProgressTracker:
     """Reads leases and probes the change feed; writes nothing.
 
-    Every method raises DeadlineExceededError if the deadline is reached, CosmosError if Cosmos DB
-    returns an error that is not retryable, and LeaseFormatError if a lease is not as documented.
+    Every method raises DeadlineExceededError if the deadline is reached, and CosmosError if Cosmos
+    DB returns an error that is not retryable. What is wrong with one lease is a fault of its own,
+    and the others are read.
 
     Attributes:
         feed: The change feed of the events container.
@@ -44,84 +52,75 @@ class ProgressTracker:
     feed: ChangeFeed
     leases: Container
 
-    async def module_status(self, module: str, deadline: Deadline) -> ModuleStatus:
-        """Return the leases of a module with their lag."""
-        partitions = await self.feed.partitions(deadline)
+    async def observe(self, modules: Iterable[str], deadline: Deadline) -> Observation:
+        """Return the leases of modules with their lag."""
         rid = await self.feed.rid(deadline)
-        leases = without_superseded(await self._leases(module, rid, deadline), partitions)
-        slots = asyncio.Semaphore(_MAX_CONCURRENT_PROBES)
-
-        async def probe(lease: Lease) -> LeaseStatus:
-            async with slots:
-                return await self._lease_status(lease, partitions, rid, deadline)
-
-        statuses = await asyncio.gather(*(probe(lease) for lease in leases))
-        missing = partitions_without_lease(leases, partitions)
-        return ModuleStatus.from_leases(module, statuses, len(missing))
+        documents = await self._documents("", deadline)
+        by_module = await self._lease_sets(documents, rid, deadline)
+        if any(leases.is_doubtful for leases in by_module.values()):
+            await asyncio.sleep(CONFIRMATION_SECONDS)
+            documents = await self._documents("", deadline)
+            by_module = await self._lease_sets(documents, rid, deadline)
+        reader = LeaseReader(feed=self.feed, rid=rid, deadline=deadline)
+        return Observation(
+            modules=tuple(
+                await asyncio.gather(
+                    *(_module_status(name, by_module.get(name), reader) for name in modules)
+                )
+            ),
+            lease_sets=by_module,
+            documents=tuple(documents),
+        )
 
     async def event_status(
         self, module: str, stream_id: str, event_id: str, deadline: Deadline
     ) -> EventStatus:
         """Return whether a module has processed an event, which includes parking it.
 
-        It has if the change feed does not contain the event after the checkpoint of its lease.
+        It has if the change feed does not contain the event after the checkpoint of its lease. If
+        no lease covers the event, or something is wrong with the lease, that is not known.
         """
         key_range = await self.feed.key_range_of(stream_id, deadline)
-        partitions = await self.feed.partitions(deadline)
         rid = await self.feed.rid(deadline)
-        leases = without_superseded(await self._leases(module, rid, deadline), partitions)
-        lease = _lease_for(leases, key_range.start)
-        is_pending = (
-            lease is None
-            or lease.checkpoint is None
-            or await self.feed.contains_after(
-                lease.checkpoint, key_range, rid, (stream_id, event_id), deadline
-            )
-        )
+        documents = await self._documents(lease_prefix(module), deadline)
+        leases = (await self._lease_sets(documents, rid, deadline)).get(module)
+        covering = leases.covering(key_range.start) if leases else []
+        lease = min(covering, key=lambda one: len(one.faults), default=None)
+        processed, reason = (None, "uncovered") if leases and leases.leases else (False, None)
+        if lease is not None:
+            reader = LeaseReader(feed=self.feed, rid=rid, deadline=deadline)
+            processed, fault = await reader.is_past(lease, key_range, (stream_id, event_id))
+            reason = fault.value if fault else None
         return EventStatus(
             module=module,
             stream_id=stream_id,
             event_id=event_id,
-            processed=not is_pending,
+            processed=processed,
+            reason=reason,
             lease_token=lease.token if lease else None,
         )
 
-    async def _leases(self, module: str, rid: str, deadline: Deadline) -> list[Lease]:
-        documents = await self.leases.query(
-            f"reading the leases of {module}",
-            "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix)",
-            {"@prefix": lease_prefix(module)},
+    async def _documents(self, prefix: str, deadline: Deadline) -> list[dict[str, Any]]:
+        return await self.leases.query(
+            "reading the leases",
+            "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix) AND NOT STARTSWITH(c.id, @progress)",
+            {"@prefix": prefix, "@progress": FAN_OUT_PROGRESS_PREFIX},
             deadline,
         )
-        by_id = {document["id"]: document for document in documents}
-        some_lack_range = any(_lacks_range(document) for document in documents)
+
+    async def _lease_sets(
+        self, documents: Sequence[Mapping[str, Any]], rid: str, deadline: Deadline
+    ) -> dict[str, LeaseSet]:
+        partitions = await self.feed.partitions(deadline)
+        some_lack_range = any(lacks_range(document) for document in documents)
         ranges = await self.feed.ranges_by_id(deadline) if some_lack_range else {}
-        leases = [
-            Lease.from_document(document)
-            for lease_id, document in sorted(by_id.items())
-            if is_lease_of(lease_id, module, rid)
-        ]
-        return [
-            replace(lease, range=lease.range or ranges.get(lease.token))
-            for lease in leases
-            if lease is not None
-        ]
-
-    async def _lease_status(
-        self, lease: Lease, partitions: list[KeyRange], rid: str, deadline: Deadline
-    ) -> LeaseStatus:
-        now = datetime.now(timezone.utc)
-        probes = [
-            await self.feed.probe(lease.checkpoint, key_range, rid, deadline)
-            for key_range in split_by_partition(lease, partitions)
-        ]
-        return LeaseStatus.from_lease(lease, now, total_lag(lag_of(probe, now) for probe in probes))
+        return lease_sets(documents, rid, partitions, ranges, datetime.now(timezone.utc))
 
 
-def _lacks_range(document: Mapping[str, Any]) -> bool:
-    return "FeedRange" not in document and ("LeaseToken" in document or "PartitionId" in document)
-
-
-def _lease_for(leases: Iterable[Lease], key: str) -> Lease | None:
-    holders = (lease for lease in leases if lease.range and lease.range.holds(key))
-    return next(holders, None)
+async def _module_status(module: str, leases: LeaseSet | None, reader: LeaseReader) -> ModuleStatus:
+    if leases is None:
+        return ModuleStatus.from_leases(module, [], 0)
+    statuses = await asyncio.gather(
+        *(reader.status(lease, leases.partitions) for lease in leases.leases)
+    )
+    return ModuleStatus.from_leases(module, statuses, len(leases.uncovered))

@@ -15,6 +15,7 @@ from core.throttling.rate_limiters import RateLimiters
 from core.throttling.retrier import Retrier
 from core.tracking.change_feed import ChangeFeed
 from core.tracking.leases import LeaseState
+from core.tracking.status import ModuleStatus
 from core.tracking.tracker import ProgressTracker
 from local.host.leases import PartitionKeyRange, lease_prefix, new_lease, timestamp
 from tests.support import followed, stream
@@ -43,6 +44,11 @@ def tracker(database: DatabaseProxy, events: ContainerProxy) -> ProgressTracker:
     )
 
 
+async def module_status(tracker: ProgressTracker) -> ModuleStatus:
+    """The status of module `followship`."""
+    return (await tracker.observe(["followship"], Deadline.after(20))).modules[0]
+
+
 async def put_lease(
     database: DatabaseProxy, events: ContainerProxy, token: str | None, **changes: Any
 ) -> None:
@@ -61,7 +67,7 @@ async def write(events: ContainerProxy, count: int) -> None:
 
 async def test_without_leases_nothing_is_known(tracker: ProgressTracker) -> None:
     """The trigger has never started."""
-    status = await tracker.module_status("followship", Deadline.after(20))
+    status = await module_status(tracker)
 
     assert (status.leases, status.caught_up) == ((), False)
     assert status.to_dict()["lagTransactions"] is None
@@ -74,7 +80,7 @@ async def test_a_partition_without_a_lease_is_never_caught_up(
     part = PartitionKeyRange(id="0", minimum="", maximum=FIRST)
     await put_lease(database, events, '"0"', partition=part)
 
-    status = await tracker.module_status("followship", Deadline.after(20))
+    status = await module_status(tracker)
 
     assert (status.lag_transactions == 0, status.partitions_without_lease, status.caught_up) == (
         True,
@@ -103,10 +109,11 @@ async def test_lag_is_counted_in_transactions(
     await write(events, 5)
     await put_lease(database, events, token)
 
-    (lease,) = (await tracker.module_status("followship", Deadline.after(20))).leases
+    (lease,) = (await module_status(tracker)).leases
 
     assert lease.lag_transactions == behind
     assert lease.caught_up is (behind == 0)
+    assert lease.lag_seconds is not None
     assert lease.lag_seconds < 60
 
 
@@ -118,7 +125,7 @@ async def test_deletes_do_not_make_a_caught_up_lease_lag(
     await put_lease(database, events, '"2"')
     await events.delete_item("1-2", stream(1))
 
-    status = await tracker.module_status("followship", Deadline.after(20))
+    status = await module_status(tracker)
 
     assert status.caught_up
 
@@ -143,7 +150,7 @@ async def test_owners_are_told(
     written = timestamp(datetime.now(timezone.utc) - timedelta(seconds=age))
     await put_lease(database, events, '"0"', Owner=owner, timestamp=written)
 
-    (lease,) = (await tracker.module_status("followship", Deadline.after(20))).leases
+    (lease,) = (await module_status(tracker)).leases
 
     assert (lease.owner, lease.state) == (owner, expected)
 
@@ -160,9 +167,7 @@ async def test_other_leases_are_left_out(
     await leases.create_item({**own, "id": own["id"].replace(rid, "AAAAAAAAAAA=")})
     await leases.create_item({"id": "followship-cursor", "LeaseToken": "x"})
 
-    assert [
-        lease.id for lease in (await tracker.module_status("followship", Deadline.after(20))).leases
-    ] == [own["id"]]
+    assert [lease.id for lease in (await module_status(tracker)).leases] == [own["id"]]
 
 
 async def test_leases_without_a_range_are_placed_by_their_partition(
@@ -174,7 +179,7 @@ async def test_leases_without_a_range_are_placed_by_their_partition(
         database, events, '"1"', FeedRange="absent", LeaseToken="absent", PartitionId="0"
     )
 
-    (lease,) = (await tracker.module_status("followship", Deadline.after(20))).leases
+    (lease,) = (await module_status(tracker)).leases
 
     assert lease.lag_transactions == 2
     assert lease.range is not None
@@ -189,7 +194,7 @@ async def test_merged_leases_count_their_own_range(
         part = PartitionKeyRange(id=f"{low}-{high}", minimum=low, maximum=high)
         await put_lease(database, events, '"0"', partition=part, version=1)
 
-    status = await tracker.module_status("followship", Deadline.after(20))
+    status = await module_status(tracker)
 
     assert sorted(lease.caught_up for lease in status.leases) == [False, True]
 
@@ -202,7 +207,7 @@ async def test_an_event_is_processed_once_its_lease_is_past_it(
     await events.create_item(followed(7, 8))
     await put_lease(database, events, '"2"')
 
-    async def processed(user: int, event: str) -> bool:
+    async def processed(user: int, event: str) -> bool | None:
         return (
             await tracker.event_status("followship", stream(user), event, Deadline.after(20))
         ).processed
@@ -243,6 +248,42 @@ async def test_a_split_that_nobody_noticed_is_looked_at_in_pieces(
         await events.create_item(followed(number, 99))
     await put_lease(database, events, None)
 
-    (lease,) = (await tracker.module_status("followship", Deadline.after(20))).leases
+    (lease,) = (await module_status(tracker)).leases
 
     assert lease.lag_transactions == 20
+
+
+DAMAGES: dict[str, dict[str, Any]] = {
+    "lease-unreadable": {"Mode": "Full-Fidelity Feed"},
+    "timestamp-unreadable": {"timestamp": "soon"},
+    "token-unreadable": {"ContinuationToken": "garbage"},
+    "checkpoint-ahead": {"ContinuationToken": '"1000"'},
+}
+
+
+@pytest.mark.parametrize("code", DAMAGES)
+async def test_of_an_event_whose_lease_is_damaged_nothing_is_known(
+    database: DatabaseProxy, events: ContainerProxy, tracker: ProgressTracker, code: str
+) -> None:
+    """The reason is the code of the damage, in the status of the lease as well."""
+    await write(events, 1)
+    await put_lease(database, events, '"1"', **DAMAGES[code])
+
+    event = await tracker.event_status("followship", stream(1), "1-2", Deadline.after(20))
+    (lease,) = (await module_status(tracker)).leases
+
+    assert (event.processed, event.reason) == (None, code)
+    assert [fault.value for fault in lease.faults] == [code]
+
+
+async def test_of_an_event_that_no_lease_covers_nothing_is_known(
+    database: DatabaseProxy, events: ContainerProxy, tracker: ProgressTracker
+) -> None:
+    """The other leases of the module may be past everything."""
+    await write(events, 1)
+    part = PartitionKeyRange(id="0", minimum="FE", maximum="FF")
+    await put_lease(database, events, '"1"', partition=part)
+
+    event = await tracker.event_status("followship", stream(1), "1-2", Deadline.after(20))
+
+    assert (event.processed, event.reason, event.lease_token) == (None, "uncovered", None)

@@ -40,6 +40,7 @@ def test_a_lease_is_shown_with_its_lag() -> None:
         "lagTransactions": 3,
         "lagSeconds": 1.3,
         "caughtUp": False,
+        "faults": [],
     }
 
 
