@@ -34,7 +34,7 @@ class ProvisionedContainer:
 
 
 async def provision(client: CosmosClient, settings: Settings) -> list[ProvisionedContainer]:
-    """Create what is missing, and change nothing that exists.
+    """Create what is missing, and change nothing that exists; others may do so at the same time.
 
     Raises:
         DeadlineExceededError: If Cosmos DB does not respond in time.
@@ -42,18 +42,27 @@ async def provision(client: CosmosClient, settings: Settings) -> list[Provisione
     """
     requests = Requests(limiters=RateLimiters(), retrier=Retrier())
     deadline = Deadline.after(_TIMEOUT_SECONDS)
-    database = await requests.send(
-        f"creating database {settings.database}",
-        lambda _: client.create_database_if_not_exists(settings.database),
-        partition=_LIMITER,
-        deadline=deadline,
-    )
+    database = await _create_database(requests, client, settings.database, deadline)
     return [
         ProvisionedContainer(
             name=definition.name, created=await _create(requests, database, definition, deadline)
         )
         for definition in container_definitions(settings)
     ]
+
+
+async def _create_database(
+    requests: Requests, client: CosmosClient, name: str, deadline: Deadline
+) -> DatabaseProxy:
+    try:
+        return await requests.send(
+            f"creating database {name}",
+            lambda _: client.create_database_if_not_exists(name),
+            partition=_LIMITER,
+            deadline=deadline,
+        )
+    except ConflictError:  # another process created it after it was looked for
+        return client.get_database_client(name)
 
 
 async def _create(
