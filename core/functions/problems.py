@@ -52,6 +52,9 @@ class Problem(CamelModel):
     detail: str
     """What is wrong, and what to do."""
 
+    instance: str = ""
+    """The id of the error in the log, left out if the error is one of the request."""
+
     errors: tuple[FieldError, ...] = ()
     """The invalid fields, left out if there are none."""
 
@@ -60,11 +63,11 @@ class Problem(CamelModel):
         return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
-def to_problem(error: EngineError) -> Problem:
+def to_problem(error: Exception, *, instance: str = "") -> Problem:
     """Return the problem document of an error.
 
     It shows what is wrong with the request, and whether to retry it. Internal errors are for the
-    log only.
+    log only, where the instance is their id.
     """
     status = next(
         (_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES),
@@ -75,5 +78,6 @@ def to_problem(error: EngineError) -> Problem:
         title=status.phrase,
         status=int(status),
         detail=_INTERNAL.get(status, str(error)),
+        instance=instance if status in _INTERNAL else "",
         errors=fields,
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import traceback
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import azure.functions as func
 
@@ -150,16 +152,22 @@ def _handle_errors(handler: Handler) -> Handler:
     async def answer(req: func.HttpRequest) -> func.HttpResponse:
         try:
             return await handler(req)
-        except EngineError as error:
+        except Exception as error:  # noqa: BLE001 - an author's code may raise anything
             return _error_response(error)
 
     return functools.wraps(handler)(answer)
 
 
-def _error_response(error: EngineError) -> func.HttpResponse:
-    problem = to_problem(error)
-    if problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        logger.error("request.failed status=%d error=%s", problem.status, error)
+def _error_response(error: Exception) -> func.HttpResponse:
+    problem = to_problem(error, instance=uuid4().urn)
+    if problem.instance:
+        # The message of a foreign exception may show the request; where it was raised does not.
+        known = isinstance(error, EngineError)
+        logger.error(
+            "request.failed instance=%s status=%d error_type=%s error=%s",
+            *(problem.instance, problem.status, type(error).__name__),
+            error if known else "".join(traceback.format_tb(error.__traceback__)),
+        )
     return _json(problem.to_dict(), HTTPStatus(problem.status), MEDIA_TYPE)
 
 
@@ -174,9 +182,10 @@ def _selection(req: func.HttpRequest) -> str | None:
 
 def _idempotency_key(req: func.HttpRequest) -> str | None:
     key: str | None = req.headers.get("Idempotency-Key")
-    if key is not None and not 1 <= len(key) <= _MAX_KEY_LENGTH:
+    if key is not None and not (1 <= len(key) <= _MAX_KEY_LENGTH and key.isprintable()):
         raise InvalidRequestError(
-            f"Header Idempotency-Key has 1 to {_MAX_KEY_LENGTH} characters, got {len(key)}."
+            f"Header Idempotency-Key has 1 to {_MAX_KEY_LENGTH} printable characters, got "
+            f"{key!a:.80}."
         )
     return key
 
@@ -187,5 +196,8 @@ def _json(
     media_type: str = "application/json",
 ) -> func.HttpResponse:
     return func.HttpResponse(
-        json.dumps(content), status_code=int(status), mimetype=media_type, charset="utf-8"
+        json.dumps(content, allow_nan=False),
+        status_code=int(status),
+        mimetype=media_type,
+        charset="utf-8",
     )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import from_json
 
 from core.errors import FieldError, InvalidRequestError, RequestTooLargeError
 from core.model.names import snake_case
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from core.model.events import Event
 
@@ -20,6 +23,9 @@ MAX_BODY_BYTES = 1024 * 1024
 """The bytes of a request's body."""
 
 _MAX_TEXT_LENGTH = 65_536
+
+_MAY_BE_UNBOUNDED = re.compile(rb"NaN|Infinity|\d{17}|[\s\[:,]-?\d[\d.]*[eE]\+?\d\d")
+"""What a body contains if one of its numbers is not finite; most have none of it."""
 
 
 class Command(BaseModel):
@@ -70,7 +76,7 @@ def parse_command(model: type[Command], body: bytes) -> Command:
 
 
 def parse_body(model: type[ModelT], body: bytes, name: str) -> ModelT:
-    """Return the model of a JSON body.
+    """Return the model of a JSON body, in which nested models are as strict as the model itself.
 
     Args:
         model: The model.
@@ -85,12 +91,30 @@ def parse_body(model: type[ModelT], body: bytes, name: str) -> ModelT:
         raise RequestTooLargeError(
             f"The request body has {len(body)} bytes; the limit is {MAX_BODY_BYTES}."
         )
+    config = model.model_config  # which pydantic does not apply to nested models by itself
     try:
-        return model.model_validate_json(body)
+        parsed = model.model_validate_json(
+            body, strict=config.get("strict"), extra=config.get("extra")
+        )
+        has_unbounded = _MAY_BE_UNBOUNDED.search(body)
+        errors = list(_unbounded_numbers(from_json(body))) if has_unbounded else []
     except ValidationError as error:
-        raise InvalidRequestError(
-            f"The request body is not a valid {name}.", *field_errors(error)
-        ) from None
+        errors = field_errors(error)
+    if errors:
+        raise InvalidRequestError(f"The request body is not a valid {name}.", *errors)
+    return parsed
+
+
+def _unbounded_numbers(value: object, *path: object) -> Iterator[FieldError]:
+    """Return the errors of the numbers that JSON does not have, or that a double cannot hold."""
+    if isinstance(value, dict):
+        for key, member in value.items():
+            yield from _unbounded_numbers(member, *path, key)
+    elif isinstance(value, list):
+        for index, member in enumerate(value):
+            yield from _unbounded_numbers(member, *path, index)
+    elif isinstance(value, (int, float)) and not abs(value) <= sys.float_info.max:
+        yield FieldError(field=".".join(map(str, path)), detail="Input should be a finite number")
 
 
 def field_errors(error: ValidationError) -> list[FieldError]:

@@ -8,6 +8,7 @@ from core.errors import DefinitionError
 
 _WORD_START = re.compile(r"(?<!^)(?<![A-Z_])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ENTITY = re.compile(r"[a-z][a-z0-9_]*\Z")
+_DOCUMENT_ID = re.compile(r"(?!\s|\.{1,2}\Z)[^/\\?#]{1,1023}(?<!\s)\Z")
 _ENTITY_ID = re.compile(r"[A-Za-z0-9._~:@+=-]{1,200}\Z")
 
 
@@ -45,3 +46,8 @@ def stream_id(entity: str, entity_id: object) -> str:
             f"an id of entity {entity!r} has 1 to 200 letters, digits or ._~:@+=-, got {text!r:.80}"
         )
     return f"{entity}-{text}"
+
+
+def is_document_id(text: str) -> bool:
+    """Return whether a document can have an id, and be read by it from a URL of Cosmos DB."""
+    return text.isprintable() and _DOCUMENT_ID.match(text) is not None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.errors import UnknownResourceError
+from core.model.names import is_document_id
 from core.services import HTTP_TIMEOUT_SECONDS
 from core.throttling.deadline import Deadline
 
@@ -56,7 +57,10 @@ class StatusOperations:
         """
         self.registry.module(module)
         deadline = Deadline.after(HTTP_TIMEOUT_SECONDS)
-        if await self.services.reader.get(stream_id, event_id, deadline) is None:
+        event = None
+        if is_document_id(event_id):
+            event = await self.services.reader.get(stream_id, event_id, deadline)
+        if event is None:
             raise UnknownResourceError(f"There is no event {event_id!r} in stream {stream_id!r}.")
         status = await self.services.tracker.event_status(module, stream_id, event_id, deadline)
         dead_letters = await self.services.dead_letters.for_event(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from core.errors import DefinitionError
-from core.model.names import snake_case, stream_id, validate_entity_name
+from core.model.names import is_document_id, snake_case, stream_id, validate_entity_name
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,17 @@ def test_ids_that_could_reach_elsewhere_are_rejected(entity_id: str) -> None:
 def test_a_stream_is_named_after_its_entity() -> None:
     """Entity and id, joined by a hyphen."""
     assert stream_id("user", "a-b@c.d") == "user-a-b@c.d"
+
+
+@pytest.mark.parametrize("text", ["n000000000001", "é", "a b", "...", "a..", "x" * 1023])
+def test_ids_that_documents_can_have(text: str) -> None:
+    """They can be read by a URL."""
+    assert is_document_id(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", ".", "..", " a", "a ", "a/b", "a\\b", "a?b", "a#b", "a\nb", "\udcff", "x" * 1024]
+)
+def test_ids_that_no_document_can_have(text: str) -> None:
+    """Cosmos DB would take the request for another one, and refuse it."""
+    assert not is_document_id(text)
