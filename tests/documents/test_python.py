@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
+import importlib
 import inspect
 import os
 import re
@@ -73,10 +73,13 @@ def module_name(path: Path) -> str:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pages as Python files."""
+    """The pages as packages of one file."""
     folder = tmp_path_factory.mktemp("pages")
     for path in PAGES:
-        (folder / f"{module_name(path)}.py").write_text(source(path), encoding="utf-8")
+        package = folder / module_name(path)
+        package.mkdir()
+        (package / "__init__.py").write_text('"""A page."""\n', encoding="utf-8")
+        (package / "page.py").write_text(source(path), encoding="utf-8")
     return folder
 
 
@@ -96,18 +99,20 @@ def test_pages_pass_the_type_checker(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
-def test_pages_are_modules_that_work(path: Path, folder: Path) -> None:
-    """What they declare is taken by the engine."""
-    name = module_name(path)
-    spec = importlib.util.spec_from_file_location(name, folder / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+def test_pages_are_modules_that_work(
+    path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they declare is taken by the engine, and the tests that they show pass."""
+    monkeypatch.syspath_prepend(folder)
+    package = importlib.import_module(module_name(path))
 
-    registry = Registry.from_modules([module])
+    registry = Registry.discover(package)
 
     assert bool(registry.projections) == ("@projection" in source(path))
+    page = importlib.import_module(f"{package.__name__}.page")
+    for name, value in vars(page).items():
+        if name.startswith("test_"):
+            value()
 
 
 def test_a_page_with_projections_is_found() -> None:
