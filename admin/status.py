@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
@@ -18,10 +18,13 @@ from admin.environment import (
     open_application,
     run_command,
 )
+from admin.findings import findings_table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
+    from core.operations.status import StatusReport
     from core.tracking.status import LeaseStatus, ModuleStatus
 
 _STALL_TIMEOUT = timedelta(minutes=1)
@@ -46,7 +49,7 @@ async def _status(path: Path, interval: float | None, *, as_json: bool) -> None:
     async with open_application(path) as application:
         with view:
             while True:
-                view.update(await application.status.module_statuses())
+                view.update(await application.status.report())
                 if interval is None:
                     return
                 await asyncio.sleep(interval)
@@ -61,8 +64,8 @@ class _JsonView:
     def __exit__(self, *_: object) -> None:
         """Do nothing."""
 
-    def update(self, statuses: list[ModuleStatus]) -> None:
-        typer.echo(json.dumps({"projections": [module.to_dict() for module in statuses]}))
+    def update(self, report: StatusReport) -> None:
+        typer.echo(json.dumps(report.to_dict()))
 
 
 class _TableView:
@@ -83,13 +86,15 @@ class _TableView:
         if self._live is not None:
             self._live.stop()
 
-    def update(self, statuses: list[ModuleStatus]) -> None:
+    def update(self, report: StatusReport) -> None:
         now = datetime.now(timezone.utc)
-        table = status_table(statuses, self._stall_detector.find_stalled(statuses, now), now)
+        stalled = self._stall_detector.find_stalled(report.projections, now)
+        table = status_table(report.projections, stalled, now)
+        shown = Group(table, findings_table(report.findings)) if report.findings else table
         if self._live is None:
-            self._console.print(table)
+            self._console.print(shown)
         else:
-            self._live.update(table, refresh=True)
+            self._live.update(shown, refresh=True)
 
 
 class StallDetector:
@@ -98,7 +103,7 @@ class StallDetector:
     def __init__(self) -> None:
         self._unchanged_since: dict[str, tuple[str | None, datetime]] = {}
 
-    def find_stalled(self, statuses: list[ModuleStatus], now: datetime) -> set[str]:
+    def find_stalled(self, statuses: Sequence[ModuleStatus], now: datetime) -> set[str]:
         """Return the ids of leases with an owner and lag that have not advanced for a minute."""
         stalled = set()
         for status in (status for module in statuses for status in module.leases):
@@ -110,7 +115,7 @@ class StallDetector:
         return stalled
 
 
-def status_table(statuses: list[ModuleStatus], stalled: set[str], now: datetime) -> Table:
+def status_table(statuses: Sequence[ModuleStatus], stalled: set[str], now: datetime) -> Table:
     """Return a table with a row for each lease and fan-out, and a total for each module."""
     table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
     for heading in ("Module", "Lease", "Owner", "State", "Checkpoint"):

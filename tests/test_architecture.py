@@ -57,6 +57,7 @@ PURE = (
     *("projecting/derivation.py", "projecting/fan_out.py", "projecting/ordinals.py"),
     *("projecting/parked_streams.py", "projecting/batch_run.py"),
     *("dead_letters/poison.py", "dead_letters/dead_letter.py"),
+    *("operations/finding.py", "operations/findings.py", "operations/lease_findings.py"),
     *("tracking/leases.py", "tracking/lease_sets.py", "tracking/lag.py"),
 )
 """Of `core`: what only computes."""

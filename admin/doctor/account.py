@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from admin.doctor.findings import error, warning
 from core.cosmos.client import open_client
 from core.cosmos.containers import container_definitions
 from core.cosmos.requests import QUERY_TIMEOUT_SECONDS, collect, run_request
 from core.errors import ConfigurationError, CosmosError
+from core.operations.finding import error, warning
 from core.tracking.leases import lease_prefix
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from azure.cosmos.aio import DatabaseProxy
 
-    from admin.doctor.findings import Finding
     from core.cosmos.containers import ContainerDefinition
+    from core.operations.finding import Finding
     from core.settings import Connection, Settings
 
 _CONNECT_TIMEOUT_SECONDS = 10.0

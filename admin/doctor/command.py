@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 import projections
 from admin.doctor.account import check_account
 from admin.doctor.configuration import check_host, check_setting_names, check_settings
-from admin.doctor.findings import error
 from admin.environment import (
     DEFAULT_SETTINGS_FILE,
     SettingsOption,
@@ -21,13 +19,15 @@ from admin.environment import (
     read_settings_file,
     run_command,
 )
+from admin.findings import findings_table
 from core.application import Application
-from core.errors import DefinitionError, SettingError
+from core.errors import CosmosError, DeadlineExceededError, DefinitionError, SettingError
+from core.operations.finding import error
 
 if TYPE_CHECKING:
-    from admin.doctor.findings import Finding
+    from collections.abc import Sequence
 
-_COLORS = {"error": "red", "warning": "yellow"}
+    from core.operations.finding import Finding
 
 
 def doctor(
@@ -69,7 +69,20 @@ async def _check(settings_file: Path, host: Path) -> list[Finding]:
     except SettingError as failure:
         return [*findings, error("connection-missing", str(failure), "See docs/reference.md.")]
     account = check_account(settings, application.registry.modules)
-    return [*findings, *[finding async for finding in account]]
+    findings += [finding async for finding in account]
+    if any(finding.severity == "error" for finding in findings):
+        return findings
+    return [*findings, *await _check_progress(application)]
+
+
+async def _check_progress(application: Application) -> Sequence[Finding]:
+    """Return what is wrong with leases and records, as status and health show it."""
+    try:
+        return (await application.status.report()).findings
+    except (CosmosError, DeadlineExceededError) as failure:
+        return [error("status-unreadable", str(failure), "Correct it, or retry.")]
+    finally:
+        await application.close()
 
 
 def _read_host(path: Path) -> dict[str, Any] | None:
@@ -93,10 +106,4 @@ def _show(findings: list[Finding]) -> None:
     if not findings:
         console.print("No problems found.")
         return
-    table = Table(box=None, padding=(0, 2, 1, 0), show_header=False)
-    for finding in sorted(findings, key=lambda finding: finding.severity):
-        color = _COLORS[finding.severity]
-        table.add_row(
-            f"[{color}]{finding.severity}[/]", f"{finding.message}\n[dim]{finding.remedy}[/]"
-        )
-    console.print(table)
+    console.print(findings_table(findings))

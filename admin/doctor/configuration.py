@@ -7,15 +7,15 @@ from datetime import timedelta
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
-from admin.doctor.findings import error, warning
 from core.cosmos.requests import REQUEST_TIMEOUT_SECONDS
+from core.operations.finding import error, warning
 from core.settings import CONNECTION_SETTING, Settings
 from core.throttling.deadline import GRACE_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from admin.doctor.findings import Finding
+    from core.operations.finding import Finding
 
 _MIN_BUNDLE_VERSION = 4
 """The first extension bundle with version 4.x of the Cosmos DB extension, whose leases are read."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 from core.camel_model import CamelModel
-from core.tracking.status import ModuleStatus
 
 
 class AcceptedCommand(CamelModel):
@@ -39,10 +38,3 @@ class Health(CamelModel):
 
     blocked: tuple[BlockingEvent, ...]
     """The events that block leases."""
-
-
-class ModuleStatuses(CamelModel):
-    """The status of each projection module."""
-
-    projections: tuple[ModuleStatus, ...]
-    """The modules by name."""

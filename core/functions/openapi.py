@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from core.functions.answers import AcceptedCommand, Health, ModuleStatuses
+from core.functions.answers import AcceptedCommand, Health
 from core.functions.problems import MEDIA_TYPE, Problem
 from core.operations.dead_letters import DiscardRequest
+from core.operations.status import StatusReport
 from core.tracking.status import EventStatus
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ _HEALTH: Json = {
 }
 _OPERATIONS: Json = {
     "/api/health": {"get": _HEALTH},
-    "/api/projections": _get("The status of each module.", ModuleStatuses),
+    "/api/projections": _get("The status of each module, and what is wrong.", StatusReport),
     "/api/projections/{name}/events/{stream}/{id}": _get(
         "Whether a module has processed an event.", EventStatus, *("name", "stream", "id")
     ),

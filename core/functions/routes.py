@@ -14,7 +14,7 @@ import azure.functions as func
 
 from core.dead_letters.dead_letter import count_dead_letters
 from core.errors import EngineError, FieldError, InvalidRequestError
-from core.functions.answers import AcceptedCommand, BlockingEvent, Health, ModuleStatuses
+from core.functions.answers import AcceptedCommand, BlockingEvent, Health
 from core.functions.openapi import build_openapi
 from core.functions.problems import MEDIA_TYPE, to_problem
 from core.model.commands import parse_body
@@ -90,10 +90,9 @@ class Routes:
         return _json(Health(status="blocked" if blocked else "ok", blocked=blocked).to_dict())
 
     async def projections(self, req: func.HttpRequest) -> func.HttpResponse:
-        """Return the status of each projection module (GET /api/projections)."""
+        """Return the status of each module, and what is wrong (GET /api/projections)."""
         del req
-        statuses = await self._application.status.module_statuses()
-        return _json(ModuleStatuses(projections=tuple(statuses)).to_dict())
+        return _json((await self._application.status.report()).to_dict())
 
     async def event(self, req: func.HttpRequest) -> func.HttpResponse:
         """Return whether an event is processed.

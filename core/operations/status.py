@@ -3,17 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from core.camel_model import CamelModel
 from core.errors import UnknownResourceError
 from core.model.names import is_document_id
+from core.operations.finding import Finding
+from core.operations.findings import Snapshot, findings
 from core.services import HTTP_TIMEOUT_SECONDS
 from core.throttling.deadline import Deadline
+from core.tracking.status import ModuleStatus
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from core.model.registry import Registry
     from core.services import Services
-    from core.tracking.status import EventStatus, ModuleStatus
+    from core.tracking.fan_out_progress import FanOutProgress
+    from core.tracking.status import EventStatus
+
+
+class StatusReport(CamelModel):
+    """The progress of an application, and what is wrong with it."""
+
+    projections: tuple[ModuleStatus, ...]
+    """The projection modules by name."""
+
+    findings: tuple[Finding, ...]
+    """What is wrong, with what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,23 +49,20 @@ class StatusOperations:
     services: Services
     registry: Registry
 
-    async def module_statuses(self) -> list[ModuleStatus]:
-        """Return the status of each projection module, by name."""
+    async def report(self) -> StatusReport:
+        """Return the status of each projection module, and what is wrong."""
         deadline = Deadline.after(HTTP_TIMEOUT_SECONDS)
         progress = await self.services.fan_out_progress.all(deadline)
         observation = await self.services.tracker.observe(sorted(self.registry.modules), deadline)
-        return [
-            status.model_copy(
-                update={
-                    "fan_outs": tuple(
-                        one
-                        for one in progress
-                        if self.registry.modules[status.module].has_projection(one.projection)
-                    )
-                }
-            )
-            for status in observation.modules
-        ]
+        snapshot = Snapshot(
+            taken_at=datetime.now(timezone.utc),
+            modules=observation.modules,
+            lease_sets=observation.lease_sets,
+        )
+        return StatusReport(
+            projections=tuple(self._with_fan_outs(one, progress) for one in observation.modules),
+            findings=tuple(findings(snapshot)),
+        )
 
     async def event_status(self, module: str, stream_id: str, event_id: str) -> EventStatus:
         """Return whether a module has processed an event, and why it is parked if it is.
@@ -68,3 +83,10 @@ class StatusOperations:
         )
         reasons = tuple(dead_letter.reason for dead_letter in dead_letters)
         return status.model_copy(update={"dead_letter_reasons": reasons})
+
+    def _with_fan_outs(
+        self, status: ModuleStatus, progress: Sequence[FanOutProgress]
+    ) -> ModuleStatus:
+        module = self.registry.modules[status.module]
+        fan_outs = tuple(one for one in progress if module.has_projection(one.projection))
+        return status.model_copy(update={"fan_outs": fan_outs})

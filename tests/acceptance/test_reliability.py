@@ -174,7 +174,7 @@ async def test_a_large_fan_out_is_finished_by_whoever_comes(
     positions: list[int] = []
 
     async def shown() -> bool:
-        (status,) = await first.status.module_statuses()
+        (status,) = (await first.status.report()).projections
         positions[:] = [fan_out.written for fan_out in status.fan_outs]
         return bool(positions)
 

@@ -91,7 +91,7 @@ def test_the_description_has_the_schemas_of_what_is_answered(application: Applic
     answers = document["paths"]["/api/projections"]["get"]["responses"]
     shown, problem = (content["schema"] for content in contents(answers["200"], answers["404"]))
 
-    assert shown == {"$ref": "#/components/schemas/ModuleStatuses"}
+    assert shown == {"$ref": "#/components/schemas/StatusReport"}
     assert problem == {"$ref": "#/components/schemas/Problem"}
     assert set(schemas["Problem"]["properties"]) == {"title", "status", "detail", "errors"}
     assert {"leaseToken", "lagSeconds", "caughtUp"} < set(schemas["LeaseStatus"]["properties"])

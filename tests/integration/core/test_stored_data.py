@@ -88,7 +88,7 @@ async def test_a_large_fan_out_is_continued(
 ) -> None:
     """Not from its beginning: what is said to be written is not written again."""
     (posted,) = (event for event in stored["events"] if event["streamId"] == "board-d")
-    (status,) = await application.status.module_statuses()
+    (status,) = (await application.status.report()).projections
     (progress,) = status.fan_outs
 
     await application.project(MODULE, [posted])
@@ -104,7 +104,7 @@ async def test_leases_tell_the_progress(stored: Stored, application: Application
     """Their owner and checkpoint, whoever wrote them."""
     (document,) = (lease for lease in stored["leases"] if "LeaseToken" in lease)
 
-    (status,) = await application.status.module_statuses()
+    (status,) = (await application.status.report()).projections
 
     (lease,) = status.leases
     assert (lease.owner, lease.checkpoint) == (document["Owner"], document["ContinuationToken"])

@@ -1,0 +1,43 @@
+"""Everything that is wrong with the progress of an application; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.operations.lease_findings import foreign_findings, lease_findings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from core.operations.finding import Finding
+    from core.tracking.lease_sets import LeaseSet
+    from core.tracking.status import ModuleStatus
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """What is known of the progress of an application at one time.
+
+    Attributes:
+        taken_at: That time.
+        modules: The status of each of its modules.
+        lease_sets: The leases by module, including modules that it does not have.
+    """
+
+    taken_at: datetime
+    modules: tuple[ModuleStatus, ...]
+    lease_sets: Mapping[str, LeaseSet]
+
+
+def findings(snapshot: Snapshot) -> list[Finding]:
+    """Return what is wrong, each with what to do."""
+    names = [status.module for status in snapshot.modules]
+    own = [
+        finding
+        for status in snapshot.modules
+        if status.module in snapshot.lease_sets
+        for finding in lease_findings(status, snapshot.lease_sets[status.module], snapshot.taken_at)
+    ]
+    return [*own, *foreign_findings(snapshot.lease_sets.values(), names)]
