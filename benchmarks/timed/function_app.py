@@ -3,19 +3,21 @@
 import json
 import os
 import time
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import azure.functions as func
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
+from opentelemetry.trace import SpanKind
 
 from core.application import Application
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
-from core.projecting.batch_run import BatchResult
 from core.projecting.processor import ResultWriter
 from core.services import Services
 from core.settings import Settings
@@ -50,13 +52,14 @@ class TimedWriter:
             _append(lines)
 
 
-class TimedApplication(Application):
-    """Notes when a batch is handed over."""
+class BatchClock(SpanProcessor):
+    """Notes when a batch is handed over, which is when its span starts."""
 
-    async def project(self, module: str, documents: Sequence[Any]) -> BatchResult:
-        """Project a batch as `Application` does."""
-        _handed.set(time.time())
-        return await super().project(module, documents)
+    def on_start(self, span: Span, parent_context: Context | None = None) -> None:
+        """Note the time if the span is that of a batch."""
+        del parent_context
+        if span.kind is SpanKind.CONSUMER:
+            _handed.set(time.time())
 
 
 def open_timed(settings: Settings) -> Services:
@@ -76,7 +79,11 @@ def _note(write: Write, begun: float) -> str:
     return f"{json.dumps({'event': write.cause.event_id, **times})}\n"
 
 
-application = TimedApplication.discover(projections, os.environ, open_services=open_timed)
+spans = TracerProvider()
+spans.add_span_processor(BatchClock())
+trace.set_tracer_provider(spans)
+
+application = Application.discover(projections, os.environ, open_services=open_timed)
 
 app = func.FunctionApp(http_auth_level=func.AuthLevel.FUNCTION)
 register_triggers(app, application, os.environ)
