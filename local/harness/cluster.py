@@ -18,7 +18,7 @@ from local.harness.verification import StoredEvents
 from local.host import CUT_OFF_MESSAGE
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 
     from typing_extensions import Self
 
@@ -56,6 +56,7 @@ class ClusterOptions:
         hosts: The number of hosts.
         app: The folder of the application.
         environ: Environment variables of the hosts, in addition to those of this process.
+        clock_skews: The seconds by which the clock of each host is wrong; none if all are right.
         prepare: A coroutine function that gets the account's endpoint before the hosts start.
     """
 
@@ -66,6 +67,7 @@ class ClusterOptions:
     hosts: int = 1
     app: Path = EXAMPLE
     environ: Mapping[str, str] = field(default_factory=dict)
+    clock_skews: Sequence[float] = ()
     prepare: Callable[[str], Awaitable[None]] | None = None
 
 
@@ -98,6 +100,8 @@ class Cluster:
         ports = [free_port() for _ in range(options.hosts)]
         self.urls = [f"http://127.0.0.1:{port}" for port in ports]
         self.hosts = [self._host(options, nth, port) for nth, port in enumerate(ports, start=1)]
+        for host, seconds in zip(self.hosts, options.clock_skews, strict=False):
+            host.step_clock(seconds)
         self._prepare = options.prepare
         self._monitor: asyncio.Task[None] | None = None
         self.peaks: dict[str, int] = {}
@@ -113,6 +117,7 @@ class Cluster:
             ),
             readiness_url=f"http://127.0.0.1:{port}/api/health",
             log=options.folder / f"host-{nth}.log",
+            clock=options.folder / f"host-{nth}.clock" if options.clock_skews else None,
             environ={**options.environ, **NAMES},
         )
 
@@ -152,6 +157,11 @@ class Cluster:
         async with self.hosts[index].lock:
             await self.hosts[index].cut_off()
             await self.hosts[index].start()
+
+    async def step_clock(self, index: int, seconds: float) -> None:
+        """Make the clock of a host wrong by the given seconds."""
+        async with self.hosts[index].lock:
+            self.hosts[index].step_clock(seconds)
 
     def calls_cut_off(self) -> int:
         """Return the number of calls that ran when their host was cut off from them."""

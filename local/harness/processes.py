@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+CLOCK_FILE = "CLOCK_FILE"
+"""The environment variable that names the file of a process whose clock is wrong."""
+
 _READY_TIMEOUT_SECONDS = 60.0
 _STOP_TIMEOUT_SECONDS = 20.0
 _POLL_SECONDS = 0.05
@@ -33,6 +36,7 @@ class Process:
     Attributes:
         name: The name in messages.
         arguments: The arguments after `python -m local`.
+        clock: The file with the seconds by which its clock is wrong, None if its clock is right.
         readiness_url: A URL that responds once the process is ready.
         log: The file for its output.
         environ: Environment variables in addition to those of this process.
@@ -44,6 +48,7 @@ class Process:
     arguments: Sequence[str]
     readiness_url: str
     log: Path
+    clock: Path | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
     starts: int = 0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -57,10 +62,12 @@ class Process:
             ProcessError: If it ends instead, or is not ready within a minute.
         """
         self.starts += 1
+        module = "local" if self.clock is None else "local.harness.skewed"
+        clock = {} if self.clock is None else {CLOCK_FILE: str(self.clock)}
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "local", *self.arguments),
-                env={**os.environ, **self.environ},
+                *(sys.executable, "-m", module, *self.arguments),
+                env={**os.environ, **self.environ, **clock},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -92,6 +99,14 @@ class Process:
         if not self.is_running or self._process is None:
             return 0.0
         return cpu_seconds(self._process.pid)
+
+    def step_clock(self, seconds: float) -> None:
+        """Make its clock wrong by the given seconds, now and after the next starts."""
+        if self.clock is None:
+            raise RuntimeError(f"{self.name} has the clock of this machine.")
+        self.clock.write_text(str(seconds), encoding="ascii")
+        if self.is_running and self._process is not None:
+            self._process.send_signal(signal.SIGUSR2)
 
     async def cut_off(self) -> None:
         """Send SIGUSR1, at which a host closes, and ends once its calls have ended.
