@@ -179,6 +179,8 @@ class Application:
     async def project(self, module: str, documents: Sequence[Mapping[str, Any]]) -> BatchResult:
         """Project a batch of the change feed until everything that it implies is durable.
 
+        The documents are those that the host hands over. Where it rewrites dates, they are read.
+
         Raises:
             ProjectionBlockedError: If an event blocks the lease.
             DeadlineExceededError: If the deadline is reached; project the batch again.
@@ -187,9 +189,10 @@ class Application:
         """
         started = time.monotonic()
         deadline = Deadline.after(self.settings.invocation_timeout_seconds)
-        processor = self.services.processor
+        services, projections = self.services, self.registry.module(module)
         with batch_span(module, documents):
-            result = await processor.process(self.registry.module(module), documents, deadline)
+            stored = await services.stored_documents.restore(projections, documents, deadline)
+            result = await services.processor.process(projections, stored, deadline)
         seconds = time.monotonic() - started
         logger.info("batch.projected module=%s %s duration_seconds=%.3f", module, result, seconds)
         record_batch(

@@ -14,6 +14,7 @@ from core.dead_letters.store import DeadLetterStore
 from core.projecting.processor import BatchProcessor
 from core.streams.event_store import EventStore
 from core.streams.reader import StreamReader
+from core.streams.stored_documents import StoredDocuments
 from core.throttling.rate_limiters import RateLimiters
 from core.throttling.retrier import Retrier
 from core.tracking.change_feed import ChangeFeed
@@ -43,6 +44,7 @@ class Services:
         events: The events container.
         event_store: The store of events by stream.
         reader: The reader of streams.
+        stored_documents: The reader of batches whose dates the host has rewritten.
         processor: The processor of batches.
         dead_letters: The store of dead letters.
         fan_out_progress: The store for the progress of large fan-outs.
@@ -54,6 +56,7 @@ class Services:
     events: ContainerProxy
     event_store: EventStore
     reader: StreamReader
+    stored_documents: StoredDocuments
     processor: BatchProcessor
     dead_letters: DeadLetterStore
     fan_out_progress: FanOutProgressStore
@@ -99,6 +102,7 @@ class Services:
                 container=events, partitions=partitions, requests=requests, reader=reader
             ),
             reader=reader,
+            stored_documents=StoredDocuments(reader=reader),
             processor=BatchProcessor(
                 writer=writer,
                 dead_letters=dead_letters,

@@ -50,17 +50,11 @@ DATE_HANDLING = "AzureFunctionsJobHost__extensions__cosmosDB__serializerSettings
 """The application setting that overrides what host.json says of dates."""
 
 
-def both_date_handlings(fails_rewritten: str = "") -> pytest.MarkDecorator:
-    """Run a test with dates handed over as they are stored, and as the trigger rewrites them.
-
-    Args:
-        fails_rewritten: The reason for which it cannot pass with rewritten dates yet.
-    """
-    marks = [pytest.mark.xfail(strict=True, reason=fails_rewritten)] if fails_rewritten else []
-    return pytest.mark.parametrize(
-        "date_handling",
-        [pytest.param("None", id="stored"), pytest.param("DateTime", id="rewritten", marks=marks)],
-    )
+both_date_handlings = pytest.mark.parametrize(
+    "date_handling",
+    [pytest.param("None", id="stored"), pytest.param("DateTime", id="rewritten")],
+)
+"""Runs a test with dates handed over as they are stored, and as the trigger rewrites them."""
 
 
 def user(number: int) -> UUID:

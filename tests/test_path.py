@@ -47,11 +47,11 @@ class Count(NamedTuple):
 
 
 LIMITS = {
-    "event": (Count(43, 11, 14), Count(92, 25, 27)),
-    "poison": (Count(22, 10, 10), Count(54, 19, 21)),
-    "command": (Count(14, 5, 4), Count(55, 18, 16)),
-    "entity": (Count(12, 7, 4), Count(41, 17, 14)),
-    "replay": (Count(56, 17, 21), Count(105, 30, 32)),
+    "event": (Count(44, 12, 15), Count(96, 27, 28)),
+    "poison": (Count(23, 11, 11), Count(57, 21, 22)),
+    "command": (Count(14, 5, 4), Count(55, 19, 16)),
+    "entity": (Count(12, 7, 4), Count(43, 18, 14)),
+    "replay": (Count(56, 17, 21), Count(108, 31, 32)),
     "status": (Count(0, 0, 0), Count(44, 18, 22)),
 }
 """By path: where the data itself passes, and everything that is executed."""

@@ -11,7 +11,7 @@ from rich.console import Console
 
 import projections
 from admin.doctor.account import check_account
-from admin.doctor.configuration import check_host, check_setting_names, check_settings
+from admin.doctor.configuration import check_dates, check_host, check_setting_names, check_settings
 from admin.environment import (
     DEFAULT_SETTINGS_FILE,
     SettingsOption,
@@ -63,7 +63,10 @@ async def _check(settings_file: Path, host: Path) -> list[Finding]:
         *check_settings(settings, environ),
     ]
     host_json = _read_host(host)
-    findings += [_no_host(host)] if host_json is None else check_host(host_json, settings)
+    if host_json is None:
+        findings.append(_no_host(host))
+    else:
+        findings += [*check_host(host_json, settings), *check_dates(host_json, environ)]
     try:
         settings.require_connection()
     except SettingError as failure:

@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from core.cosmos.requests import REQUEST_TIMEOUT_SECONDS
+from core.model.documents import DATE_PARSING
 from core.operations.finding import error, warning
 from core.settings import CONNECTION_SETTING, Settings
 from core.throttling.deadline import GRACE_SECONDS
@@ -85,6 +86,21 @@ def check_host(host: Mapping[str, Any], settings: Settings) -> Iterator[Finding]
             "bundle-outdated",
             "The extension bundle in host.json is missing, or older than version 4.",
             'Set extensionBundle.version to "[4.*, 5.0.0)".',
+        )
+
+
+def check_dates(host: Mapping[str, Any], environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield a finding if the host rewrites the dates in events, so that each has to be read."""
+    handling: Any = host
+    for name in DATE_PARSING:
+        handling = handling.get(name) if isinstance(handling, dict) else None
+    handling = environ.get("__".join(("AzureFunctionsJobHost", *DATE_PARSING)), handling)
+    if handling != "None":
+        yield warning(
+            "dates-rewritten",
+            "The host rewrites the dates in events, so that each event is read before it is "
+            f"projected: {'.'.join(DATE_PARSING)} is {handling!r}.",
+            'Set it to "None" in host.json.',
         )
 
 

@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 
 Document = dict[str, Any]
 
+DATE_PARSING = ("extensions", "cosmosDB", "serializerSettings", "dateParseHandling")
+"""The property of host.json that keeps the dates in documents as they are stored, if it is None.
+
+Source: azure-webjobs-sdk-extensions#923.
+"""
+
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 """W3C Trace Context, section 3.2."""
 
@@ -50,6 +56,10 @@ def _traceparent(value: object) -> object:
 
 
 _Traceparent = Annotated[str | None, BeforeValidator(_traceparent)]
+
+
+class MissingDocument(dict[str, Any]):
+    """A document as the host handed it over, which was not found when it had to be read."""
 
 
 class EventMetadata(BaseModel):
@@ -91,6 +101,11 @@ class Envelope(BaseModel):
         Raises:
             InvalidEventError: If it is not an event. The message has no values of fields.
         """
+        if isinstance(document, MissingDocument):
+            raise InvalidEventError(
+                "The event was not found. It has to be read, because the host rewrites dates: set "
+                f"{'.'.join(DATE_PARSING)} in host.json to None."
+            )
         try:
             return cls.model_validate(document)
         except ValidationError as error:

@@ -51,6 +51,14 @@ def canonical_time(text: str) -> str:
     return format_time(parse_time(text))
 
 
+def is_canonical(text: str) -> bool:
+    """Return whether a text is a time in the form of `format_time`."""
+    try:
+        return text == canonical_time(text)
+    except ValueError:
+        return False
+
+
 def next_time(now: datetime, *earlier: str) -> str:
     """Return the first time that is not before `now` cut to 10 microseconds, and after all others.
 

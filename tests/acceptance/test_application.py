@@ -93,7 +93,7 @@ async def documents(database: DatabaseProxy, container: str = "events") -> list[
     return [item async for item in items]
 
 
-@both_date_handlings()
+@both_date_handlings
 async def test_who_follows_somebody_appears_among_their_followers(api: Api) -> None:
     """The idea, from command to entity."""
     status, body = await api.follow(ALICE, BOB)
@@ -110,7 +110,7 @@ async def test_who_follows_somebody_appears_among_their_followers(api: Api) -> N
     }
 
 
-@both_date_handlings()
+@both_date_handlings
 @without_session_token
 async def test_a_repeated_request_is_one_request(api: Api, database: DatabaseProxy) -> None:
     """By its idempotency key."""
@@ -127,7 +127,7 @@ async def test_a_repeated_request_is_one_request(api: Api, database: DatabasePro
     ]
 
 
-@both_date_handlings()
+@both_date_handlings
 async def test_following_twice_leaves_one_follow(api: Api) -> None:
     """Under a new request as well."""
     await api.follow(ALICE, BOB)
@@ -220,7 +220,7 @@ async def test_what_is_not_there_is_a_404(api: Api, path: str) -> None:
     assert (status, body["status"]) == (404, 404)
 
 
-@both_date_handlings()
+@both_date_handlings
 async def test_poison_is_parked_and_everything_around_it_is_projected(
     api: Api, database: DatabaseProxy
 ) -> None:
@@ -243,7 +243,7 @@ async def test_poison_is_parked_and_everything_around_it_is_projected(
     assert "The data is not a valid Followed" in answer["deadLetterReasons"][0]
 
 
-@both_date_handlings()
+@both_date_handlings
 @without_session_token
 async def test_dead_letters_are_dealt_with_over_http(api: Api, database: DatabaseProxy) -> None:
     """List, show, replay, discard; an unknown one is a 404, a missing reason a 400."""

@@ -93,7 +93,7 @@ async def mirrored(application: Application, environ: dict[str, str]) -> Mirror:
     return entity
 
 
-@both_date_handlings("events of one entity are ordered by the rewritten time, as text")
+@both_date_handlings
 async def test_events_of_an_entity_keep_their_order(
     application: Application, environ: dict[str, str]
 ) -> None:
@@ -101,7 +101,7 @@ async def test_events_of_an_entity_keep_their_order(
     assert (await mirrored(application, environ)).numbers == tuple(range(COUNT))
 
 
-@both_date_handlings("derived events take over dates as the trigger rewrote them")
+@both_date_handlings
 async def test_dates_in_the_data_are_derived_as_they_are_stored(
     application: Application, environ: dict[str, str]
 ) -> None:

@@ -21,6 +21,7 @@ from local.cosmos import EmbeddedCosmos
 from local.harness.processes import free_port
 from tests.apps import follows
 from tests.commands import EXAMPLE, ROOT, run_in
+from tests.support import DATE_HANDLING
 
 Change = Callable[[dict[str, str], dict[str, Any]], None]
 
@@ -75,6 +76,7 @@ CONFIGURATIONS: dict[str, Change] = {
     "timeout-short": lambda _, host: host.update(functionTimeout="00:04:20"),
     "timeout-invalid": lambda _, host: host.update(functionTimeout="ten minutes"),
     "bundle-outdated": lambda _, host: host["extensionBundle"].update(version="[3.*, 4.0.0)"),
+    "dates-rewritten": lambda _, host: host["extensions"]["cosmosDB"].pop("serializerSettings"),
     "endpoint-unreachable": lambda values, _: values.update(
         CosmosConnection=f"AccountEndpoint=http://127.0.0.1:{free_port()}/;AccountKey=bm9uZQ==;"
     ),
@@ -98,6 +100,15 @@ async def test_problems_of_the_configuration_are_found(
     CONFIGURATIONS[code](values, host)
 
     assert code in await examine(tmp_path, values, host)
+
+
+async def test_settings_of_the_host_come_before_host_json(
+    tmp_path: Path, values: dict[str, str], host: dict[str, Any], database: DatabaseProxy
+) -> None:
+    """The host reads both."""
+    values[DATE_HANDLING] = "DateTime"
+
+    assert await examine(tmp_path, values, host) == {"dates-rewritten": "warning"}
 
 
 async def _replace(database: DatabaseProxy, name: str, key: str, **options: Any) -> None:

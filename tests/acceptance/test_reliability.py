@@ -106,7 +106,7 @@ def expected() -> list[tuple[str, str]]:
     return sorted((follow["data"]["user_id"], follow["data"]["to_follow"]) for follow in FOLLOWS)
 
 
-@both_date_handlings()
+@both_date_handlings
 async def test_leases_that_change_hands_lose_and_double_nothing(
     environ: dict[str, str], database: DatabaseProxy
 ) -> None:
