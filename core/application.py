@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from datetime import datetime, timezone
+from secrets import token_hex
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from core.errors import SettingError, UnknownResourceError
+from core.ids import key_id
+from core.model.canonical import request_hash
 from core.model.commands import parse_command
 from core.model.entities import fold
 from core.model.names import stream_id
@@ -18,8 +20,9 @@ from core.operations.dead_letters import DeadLetterOperations
 from core.operations.status import StatusOperations
 from core.services import HEALTH_TIMEOUT_SECONDS, HTTP_TIMEOUT_SECONDS, Services
 from core.settings import Settings
-from core.streams.commands import build_documents
+from core.streams.commands import build_append
 from core.streams.folding import ordered_events
+from core.streams.keys import Appended, IdempotencyKey
 from core.telemetry.spans import batch_span, command_span, record_batch, traceparent
 from core.throttling.deadline import Deadline
 
@@ -121,14 +124,16 @@ class Application:
         body: bytes,
         *,
         idempotency_key: str | None = None,
+        expected_position: int | None = None,
         headers: Mapping[str, str] = MappingProxyType({}),
-    ) -> list[str]:
-        """Run a command, and return the ids of its events, which are durable then.
+    ) -> Appended:
+        """Run a command, and return what it appended, which is durable then.
 
         Args:
             name: The name of the command.
             body: The fields of the command as JSON.
-            idempotency_key: The key that makes repeating the command safe.
+            idempotency_key: The key that makes repeating the command on its stream safe.
+            expected_position: The position that the stream must have, None for any.
             headers: The headers of the request; `traceparent` names the trace it belongs to.
 
         Raises:
@@ -136,22 +141,28 @@ class Application:
             RequestTooLargeError: If the body is over 1 MB.
             InvalidRequestError: If the body does not fit, or the command rejects the request.
             IdempotencyKeyReusedError: If the key was used for another request.
-            CosmosError, DeadlineExceededError: If the events cannot be stored.
+            PositionConflictError: If the stream does not have the expected position.
+            CosmosError, DeadlineExceededError: If the events cannot be stored, or it is not known
+                whether they are.
         """
-        command = parse_command(self.registry.command(name), body)
-        event_store = self.services.event_store
+        model = self.registry.command(name)
+        command = parse_command(model, body)
+        key = None
+        if idempotency_key is not None:
+            key = IdempotencyKey(key_id(idempotency_key), request_hash(model, body))
+        appends = self.services.appends
         with command_span(name, headers):
-            documents = build_documents(
+            append = build_append(
                 command,
-                key=idempotency_key,
-                new_id=uuid4,
-                now=datetime.now(timezone.utc),
+                key=key,
+                correlation_id=str(uuid4()),
+                token=token_hex(8),
+                deadline=Deadline.after(HTTP_TIMEOUT_SECONDS),
                 traceparent=traceparent(),
             )
-            if documents:
-                deadline = Deadline.after(HTTP_TIMEOUT_SECONDS)
-                await event_store.append(documents[0]["streamId"], documents, deadline)
-        return [document["id"] for document in documents]
+            if append is None:
+                return Appended()
+            return await appends.append(append, expected_position)
 
     async def load_entity(self, name: str, entity_id: str) -> Entity:
         """Return an entity, folded from its stream.

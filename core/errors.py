@@ -9,7 +9,8 @@ EngineError
 │   ├── InvalidRequestError        the request is invalid, with the fields named
 │   │   └── Refused                an author's command rejects the request
 │   ├── RequestTooLargeError       the request is larger than is accepted
-│   └── IdempotencyKeyReusedError  the Idempotency-Key was used for another request
+│   ├── IdempotencyKeyReusedError  the Idempotency-Key was used for another request
+│   └── PositionConflictError      the stream is not at the expected position
 ├── PoisonError                    an event that no attempt can project
 │   ├── InvalidEventError          the document is not a valid event
 │   ├── ProjectionFailedError      the projection raised an exception
@@ -24,6 +25,7 @@ EngineError
 │   ├── ConflictError              a document with this id exists
 │   ├── NotFoundError              the document does not exist
 │   └── RejectedByCosmosError      the request itself is invalid
+├── ReservedIdError                another program wrote an id that the engine gives
 ├── LeaseFormatError               a lease or a response of the feed is not as documented
 └── DeadlineExceededError          the deadline was reached before the work was done
 """
@@ -110,6 +112,10 @@ class IdempotencyKeyReusedError(RequestError):
     """The Idempotency-Key was used before, for a different request."""
 
 
+class PositionConflictError(RequestError):
+    """The stream is not at the position that the request or a decision was made on."""
+
+
 class PoisonError(EngineError):
     """An event that no attempt can project, so that it becomes a dead letter."""
 
@@ -184,6 +190,10 @@ class NotFoundError(CosmosError):
 
 class RejectedByCosmosError(CosmosError):
     """Cosmos DB will never accept the request as it is."""
+
+
+class ReservedIdError(EngineError):
+    """A stream holds a document of another program, whose id is one that the engine gives."""
 
 
 class LeaseFormatError(EngineError):

@@ -7,7 +7,8 @@ every derived event that is stored.
 from __future__ import annotations
 
 import json
-from hashlib import sha1
+import re
+from hashlib import sha1, sha256
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _DERIVED_EVENTS = UUID("6f1c4b52-6a53-5a0f-9d0e-2f7f9d1f3c01")
-_COMMAND_EVENTS = UUID("6f1c4b52-6a53-5a0f-9d0e-2f7f9d1f3c02")
 _DEAD_LETTERS = UUID("6f1c4b52-6a53-5a0f-9d0e-2f7f9d1f3c03")
 _FAN_OUT_PROGRESS = UUID("6f1c4b52-6a53-5a0f-9d0e-2f7f9d1f3c04")
+
+_POSITION_DIGITS = 12
+_OWN_EVENT = re.compile(rf"n\d{{{_POSITION_DIGITS}}}\Z", re.ASCII)
 
 FAN_OUT_PROGRESS_PREFIX = "fanout."
 """The prefix of the ids of fan-out progress."""
@@ -47,14 +50,27 @@ def derived_event_id(
     return f"{text[:8]}-{text[8:12]}-5{text[13:16]}-{variant}{text[17:20]}-{text[20:32]}"
 
 
-def command_event_id(*, command: str, key: str, event_type: str, stream: str, ordinal: int) -> str:
-    """Return the id of an event that a command with an idempotency key appends."""
-    return _uuid(_COMMAND_EVENTS, [command, key, event_type, stream, ordinal])
+def own_event_id(position: int) -> str:
+    """Return the id of the event that a command appended at a position of its stream.
+
+    It sorts as text, so that the index on ids finds the highest position.
+    """
+    return f"n{position:0{_POSITION_DIGITS}d}"
 
 
-def correlation_id(*, command: str, key: str) -> str:
-    """Return the correlation id of a command with an idempotency key."""
-    return _uuid(_COMMAND_EVENTS, [command, key])
+def own_event_position(event_id: str) -> int | None:
+    """Return the position of an event that a command appended, None for all other events."""
+    return int(event_id[1:]) if _OWN_EVENT.match(event_id) else None
+
+
+def is_own_id(event_id: str) -> bool:
+    """Return whether an id begins with `n` and a digit, which only events of commands may have."""
+    return "n0" <= event_id < "n:"
+
+
+def key_id(idempotency_key: str) -> str:
+    """Return the id of the document of an idempotency key, one for each stream."""
+    return f"k{sha256(idempotency_key.encode(errors='surrogatepass')).hexdigest()[:32]}"
 
 
 def dead_letter_id(

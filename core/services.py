@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from core.cosmos.client import Client
@@ -12,6 +13,8 @@ from core.cosmos.partitions import PartitionMap
 from core.cosmos.requests import Requests
 from core.dead_letters.store import DeadLetterStore
 from core.projecting.processor import BatchProcessor
+from core.streams.append_queue import AppendQueue
+from core.streams.appender import Appender
 from core.streams.event_store import EventStore
 from core.streams.reader import StreamReader
 from core.streams.stored_documents import StoredDocuments
@@ -42,7 +45,7 @@ class Services:
         client: The one client of the process.
         requests: What sends the requests that a caller waits for.
         events: The events container.
-        event_store: The store of events by stream.
+        appends: What appends to streams.
         reader: The reader of streams.
         stored_documents: The reader of batches whose dates the host has rewritten.
         processor: The processor of batches.
@@ -54,7 +57,7 @@ class Services:
     client: CosmosClient
     requests: Requests
     events: ContainerProxy
-    event_store: EventStore
+    appends: AppendQueue
     reader: StreamReader
     stored_documents: StoredDocuments
     processor: BatchProcessor
@@ -98,9 +101,7 @@ class Services:
             client=client,
             requests=requests,
             events=events,
-            event_store=EventStore(
-                container=events, partitions=partitions, requests=requests, reader=reader
-            ),
+            appends=AppendQueue(Appender(store=EventStore(reader=reader), now=_utc_now)),
             reader=reader,
             stored_documents=StoredDocuments(reader=reader),
             processor=BatchProcessor(
@@ -119,3 +120,7 @@ class Services:
     async def close(self) -> None:
         """Close the client and its connections."""
         await self.client.close()
+
+
+def _utc_now() -> datetime:
+    return datetime.now(timezone.utc)

@@ -83,7 +83,7 @@ async def store(application: Application, database: DatabaseProxy) -> Stored:
 
 def _is_kept(event: Document) -> bool:
     """Return whether it is one of the few whose copies are enough."""
-    return bool(event["type"] == "Posted" or event["data"]["board"] == "a")
+    return bool(event["type"] != "Delivered" or event["data"]["board"] == "a")
 
 
 async def _post(application: Application, board: str, readers: int) -> None:
@@ -92,7 +92,11 @@ async def _post(application: Application, board: str, readers: int) -> None:
 
 
 async def _of(database: DatabaseProxy, stream: str) -> list[Document]:
-    return [event for event in await documents(database, "events") if event["streamId"] == stream]
+    return [
+        event
+        for event in await documents(database, "events")
+        if event["streamId"] == stream and event["type"] != "$key"
+    ]
 
 
 async def _discard(application: Application, event_id: str, stream: str) -> None:

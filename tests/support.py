@@ -119,7 +119,8 @@ class MemoryContainer:
     """An events container in memory, as far as the engine uses one.
 
     `before` and `after` are called with each batch's stream before and after it is applied; what
-    they raise is what the SDK would have raised.
+    they raise is what the SDK would have raised. The next `stale_reads` reads do not see the last
+    `lag` batches.
     """
 
     id: str = "events"
@@ -129,6 +130,8 @@ class MemoryContainer:
     documents: dict[tuple[str, str], Document] = field(default_factory=dict)
     batches: list[tuple[str, list[Document]]] = field(default_factory=list)
     refreshed: int = 0
+    lag: int = 0
+    stale_reads: int = 0
 
     async def execute_item_batch(
         self,
@@ -139,7 +142,10 @@ class MemoryContainer:
     ) -> list[Document]:
         """Apply a batch, all or nothing; or, in the bulk form, each operation by itself."""
         if raw_request_hook is None:
-            return await self._create([operation for _, (operation,) in operations], partition_key)
+            (verb, _), *_ = operations
+            if verb == "read":
+                return await self._read_all([str(item) for _, (item,) in operations], partition_key)
+            return await self._create([each for _, (each,) in operations], partition_key)
         request = HttpRequest("POST", "", headers={"x-ms-documentdb-partitionkey": "[]"})
         raw_request_hook(SimpleNamespace(http_request=request))
         documents = [operation["resourceBody"] for operation in json.loads(request.data)]  # type: ignore[arg-type] # bytes
@@ -152,15 +158,41 @@ class MemoryContainer:
             response_hook({"x-ms-request-charge": "10"}, results)
         return results
 
+    async def _read_all(self, items: list[str], partition_key: str) -> list[Document]:
+        for at, item in enumerate(items):
+            if (partition_key, item) not in self.documents:
+                raise batch_refusal(404, at=at, of=len(items))
+        return [{"statusCode": 200} for _ in items]
+
     async def _create(self, documents: list[Document], partition_key: str) -> list[Document]:
-        for document in documents:
-            if (partition_key, document["id"]) in self.documents:
-                raise batch_refusal(409, at=0, of=len(documents))
-        return await self._atomic(documents, partition_key)
+        if self.before is not None:
+            await self.before(partition_key)
+        taken = {item for stream_id, item in self.documents if stream_id == partition_key}
+        for at, document in enumerate(documents):
+            if document["id"] in taken:
+                raise batch_refusal(409, at=at, of=len(documents))
+            taken.add(document["id"])
+        return await self._store(documents, partition_key)
+
+    async def query_items(self, text: str, *, partition_key: Any, **options: Any) -> Any:
+        """The newest own event of a stream, or the document that was stored last."""
+        visible = self._visible()
+        stored = [item for (stream_id, _), item in visible.items() if stream_id == partition_key]
+        if "_ts" in text:
+            found = stored[-1:]
+        else:
+            start = options["parameters"][0]["value"]
+            own = [item for item in stored if start <= item["id"] < "n:"]
+            found = sorted(own, key=lambda item: item["id"])[-1:]
+        for item in found:
+            yield item
 
     async def _atomic(self, documents: list[Document], partition_key: str) -> list[Document]:
         if self.before is not None:
             await self.before(partition_key)
+        return await self._store(documents, partition_key)
+
+    async def _store(self, documents: list[Document], partition_key: str) -> list[Document]:
         for document in documents:
             self.documents[partition_key, document["id"]] = document
         self.batches.append((partition_key, documents))
@@ -218,9 +250,18 @@ class MemoryContainer:
     async def read_item(self, item: str, partition_key: str, **_: object) -> Document:
         """A document by id."""
         try:
-            return self.documents[partition_key, item]
+            return self._visible()[partition_key, item]
         except KeyError:
             raise refusal(404) from None
+
+    def _visible(self) -> dict[tuple[str, str], Document]:
+        """What a replica shows."""
+        if not self.stale_reads:
+            return self.documents
+        self.stale_reads -= 1
+        latest = self.batches[-self.lag :] if self.lag else []
+        hidden = {(stream_id, each["id"]) for stream_id, batch in latest for each in batch}
+        return {key: each for key, each in self.documents.items() if key not in hidden}
 
     async def read_feed_ranges(
         self, *, raw_response_hook: Callable[[Any], None], **_: object

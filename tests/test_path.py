@@ -32,7 +32,7 @@ FORMS = frozenset(
         *("Envelope", "Event", "Follow", "Followed", "WasFollowed", "Origin", "Cause", "FanOut"),
         *("BatchRun", "BatchResult", "Write", "Written", "Rejected", "_PendingRequest"),
         *("OperationResult", "PoisonEvent", "DeadLetter", "FanOutProgress", "ReplayResult"),
-        "_Append",
+        *("Append", "Creation", "_Waiting"),
     }
 )
 """Classes that are an event, or a command, in one of its forms."""
@@ -49,7 +49,7 @@ class Count(NamedTuple):
 LIMITS = {
     "event": (Count(44, 12, 15), Count(96, 27, 28)),
     "poison": (Count(23, 11, 11), Count(57, 21, 22)),
-    "command": (Count(14, 5, 4), Count(55, 19, 16)),
+    "command": (Count(20, 9, 7), Count(72, 25, 23)),
     "entity": (Count(12, 7, 4), Count(43, 18, 14)),
     "replay": (Count(56, 17, 21), Count(108, 31, 32)),
     "status": (Count(0, 0, 0), Count(44, 18, 22)),

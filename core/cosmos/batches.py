@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from azure.core.pipeline.transport import HttpRequest
     from azure.cosmos.aio import ContainerProxy
 
+    from core.cosmos.requests import ResponseHook
+
 GONE = 410
 """The status if the stream is in another physical partition, as after a split."""
 
-_CREATED = 201
+_CREATED, _CONFLICT = 201, 409
 
 _PLACEHOLDER = [("read", ("-",))]
 """What the SDK is asked to send, before the hook replaces it by the real operations."""
@@ -81,6 +83,40 @@ async def send_transactional(
         responses = await run_request(action, request)
     if len(responses) != len(operations):
         raise TransientError(f"Cosmos DB returned {len(responses)} results while {action}.")
+
+
+async def create_all(
+    container: ContainerProxy,
+    stream_id: str,
+    documents: Sequence[Mapping[str, Any]],
+    on_response: ResponseHook,
+) -> int | None:
+    """Create documents of one stream, all or none.
+
+    Returns:
+        The place of the document whose id is in use, None if all were created.
+
+    Raises:
+        Exception: As the SDK raises it; TransientError if the response is not one to these
+            operations.
+    """
+    operations = [("create", (document,)) for document in documents]
+    try:
+        with write_span("execute_batch", container.id, len(documents)):
+            responses = await container.execute_item_batch(
+                operations, stream_id, response_hook=on_response
+            )
+        statuses = [response["statusCode"] for response in responses]
+    except CosmosBatchOperationError as error:
+        on_response(error.headers, None)
+        if error.status_code == _CONFLICT:
+            return int(error.error_index)
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise TransientError(f"The response to a batch cannot be read ({error!r}).") from error
+    if statuses != [_CREATED] * len(documents):
+        raise TransientError(f"Cosmos DB returned {statuses} for {len(documents)} documents.")
+    return None
 
 
 async def send_bulk(

@@ -13,6 +13,9 @@ class AcceptedCommand(CamelModel):
     event_ids: tuple[str, ...]
     """The ids of the events, in order."""
 
+    position: int | None
+    """The position of the last one, null if the command appended nothing."""
+
 
 class BlockingEvent(CamelModel):
     """An event that blocks a lease."""

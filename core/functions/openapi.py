@@ -71,19 +71,29 @@ def _with_references(value: Any, references: Mapping[Any, Json]) -> Any:  # noqa
 
 def _command(name: str, model: type[BaseModel]) -> Json:
     answers = {
-        "202": _answer("The ids of the appended events.", AcceptedCommand),
+        "202": {
+            **_answer("The ids of the appended events, and their last position.", AcceptedCommand),
+            "headers": {"Position": {"schema": {"type": "integer"}}},
+        },
         **_UNAUTHORIZED,
-        **_problems(400, 404, 413, 422, 503),
+        **_problems(400, 404, 412, 413, 422, 503),
     }
-    key = {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "schema": {**_TEXT, "minLength": 1, "maxLength": 255},
-    }
+    headers = [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "schema": {**_TEXT, "minLength": 1, "maxLength": 255},
+        },
+        {
+            "name": "Expected-Position",
+            "in": "header",
+            "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999},
+        },
+    ]
     return {
         "post": {
             "operationId": name,
-            "parameters": [key],
+            "parameters": headers,
             "requestBody": _body(model),
             "responses": answers,
         }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import logging
+import re
 import traceback
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _MAX_KEY_LENGTH = 255
+_POSITION = re.compile(r"[0-9]{1,12}\Z")
 
 
 def register_routes(app: func.FunctionApp, application: Application) -> None:
@@ -63,13 +65,19 @@ class Routes:
 
     async def command(self, req: func.HttpRequest) -> func.HttpResponse:
         """Run a command and return the ids of its events (POST /api/commands/{command})."""
-        ids = await self._application.execute(
+        appended = await self._application.execute(
             req.route_params["command"],
             req.get_body(),
             idempotency_key=_idempotency_key(req),
+            expected_position=_expected_position(req),
             headers=req.headers,
         )
-        return _json(AcceptedCommand(event_ids=tuple(ids)).to_dict(), HTTPStatus.ACCEPTED)
+        position = appended.position
+        accepted = AcceptedCommand(event_ids=tuple(appended.event_ids), position=position)
+        response = _json(accepted.to_dict(), HTTPStatus.ACCEPTED)
+        if position is not None:
+            response.headers["Position"] = str(position)
+        return response
 
     async def entity(self, req: func.HttpRequest) -> func.HttpResponse:
         """Return an entity, folded from its stream (GET /api/entities/{entity}/{id})."""
@@ -187,6 +195,17 @@ def _idempotency_key(req: func.HttpRequest) -> str | None:
             f"{key!a:.80}."
         )
     return key
+
+
+def _expected_position(req: func.HttpRequest) -> int | None:
+    text: str | None = req.headers.get("Expected-Position")
+    if text is None:
+        return None
+    if not _POSITION.match(text):
+        raise InvalidRequestError(
+            f"Header Expected-Position is a number of up to 12 digits, got {text!r:.40}."
+        )
+    return int(text)
 
 
 def _json(

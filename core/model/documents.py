@@ -40,6 +40,10 @@ DATE_PARSING = ("extensions", "cosmosDB", "serializerSettings", "dateParseHandli
 Source: azure-webjobs-sdk-extensions#923.
 """
 
+KEY_TYPE, ERASED_TYPE = "$key", "$erased"
+"""The types of documents that are no events: what a command with an idempotency key has done, and
+the stub that an erased event leaves. No class has such a name."""
+
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 """W3C Trace Context, section 3.2."""
 
@@ -114,6 +118,12 @@ class Envelope(BaseModel):
             ) from None
 
 
+def is_event(document: Mapping[str, Any]) -> bool:
+    """Return whether a document may be an event, which key documents and stubs are not."""
+    event_type = document.get("type")
+    return not (isinstance(event_type, str) and event_type.startswith("$"))
+
+
 class Cause(NamedTuple):
     """What a derived document follows from.
 
@@ -147,8 +157,7 @@ def feed_order(document: Mapping[str, Any]) -> str:
 class Origin(NamedTuple):
     """The origin of a new event, which is stored as its `meta`.
 
-    An event that a command appends has the token of the command's execution; a derived event has
-    the id and stream of its source.
+    A derived event has the id and stream of its source.
     """
 
     correlation_id: str
@@ -156,7 +165,6 @@ class Origin(NamedTuple):
     stream_id: str | None = None
     projection: str | None = None
     hops: int = 0
-    token: str | None = None
     traceparent: str | None = None
 
 
@@ -198,7 +206,7 @@ def parse_event(envelope: Envelope, model: type[Event]) -> Event:
 
 
 def to_document(event: Event, origin: Origin) -> Document:
-    """Return the document that stores an event, without the id and time that its writer gives it.
+    """Return the document that stores an event, without what its writer gives it: id and time.
 
     Raises:
         ValueError: If the event's `entity_id` cannot be used.
@@ -268,7 +276,6 @@ def _meta(origin: Origin) -> Document:
         "streamId": origin.stream_id,
         "projection": origin.projection,
         "hops": origin.hops,
-        "token": origin.token,
         "traceparent": origin.traceparent,
     }
     return {name: value for name, value in meta.items() if value is not None}

@@ -7,106 +7,131 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from core.errors import EngineError
-from core.quotas import MAX_OPERATIONS
+from core.errors import DeadlineExceededError, RejectedByCosmosError
+from core.streams.appends import count_fitting
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Sequence
 
-    from core.model.documents import Document
-    from core.throttling.deadline import Deadline
-
-    Send = Callable[[str, list[Document], Deadline], Awaitable[None]]
+    from core.streams.appender import Appender
+    from core.streams.appends import Append
+    from core.streams.keys import Appended
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Append:
-    documents: list[Document]
-    deadline: Deadline
-    done: asyncio.Future[None] = field(
+class _Waiting:
+    append: Append
+    done: asyncio.Future[Appended] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 
 
 class AppendQueue:
-    """Batches concurrent appends: while one request is in flight, later appends share the next one.
+    """Sends the appends to each stream one request after the other.
 
-    A request costs the SDK over a millisecond of processor time, whether it has one event or many,
-    so that a hot stream would otherwise keep a whole worker busy. An append still succeeds or fails
-    individually: when a shared request fails, its appends are sent one by one.
+    While one request is in flight, later appends gather and share the next one: a request costs the
+    SDK over a millisecond of processor time, whether it has one event or many, so that a hot stream
+    would otherwise keep a whole worker busy. Each append still has its own answer.
 
     Args:
-        send: A function that sends documents to a stream, all or none, and is safe to repeat.
+        appender: What sends a request.
     """
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
-        self._waiting: dict[str, deque[_Append]] = {}
-        self._senders: set[asyncio.Task[None]] = set()
+    def __init__(self, appender: Appender) -> None:
+        self._appender = appender
+        self._waiting: dict[str, deque[_Waiting]] = {}
+        self._workers: set[asyncio.Task[None]] = set()
 
-    async def append(self, stream_id: str, documents: list[Document], deadline: Deadline) -> None:
-        """Return when the documents are durable, in the order of the appends to the stream.
+    async def append(self, append: Append, expected_position: int | None = None) -> Appended:
+        """Return what was appended when it is durable.
+
+        Args:
+            append: The append.
+            expected_position: The position that the stream must have, None for any.
 
         Raises:
-            EngineError: If `send` raises it for them.
+            IdempotencyKeyReusedError: If its key was used for another request.
+            Refused: If the command with its key was refused.
+            PositionConflictError: If the stream is not at the expected position or head.
+            DeadlineExceededError: If its deadline is reached. It may or may not be stored.
+            EngineError: As `Appender.append` raises it.
         """
-        append = _Append(documents=documents, deadline=deadline)
-        if stream_id in self._waiting:
-            self._waiting[stream_id].append(append)
-        else:
-            self._waiting[stream_id] = deque([append])
-            sender = asyncio.create_task(self._send_all(stream_id), name=f"append {stream_id}")
-            self._senders.add(sender)
-            sender.add_done_callback(self._senders.discard)
-        await append.done
+        if expected_position is not None:
+            append = await self._appender.expecting(append, expected_position)
+        waiting = _Waiting(append=append)
+        self._enqueue(waiting)
+        try:
+            await asyncio.wait({waiting.done}, timeout=append.deadline.remaining())
+            if not waiting.done.done():
+                raise DeadlineExceededError(
+                    f"Deadline exceeded while appending to stream {append.stream_id}."
+                )
+            return waiting.done.result()
+        finally:
+            waiting.done.cancel()
 
-    async def _send_all(self, stream_id: str) -> None:
+    def _enqueue(self, waiting: _Waiting) -> None:
+        stream_id = waiting.append.stream_id
+        if stream_id in self._waiting:
+            self._waiting[stream_id].append(waiting)
+            return
+        self._waiting[stream_id] = deque([waiting])
+        worker = asyncio.create_task(self._work(stream_id), name=f"append {stream_id}")
+        self._workers.add(worker)
+        worker.add_done_callback(self._workers.discard)
+
+    async def _work(self, stream_id: str) -> None:
         waiting = self._waiting[stream_id]
         try:
-            while waiting:
-                await self._send_group(stream_id, _next_group(waiting))
+            while group := _next_group(waiting):
+                waiting.extendleft(reversed(await self._send(stream_id, group)))
         finally:
             del self._waiting[stream_id]
-            for append in waiting:
-                append.done.cancel()
+            for one in waiting:
+                one.done.cancel()
 
-    async def _send_group(self, stream_id: str, group: list[_Append]) -> None:
-        documents = [document for append in group for document in append.documents]
-        deadline = min((append.deadline for append in group), key=lambda one: one.remaining())
+    async def _send(self, stream_id: str, group: Sequence[_Waiting]) -> list[_Waiting]:
+        """Send a group, and return those of it that have to be sent again."""
         try:
-            await self._send(stream_id, documents, deadline)
-        except EngineError as error:
-            if len(group) == 1:
-                _resolve(group, error)
-            for append in group if len(group) > 1 else ():
-                await self._send_group(stream_id, [append])
-        except asyncio.CancelledError as error:
-            _resolve(group, error)
-            raise
+            answers: Sequence[Appended | Exception | None] = await self._appender.append(
+                stream_id, [one.append for one in group]
+            )
+        except RejectedByCosmosError as error:
+            if len(group) > 1:
+                return await self._send_singly(stream_id, group)
+            answers = [error]
         except Exception as error:  # noqa: BLE001 - fails only the appends in this group
-            _resolve(group, error)
-        else:
-            _resolve(group, None)
+            answers = [error] * len(group)
+        except asyncio.CancelledError:
+            for one in group:
+                one.done.cancel()
+            raise
+        for one, answer in zip(group, answers, strict=True):
+            _settle(one, answer)
+        return [one for one in group if not one.done.done()]
+
+    async def _send_singly(self, stream_id: str, group: Sequence[_Waiting]) -> list[_Waiting]:
+        """Send the appends of a rejected request one by one, as it may be the fault of one."""
+        again = []
+        for one in group:
+            again += await self._send(stream_id, [one])
+        return again
 
 
-def _resolve(group: list[_Append], error: BaseException | None) -> None:
-    """Resolve the appends that still wait."""
-    for append in group:
-        if append.done.done():
-            continue
-        if error is None:
-            append.done.set_result(None)
-        elif isinstance(error, asyncio.CancelledError):
-            append.done.cancel()
-        else:
-            append.done.set_exception(error)
+def _settle(waiting: _Waiting, answer: Appended | Exception | None) -> None:
+    """Give an answer, if there is one, to a caller that still waits."""
+    if answer is None or waiting.done.done():
+        return
+    if isinstance(answer, Exception):
+        waiting.done.set_exception(answer)
+    else:
+        waiting.done.set_result(answer)
 
 
-def _next_group(waiting: deque[_Append]) -> list[_Append]:
-    """Return the appends that fit into the next request, at least one."""
-    group = [waiting.popleft()]
-    count = len(group[0].documents)
-    while waiting and count + len(waiting[0].documents) <= MAX_OPERATIONS:
-        count += len(waiting[0].documents)
-        group.append(waiting.popleft())
-    return group
+def _next_group(waiting: deque[_Waiting]) -> list[_Waiting]:
+    """Remove and return the appends that fit into the next request, whose callers still wait."""
+    while waiting and waiting[0].done.done():
+        waiting.popleft()
+    count = count_fitting(one.append for one in waiting) if waiting else 0
+    group = [waiting.popleft() for _ in range(count)]
+    return [one for one in group if not one.done.done()]

@@ -1,81 +1,148 @@
-"""The event store: appends events to streams."""
+"""The event store: creates the documents of streams, and finds out what is in their way."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from core.errors import ConflictError, IdempotencyKeyReusedError
-from core.streams.append_queue import AppendQueue
+from core.cosmos.batches import create_all
+from core.cosmos.requests import REQUEST_TIMEOUT_SECONDS, collect
+from core.errors import NotFoundError
+from core.ids import is_own_id, own_event_id
+from core.streams.appends import Head, head_at, valid_time
 
 if TYPE_CHECKING:
-    from azure.cosmos.aio import ContainerProxy
+    from collections.abc import Awaitable, Callable, Mapping
 
-    from core.cosmos.partitions import PartitionMap
-    from core.cosmos.requests import Requests
     from core.model.documents import Document
     from core.streams.reader import StreamReader
     from core.throttling.deadline import Deadline
 
-_COMPARED = ("id", "type", "version", "data")
+_NEWEST = "SELECT TOP 1 c.id, c.time FROM c WHERE c.id >= @from AND c.id < 'n:' ORDER BY c.id DESC"
+"""Own events have the highest ids below `n:`, so that this is one step in the index on ids."""
+
+_LATEST_STORED = "SELECT TOP 1 c.time FROM c ORDER BY c._ts DESC"
+
+_DELAYS = (0.0, *(0.01 * 2**attempt for attempt in range(8)))
+"""The seconds before each read of a document that a lagging replica may not show: 2.6 in all."""
 
 
+@dataclass(frozen=True, kw_only=True)
 class EventStore:
-    """Stores events by stream.
+    """Creates documents in streams and reads what an append depends on.
 
-    Args:
-        container: The events container.
-        partitions: The physical partitions of streams.
-        requests: What sends the requests.
+    Every method raises DeadlineExceededError if the deadline is reached, and CosmosError if Cosmos
+    DB returns an error that is not retryable.
+
+    Attributes:
         reader: The reader of streams.
+        sleep: The function that waits.
     """
 
-    def __init__(
-        self,
-        *,
-        container: ContainerProxy,
-        partitions: PartitionMap,
-        requests: Requests,
-        reader: StreamReader,
-    ) -> None:
-        self._container = container
-        self._partitions = partitions
-        self._requests = requests
-        self._reader = reader
-        self._queue = AppendQueue(self._create)
+    reader: StreamReader
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
-    async def append(self, stream_id: str, documents: list[Document], deadline: Deadline) -> None:
-        """Append 1 to 100 events to a stream, all or none.
+    async def create(
+        self, stream_id: str, documents: list[Document], deadline: Deadline
+    ) -> int | None:
+        """Create documents, all or none.
 
-        Appending the same events again succeeds and changes nothing, so that neither a lost reply
-        nor a repeated request duplicates them.
+        Without a response the same documents are sent again: then they may have been created
+        already, which shows as a conflict with themselves.
 
-        Raises:
-            IdempotencyKeyReusedError: If other events with these ids exist.
-            DeadlineExceededError: If the deadline is reached. The events may or may not be stored.
-            CosmosError: If Cosmos DB returns an error that is not retryable.
+        Returns:
+            The place of the document whose id is in use, None if all were created.
         """
-        try:
-            await self._queue.append(stream_id, documents, deadline)
-        except ConflictError:
-            await self._check_same(stream_id, documents, deadline)
-
-    async def _create(self, stream_id: str, documents: list[Document], deadline: Deadline) -> None:
-        partition = await self._partitions.locate(stream_id, deadline)
-        await self._requests.send(
-            f"appending {len(documents)} events to stream {stream_id}",
-            lambda hook: self._container.execute_item_batch(
-                [("create", (document,)) for document in documents], stream_id, response_hook=hook
-            ),
+        partition = await self.reader.partitions.locate(stream_id, deadline)
+        return await self.reader.requests.send(
+            f"appending {len(documents)} documents to stream {stream_id}",
+            lambda hook: create_all(self.reader.container, stream_id, documents, hook),
             partition=partition.start,
             deadline=deadline,
         )
 
-    async def _check_same(
-        self, stream_id: str, documents: list[Document], deadline: Deadline
-    ) -> None:
-        for document in documents:
-            stored = await self._reader.get(stream_id, document["id"], deadline)
-            if stored is None or any(stored.get(name) != document[name] for name in _COMPARED):
-                raise IdempotencyKeyReusedError(
-                    "This Idempotency-Key was used before, with a different request."
+    async def head(self, stream_id: str, deadline: Deadline, *, start: str = "") -> Head:
+        """Return the newest own event, which may be older than it is where a replica lags.
+
+        A stream without own events has the time of what was stored last, if it has other events.
+
+        Args:
+            stream_id: The stream.
+            deadline: The deadline.
+            start: The lowest id of interest.
+
+        Raises:
+            ReservedIdError: If it is of another program.
+        """
+        newest = await self._first(stream_id, _NEWEST, deadline, start)
+        if newest is None:
+            return Head(0, "")
+        if is_own_id(newest["id"]):
+            return head_at(newest)
+        latest = await self._first(stream_id, _LATEST_STORED, deadline)
+        return Head(0, valid_time(latest))
+
+    async def head_at(self, stream_id: str, position: int, deadline: Deadline) -> Head | None:
+        """Return the head that an own event at a position was, None if there is no such event."""
+        if position == 0:
+            head = await self.head(stream_id, deadline)
+            return head if head.position == 0 else Head(0, "")
+        document = await self.see(stream_id, own_event_id(position), deadline)
+        return None if document is None else head_at(document)
+
+    async def see(self, stream_id: str, document_id: str, deadline: Deadline) -> Document | None:
+        """Return a document, None if no replica shows it for 2.6 seconds.
+
+        None means that it is not known whether it exists.
+        """
+        for delay in _DELAYS:
+            if delay:
+                deadline.check(f"reading {document_id} in stream {stream_id}", delay)
+                await self.sleep(delay)
+            document = await self.reader.get(stream_id, document_id, deadline)
+            if document is not None:
+                return document
+        return None
+
+    async def exists(self, stream_id: str, document_id: str, deadline: Deadline) -> bool:
+        """Return whether a document exists, as the replica knows that takes the writes.
+
+        Batches go to it even if they only read.
+        """
+        partition = await self.reader.partitions.locate(stream_id, deadline)
+        try:
+            await self.reader.requests.send(
+                f"looking for {document_id} in stream {stream_id}",
+                lambda hook: self.reader.container.execute_item_batch(
+                    [("read", (document_id,))], stream_id, response_hook=hook
+                ),
+                partition=partition.start,
+                deadline=deadline,
+                not_found=NotFoundError,
+                timeout_seconds=REQUEST_TIMEOUT_SECONDS,
+            )
+        except NotFoundError:
+            return False
+        return True
+
+    async def _first(
+        self, stream_id: str, query: str, deadline: Deadline, start: str = ""
+    ) -> Mapping[str, Any] | None:
+        """Return the result of a query that has one at most."""
+        partition = await self.reader.partitions.locate(stream_id, deadline)
+        results = await self.reader.requests.send(
+            f"reading the head of stream {stream_id}",
+            lambda hook: collect(
+                self.reader.container.query_items(
+                    query,
+                    parameters=[{"name": "@from", "value": start}],
+                    partition_key=stream_id,
+                    response_hook=hook,
                 )
+            ),
+            partition=partition.start,
+            deadline=deadline,
+            timeout_seconds=REQUEST_TIMEOUT_SECONDS,
+        )
+        return results[0] if results else None

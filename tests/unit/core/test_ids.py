@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis.strategies import integers, text
 
 from core.ids import (
-    command_event_id,
-    correlation_id,
     dead_letter_id,
     derived_event_id,
     fan_out_progress_id,
+    is_own_id,
+    key_id,
+    own_event_id,
+    own_event_position,
 )
 
 SOURCE: dict[str, Any] = {
@@ -68,14 +70,34 @@ def test_derived_ids_are_uuids_of_version_5(stream: str, source_id: str, ordinal
     assert event_id == str(uuid5(UUID("6f1c4b52-6a53-5a0f-9d0e-2f7f9d1f3c01"), canonical))
 
 
-def test_command_ids_are_frozen() -> None:
-    """A client may repeat a request over releases of the application."""
-    event_id = command_event_id(
-        command="follow", key="k", event_type="Followed", stream="followship-1", ordinal=0
-    )
+def test_ids_of_own_events_and_keys_are_frozen() -> None:
+    """Every version has to find what the others stored."""
+    assert own_event_id(12) == "n000000000012"
+    assert key_id("k") == "k8254c329a92850f6d539dd376f4816ee"
 
-    assert event_id == "bc22df48-ad88-5eef-91a0-13c2c890368b"
-    assert correlation_id(command="follow", key="k") == "14a2b725-ef22-5a18-85ee-44b541c4715c"
+
+@given(integers(0, 10**12 - 1), integers(0, 10**12 - 1))
+def test_own_ids_sort_by_their_positions(first: int, second: int) -> None:
+    """So the highest id has the highest position; and no other id of the engine is as high."""
+    ids = own_event_id(first), own_event_id(second)
+
+    assert (ids[0] < ids[1]) == (first < second)
+    assert own_event_position(ids[0]) == first
+    assert key_id(ids[0]) < ids[1]
+    assert derived_event_id(**SOURCE) < ids[0] < "n:"
+
+
+@pytest.mark.parametrize("event_id", ["n12", "n0000000000123", "n00000000001x"])
+def test_an_id_that_looks_like_an_own_one_has_no_position(event_id: str) -> None:
+    """It is of another program."""
+    assert own_event_position(event_id) is None
+    assert is_own_id(event_id)
+
+
+@pytest.mark.parametrize("event_id", ["", "n", "nx1", "k1", "order-1"])
+def test_other_ids_are_free(event_id: str) -> None:
+    """Another program may give them."""
+    assert not is_own_id(event_id)
 
 
 @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ from core.errors import (
     ProjectionBlockedError,
     RejectedByCosmosError,
     RequestError,
+    ReservedIdError,
     SettingError,
     ThrottledError,
     TransientError,
@@ -123,7 +124,7 @@ def test_every_error_of_the_engine_has_an_answer() -> None:
         "raise, and let the host come again": (DeadlineExceededError, ProjectionBlockedError),
         "raise, and have it corrected": (
             *(ConfigurationError, RejectedByCosmosError, NotFoundError, ConflictError),
-            *(DefinitionError, SettingError, LeaseFormatError),
+            *(DefinitionError, SettingError, LeaseFormatError, ReservedIdError),
         ),
         "park": (PoisonError,),
         "tell the caller": (RequestError,),

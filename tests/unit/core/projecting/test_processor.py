@@ -155,7 +155,7 @@ async def test_letters_are_read_again_where_they_cannot_be_read() -> None:
     asked = list[tuple[str, object]]()
 
     class Letters(MemoryContainer):
-        async def query_items(self, text: str, *, partition_key: object, **_: object) -> Any:
+        async def query_items(self, text: str, *, partition_key: Any, **_: Any) -> Any:
             asked.append((text, partition_key))
             if len(asked) == 1:
                 raise refusal(429, retry_after_ms=10)

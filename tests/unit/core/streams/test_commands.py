@@ -1,20 +1,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timezone
-from uuid import uuid4
 
 import pytest
 from pydantic import Field
 
 from core import Command, Event
-from core.errors import DefinitionError, InvalidRequestError, Refused
+from core.errors import DefinitionError, InvalidRequestError, Refused, RequestTooLargeError
 from core.model.commands import parse_command
-from core.streams.commands import build_documents
+from core.streams.appends import Append
+from core.streams.commands import build_append
+from core.streams.keys import IdempotencyKey
 from tests.apps.follows.followship import Follow
-from tests.support import Document, stream, user
+from tests.support import FakeTime, stream, user
 
-NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
+KEY = IdempotencyKey("k1", "1:f")
 
 
 class Noted(Event, entity="note"):
@@ -38,35 +38,41 @@ class Note(Command):
             yield Noted(name=name)
 
 
-def append(command: Command, key: str | None = None) -> list[Document]:
-    return build_documents(command, key=key, new_id=uuid4, now=NOW, traceparent=None)
+def append(command: Command, key: IdempotencyKey | None = None) -> Append | None:
+    return build_append(
+        command,
+        key=key,
+        correlation_id="c",
+        token="t",
+        deadline=FakeTime().deadline(),
+        traceparent=None,
+    )
 
 
-def test_without_a_key_every_request_is_new() -> None:
-    """Ids are random then."""
-    command = Follow(user_id=user(1), to_follow=user(2))
+def test_a_command_becomes_an_append_to_its_stream() -> None:
+    """The events are as the command yields them; position and time come later."""
+    found = append(Note(name="a", count=2), KEY)
 
-    first, second = (append(command)[0]["id"] for _ in range(2))
-
-    assert first != second
-
-
-def test_with_a_key_a_repeated_request_has_the_same_ids() -> None:
-    """A client may repeat a request whose reply it never saw."""
-    command = Follow(user_id=user(1), to_follow=user(2))
-
-    first, second = (append(command, key="k")[0] for _ in range(2))
-
-    assert first == second
-    assert first["streamId"] == stream(1)
-    assert first["meta"]["hops"] == 0
+    assert found is not None
+    assert (found.stream_id, found.key, found.token) == ("note-a", KEY, "t")
+    assert found.events == [
+        {
+            "streamId": "note-a",
+            "type": "Noted",
+            "version": 1,
+            "data": {"name": "a", "number": number},
+            "meta": {"correlationId": "c", "hops": 0},
+        }
+        for number in range(2)
+    ]
 
 
-def test_events_of_one_command_keep_their_order_in_time() -> None:
-    """Each is a microsecond later than the one before."""
-    times = [document["time"] for document in append(Note(name="a", count=3))]
+def test_the_example_appends_to_the_stream_of_the_follower() -> None:
+    """The other user's stream is for a projection."""
+    found = append(Follow(user_id=user(1), to_follow=user(2)))
 
-    assert times == sorted(set(times))
+    assert found is not None
+    assert found.stream_id == stream(1)
 
 
 class Short(Event, entity="note"):
@@ -90,35 +96,71 @@ def test_what_an_event_does_not_take_is_the_requests_fault() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         append(Write(text="SECRET"))
 
-    assert [error.field for error in caught.value.errors] == ["text"]
+    assert [each.field for each in caught.value.errors] == ["text"]
     assert "SECRET" not in f"{caught.value}{caught.value.errors}"
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
-def test_numbers_that_json_does_not_have_are_rejected(number: str) -> None:
+def test_numbers_that_json_does_not_have_are_refused(number: str) -> None:
     """Cosmos DB would."""
     with pytest.raises(InvalidRequestError) as caught:
         parse_command(Write, f'{{"text": "a", "weight": {number}}}'.encode())
 
-    assert [error.field for error in caught.value.errors] == ["weight"]
+    assert [each.field for each in caught.value.errors] == ["weight"]
 
 
 def test_a_command_may_append_nothing() -> None:
     """Then there is nothing to store."""
-    assert append(Note(name="a", count=0)) == []
+    assert append(Note(name="a", count=0)) is None
 
 
 @pytest.mark.parametrize(
-    ("command", "message"),
+    ("command", "key", "message"),
     [
-        pytest.param(Note(name="a", names=("b",)), "appends to 2 streams", id="two streams"),
-        pytest.param(Note(name="a", count=101), "appends 101 events", id="too many events"),
+        pytest.param(Note(name="a", names=("b",)), None, "appends to 2 streams", id="two streams"),
+        pytest.param(Note(name="a", count=101), None, "appends 101 events", id="too many"),
+        pytest.param(Note(name="a", count=100), KEY, "appends 100 events", id="and a key"),
     ],
 )
-def test_what_cannot_be_appended_as_a_whole_is_rejected(command: Command, message: str) -> None:
+def test_what_cannot_be_appended_as_a_whole_is_refused(
+    command: Command, key: IdempotencyKey | None, message: str
+) -> None:
     """The error says what to do instead."""
     with pytest.raises(DefinitionError, match=message):
-        append(command)
+        append(command, key)
+
+
+@pytest.mark.parametrize(("count", "key"), [(100, None), (99, KEY)])
+def test_a_hundred_operations_are_one_append(count: int, key: IdempotencyKey | None) -> None:
+    """A key takes one of them."""
+    found = append(Note(name="a", count=count), key)
+
+    assert found is not None
+    assert found.operations == 100
+
+
+class Written(Event, entity="note"):
+    text: str
+
+    @property
+    def entity_id(self) -> str:
+        return "1"
+
+
+class Repeat(Command):
+    text: str = Field(max_length=1_000_000)
+    count: int
+
+    def handle(self) -> Iterator[Written]:
+        for _ in range(self.count):
+            yield Written(text=self.text)
+
+
+def test_events_that_no_request_takes_are_refused_before_they_are_sent() -> None:
+    """Cosmos DB takes 2 MB."""
+    assert append(Repeat(text="x" * 1_000_000, count=2)) is not None
+    with pytest.raises(RequestTooLargeError, match="command 'repeat' have 3001"):
+        append(Repeat(text="x" * 1_000_000, count=3))
 
 
 def test_an_unusable_entity_id_is_the_callers_mistake() -> None:
@@ -150,9 +192,9 @@ def test_nobody_can_follow_themselves() -> None:
         pytest.param(b"", "", id="empty"),
     ],
 )
-def test_a_body_that_does_not_fit_is_rejected_by_field(body: bytes, field: str) -> None:
+def test_a_body_that_does_not_fit_is_refused_by_field(body: bytes, field: str) -> None:
     """Nothing is guessed and nothing is dropped."""
     with pytest.raises(InvalidRequestError) as caught:
         parse_command(Note, body)
 
-    assert [error.field for error in caught.value.errors] == [field]
+    assert [each.field for each in caught.value.errors] == [field]
