@@ -15,6 +15,7 @@ from core.cosmos.key_ranges import effective_partition_key
 from core.cosmos.partitions import PartitionMap
 from core.cosmos.requests import Requests
 from core.dead_letters.store import DeadLetterStore
+from core.projecting.batch_run import ProjectionLimits
 from core.projecting.processor import BatchProcessor
 from core.throttling.rate_limiters import RateLimiters
 from core.throttling.retrier import Retrier
@@ -107,5 +108,5 @@ class Stub:
             ),
             dead_letters=DeadLetterStore(container=documents),
             fan_out_progress=FanOutProgressStore(container=documents),
-            max_hops=16,
+            limits=ProjectionLimits(hops=16, cpu_seconds=60.0),
         )

@@ -9,6 +9,7 @@ from benchmarks.events import followed
 from core.model.registry import Registry
 from core.projecting.derivation import derive
 from core.projecting.fan_out import FanOut
+from core.projecting.turn import ENDLESS_TURN
 from examples.followship import projections
 from local.harness.follows import POLBLOGS, Follow, read_follows
 
@@ -55,7 +56,7 @@ def derived(follows: Iterable[Follow]) -> list[Write]:
 def _writes(fan_outs: Iterable[object]) -> Iterator[Write]:
     for fan_out in fan_outs:
         while isinstance(fan_out, FanOut) and not fan_out.is_done:
-            yield from fan_out.next_writes()
+            yield from fan_out.next_writes(ENDLESS_TURN) or ()
 
 
 def _user(number: int) -> UUID:

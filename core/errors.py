@@ -15,6 +15,7 @@ EngineError
 │   ├── InvalidEventError          the document is not a valid event
 │   ├── ProjectionFailedError      the projection raised an exception
 │   ├── InvalidOutputError         the projection emitted what it may not
+│   ├── ProjectionTooSlowError     the projection computes for too long
 │   ├── HopLimitError              too many projections lie behind the event
 │   └── EarlierEventParkedError    an earlier event of its stream is parked
 ├── ProjectionBlockedError         an event blocks its lease
@@ -130,6 +131,10 @@ class ProjectionFailedError(PoisonError):
 
 class InvalidOutputError(PoisonError):
     """A projection emitted something that is not a valid derived event."""
+
+
+class ProjectionTooSlowError(PoisonError):
+    """A projection twice used more processor time on one event than an invocation has."""
 
 
 class HopLimitError(PoisonError):

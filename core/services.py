@@ -12,6 +12,7 @@ from core.cosmos.container import Container
 from core.cosmos.partitions import PartitionMap
 from core.cosmos.requests import Requests
 from core.dead_letters.store import DeadLetterStore
+from core.projecting.batch_run import ProjectionLimits
 from core.projecting.processor import BatchProcessor
 from core.streams.append_queue import AppendQueue
 from core.streams.appender import Appender
@@ -108,7 +109,9 @@ class Services:
                 writer=writer,
                 dead_letters=dead_letters,
                 fan_out_progress=fan_out_progress,
-                max_hops=settings.max_hops,
+                limits=ProjectionLimits(
+                    hops=settings.max_hops, cpu_seconds=settings.invocation_timeout_seconds
+                ),
             ),
             dead_letters=dead_letters,
             fan_out_progress=fan_out_progress,

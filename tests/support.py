@@ -22,10 +22,11 @@ from core.dead_letters.poison import PoisonEvent
 from core.dead_letters.store import DeadLetterStore
 from core.model.documents import Cause
 from core.model.registry import ProjectionModule
-from core.projecting.batch_run import BatchRun
+from core.projecting.batch_run import BatchRun, ProjectionLimits
 from core.projecting.derivation import derive
 from core.projecting.parked_streams import ParkedStreams
 from core.projecting.processor import BatchProcessor
+from core.projecting.turn import ENDLESS_TURN
 from core.throttling.deadline import Deadline
 from core.throttling.rate_limiters import RateLimiter, RateLimiters
 from core.throttling.retrier import Retrier
@@ -55,6 +56,9 @@ both_date_handlings = pytest.mark.parametrize(
     [pytest.param("None", id="stored"), pytest.param("DateTime", id="rewritten")],
 )
 """Runs a test with dates handed over as they are stored, and as the trigger rewrites them."""
+
+
+LIMITS = ProjectionLimits(hops=16, cpu_seconds=60.0)
 
 
 def user(number: int) -> UUID:
@@ -87,8 +91,8 @@ def derived(
     parked_streams: ParkedStreams | None = None,
 ) -> tuple[list[Write], list[PoisonEvent]]:
     """Everything that a module derives from documents, and what it cannot project."""
-    run = BatchRun(module, derive(module, documents), max_hops=16, parked_streams=parked_streams)
-    while run.fill_pending():
+    run = BatchRun(module, derive(module, documents), limits=LIMITS, parked_streams=parked_streams)
+    while run.fill_pending(ENDLESS_TURN):
         pass
     return list(run.pending.values()), run.poison_events
 
@@ -379,7 +383,7 @@ def processor(
         writer=writer(container, clock),
         dead_letters=DeadLetterStore(container=documents_in(dead_letters, clock)),
         fan_out_progress=FanOutProgressStore(container=progress),
-        max_hops=16,
+        limits=LIMITS,
     )
 
 

@@ -47,11 +47,11 @@ class Count(NamedTuple):
 
 
 LIMITS = {
-    "event": (Count(44, 12, 15), Count(96, 27, 28)),
-    "poison": (Count(23, 11, 11), Count(57, 21, 22)),
+    "event": (Count(44, 12, 15), Count(99, 28, 29)),
+    "poison": (Count(24, 11, 11), Count(61, 22, 23)),
     "command": (Count(20, 9, 7), Count(72, 25, 23)),
     "entity": (Count(12, 7, 4), Count(43, 18, 14)),
-    "replay": (Count(56, 17, 21), Count(108, 31, 32)),
+    "replay": (Count(56, 17, 21), Count(111, 32, 33)),
     "status": (Count(0, 0, 0), Count(44, 18, 22)),
 }
 """By path: where the data itself passes, and everything that is executed."""

@@ -95,7 +95,7 @@ class Replayer:
             name = dead_letter.projection or dead_letter.module
             failed = _Failure("ProjectionNotFound", f"The projection {name} does not exist.")
             return await self._keep(dead_letter, failed, deadline)
-        run = BatchRun(module, derive(module, [event]), max_hops=self.processor.max_hops)
+        run = BatchRun(module, derive(module, [event]), limits=self.processor.limits)
         own = await self._complete(run, dead_letter, deadline)
         if own is not None:
             failed = _Failure(own.error_type, own.reason, own.traceback)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from core.dead_letters.poison import PoisonEvent
-from core.errors import EarlierEventParkedError, HopLimitError, InvalidOutputError, PoisonError
+from core.errors import (
+    EarlierEventParkedError,
+    HopLimitError,
+    InvalidOutputError,
+    PoisonError,
+    ProjectionTooSlowError,
+)
 from core.projecting.fan_out import CHUNK_SIZE, MAX_CHUNK_BYTES, FanOut
 from core.writing.writes import Write, Written
 
@@ -16,12 +22,28 @@ if TYPE_CHECKING:
     from core.model.documents import Cause
     from core.model.registry import ProjectionModule
     from core.projecting.parked_streams import ParkedStreams
+    from core.projecting.turn import Turn
     from core.throttling.stats import RequestStats
     from core.tracking.fan_out_progress import FanOutProgress
     from core.writing.writes import WriteResult
 
-_EVENTS_PER_TURN = 25
-"""The source events between two turns of other tasks."""
+_MAX_POISON_EVENTS = 100
+"""The poison events, with their tracebacks, that are held before they are parked."""
+
+_MAX_OVERRUNS = 2
+"""How often a projection exceeds its limit on processor time until its event is poison."""
+
+
+class ProjectionLimits(NamedTuple):
+    """The limits on the derived events of one source event.
+
+    Attributes:
+        hops: The projections between an event and its command.
+        cpu_seconds: The processor time for a chunk of a fan-out. What exceeds it twice is poison.
+    """
+
+    hops: int
+    cpu_seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +81,7 @@ class BatchRun:
     Args:
         module: The projection module.
         derived: What `derive` yields for the batch.
-        max_hops: The limit on projections between an event and its command.
+        limits: The limits on what follows from one event.
         parked_streams: The streams with a parked event, if the module parks streams.
         blocked_run: The run that this one continues with its blocked events alone.
 
@@ -80,7 +102,7 @@ class BatchRun:
         module: ProjectionModule,
         derived: Iterator[FanOut | PoisonEvent],
         *,
-        max_hops: int,
+        limits: ProjectionLimits,
         parked_streams: ParkedStreams | None = None,
         blocked_run: BatchRun | None = None,
     ) -> None:
@@ -95,12 +117,15 @@ class BatchRun:
         self.progress: FanOutProgress | None = None
         self._module = module
         self._derived = derived
-        self._max_hops = max_hops
+        self._limits = limits
         self._parked_streams = parked_streams
         self._current: FanOut | None = None
         self._first_chunk: list[Write] = []
         self._failed: set[Cause] = set()
         self._bytes = 0
+        self._slow_chunk: tuple[Cause, int] | None = None
+        self._cpu_seconds = 0.0
+        self._overruns = 0
 
     @property
     def has_pending_work(self) -> bool:
@@ -111,26 +136,23 @@ class BatchRun:
     def held(self) -> tuple[int, int]:
         """The number of writes that it holds, and their bytes."""
         first = sum(len(write.body) for write in self._first_chunk)
-        return len(self.pending) + len(self._first_chunk), self._bytes + first
+        count, size = self._current.held if self._current else (0, 0)
+        return len(self.pending) + len(self._first_chunk) + count, self._bytes + first + size
 
     def prepare_retry(self) -> None:
         """Reset the counts of what one attempt does."""
         self.newly_written = self.parked = 0
 
-    def fill_pending(self) -> bool:
-        """Derive a few more events, and return whether to continue before they are written."""
-        for _ in range(_EVENTS_PER_TURN):
-            if (
-                self.new_fan_out is not None
-                or len(self.pending) + len(self.poison_events) >= CHUNK_SIZE
-                or self._bytes >= MAX_CHUNK_BYTES
-            ):
-                return False
+    def fill_pending(self, turn: Turn) -> bool:
+        """Derive until the turn is over, and return whether to continue before writing."""
+        while not self._is_full:
             if (self._current is None or self._current.is_done) and not self._open_next():
                 return False
             if self._current is not None and not self._current.is_done:
-                self._derive_chunk(self._current)
-        return True
+                self._derive_chunk(self._current, turn)
+            if turn.is_over:
+                return True
+        return False
 
     def apply(self, result: WriteResult) -> None:
         """Take the writes of a result off those that are pending."""
@@ -175,6 +197,16 @@ class BatchRun:
             stats=stats,
         )
 
+    @property
+    def _is_full(self) -> bool:
+        """Whether what is derived must be written or parked first."""
+        return (
+            self.new_fan_out is not None
+            or len(self.pending) >= CHUNK_SIZE
+            or self._bytes >= MAX_CHUNK_BYTES
+            or len(self.poison_events) >= _MAX_POISON_EVENTS
+        )
+
     def _open_next(self) -> bool:
         """Take the next fan-out or poison event, or return False at the end."""
         opened = next(self._derived, None)
@@ -186,22 +218,39 @@ class BatchRun:
             if parked is not None and parked.must_park(opened.projection, opened.cause):
                 error = EarlierEventParkedError("An earlier event of its stream is parked.")
                 self._fail(opened.cause, error)
-            elif opened.hops >= self._max_hops:
-                self._fail(opened.cause, _hop_limit_error(opened.hops, self._max_hops))
+            elif opened.hops >= self._limits.hops:
+                self._fail(opened.cause, _hop_limit_error(opened.hops, self._limits.hops))
         return opened is not None
 
-    def _derive_chunk(self, fan_out: FanOut) -> None:
+    def _derive_chunk(self, fan_out: FanOut, turn: Turn) -> None:
         """Derive the next chunk, of which the first of several waits for its stored progress."""
         try:
-            writes = fan_out.next_writes()
+            writes = fan_out.next_writes(turn)
         except PoisonError as error:
             self._fail(fan_out.cause, error)
             return
-        if fan_out.is_done or fan_out in self.large_fan_outs:
+        if writes is None:
+            self._record_cpu_time(fan_out, turn.cpu_seconds)
+        elif fan_out.is_done or fan_out in self.large_fan_outs:
             self._hold(writes)
         else:
             self.large_fan_outs.append(fan_out)
             self.new_fan_out, self._first_chunk = fan_out, writes
+
+    def _record_cpu_time(self, fan_out: FanOut, seconds: float) -> None:
+        """Add the processor time of a turn that ended within a chunk, over all attempts.
+
+        Other threads and processes do not count, nor other events but for the same turn.
+        """
+        chunk = fan_out.cause, fan_out.derived_count
+        if chunk != self._slow_chunk:
+            self._slow_chunk, self._cpu_seconds, self._overruns = chunk, 0.0, 0
+        self._cpu_seconds += seconds
+        if self._cpu_seconds > self._limits.cpu_seconds:
+            self._cpu_seconds = 0.0
+            self._overruns += 1
+            if self._overruns >= _MAX_OVERRUNS:
+                self._fail(fan_out.cause, _too_slow_error(fan_out, self._limits.cpu_seconds))
 
     def _hold(self, writes: list[Write]) -> None:
         for write in writes:
@@ -228,3 +277,10 @@ class BatchRun:
 
 def _hop_limit_error(hops: int, max_hops: int) -> HopLimitError:
     return HopLimitError(f"{hops} projections lie behind this event; the limit is {max_hops}.")
+
+
+def _too_slow_error(fan_out: FanOut, cpu_seconds: float) -> ProjectionTooSlowError:
+    return ProjectionTooSlowError(
+        f"Projection {fan_out.projection.name} twice used {cpu_seconds:g} s of processor time on "
+        "this event without completing it or 10,000 derived events. Make it faster, then replay."
+    )

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from core.errors import InvalidOutputError, PoisonError, ProjectionFailedError
 from core.ids import derived_event_id
 from core.model.documents import Cause, DerivedEventEncoder, Envelope, stream_of
-from core.model.events import Event
 from core.projecting.ordinals import Ordinals
 from core.quotas import MAX_ITEM_BYTES
 from core.writing.writes import Write
@@ -17,16 +15,15 @@ from core.writing.writes import Write
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from core.model.events import Event
     from core.model.projections import Projection
+    from core.projecting.turn import Turn
 
 CHUNK_SIZE = 10_000
 """The derived events of a chunk: it bounds memory, and larger chunks take fewer requests."""
 
 MAX_CHUNK_BYTES = 16 * 1024 * 1024
-"""The bytes of fields in a chunk, which bound memory if the events are large."""
-
-_Emitted = tuple[Event, str, int, str]
-"""A derived event with its stream, its ordinal and its fields as JSON."""
+"""The bytes of documents in a chunk, which bound memory if the events are large."""
 
 
 class FanOut:
@@ -44,14 +41,14 @@ class FanOut:
         projection: The projection.
         cause: What every write follows from.
         hops: The projections between the source event and its command.
-        derived_count: The number of derived events so far, including those that were skipped.
+        derived_count: The number of derived events in complete chunks, or that were skipped.
         is_done: Whether no more follow.
         has_failed: Whether some of them cannot be stored.
     """
 
     __slots__ = (
         *("projection", "cause", "hops", "derived_count", "is_done", "has_failed"),
-        *("_source", "_events", "_encoder", "_ordinals", "_hash"),
+        *("_source", "_events", "_encoder", "_ordinals", "_hash", "_chunk", "_chunk_bytes"),
     )
 
     def __init__(
@@ -74,6 +71,8 @@ class FanOut:
             self._events = _run(self.projection, self._source)
         self._ordinals = Ordinals()
         self._hash: hashlib.blake2b | None = None
+        self._chunk: list[Write] = []
+        self._chunk_bytes = 0
 
     def stop(self) -> None:
         """Derive no more, and free what that takes, as the fan-out is kept for its progress."""
@@ -81,6 +80,7 @@ class FanOut:
         self._source = None
         self._events = iter(())
         self._ordinals = Ordinals()
+        self._chunk, self._chunk_bytes = [], 0
 
     def fail(self) -> None:
         """Stop because some of the derived events cannot be stored."""
@@ -89,52 +89,68 @@ class FanOut:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the types, streams and fields so far, empty for a single chunk."""
+        """A hash of the documents in complete chunks, empty for a single chunk."""
         return "" if self._hash is None else self._hash.hexdigest()
 
-    def next_writes(self) -> list[Write]:
+    @property
+    def held(self) -> tuple[int, int]:
+        """The number of writes in the incomplete chunk, and their bytes."""
+        return len(self._chunk), self._chunk_bytes
+
+    def next_writes(self, turn: Turn) -> list[Write] | None:
         """Return the next chunk: up to 10,000 derived events and 16 MB.
 
         So of a single chunk all are written or none. The first chunks of a large fan-out are
         written before it is known whether it succeeds.
 
+        Args:
+            turn: The time in which to derive.
+
+        Returns:
+            The chunk, None if the turn ends before it is complete.
+
         Raises:
             PoisonError: If the projection fails, or emits what it may not.
         """
-        first = self.derived_count
-        emitted = enumerate(self._take(CHUNK_SIZE), start=first)
-        writes = [self._to_write(index, *event) for index, event in emitted]
-        if self.is_done and self._hash is not None:
-            self.stop()
-        return writes
-
-    def skip(self, count: int) -> None:
-        """Pass over up to the given number of derived events, and 16 MB, without writing them."""
-        try:
-            self._take(count)
-        except PoisonError:
-            self.is_done = True
-
-    def _take(self, count: int) -> list[_Emitted]:
-        """Return the next derived events in the order in which the projection emits them."""
-        emitted: list[_Emitted] = []
-        size = 0
-        for event in islice(self._events, count):
-            emitted.append(self._check(event))
-            size += len(emitted[-1][3])
-            if size >= MAX_CHUNK_BYTES:
+        chunk, first = self._chunk, self.derived_count
+        now, turn_ends = turn.clock, turn.ends
+        for event in self._events:
+            write = self._to_write(event, first + len(chunk))
+            chunk.append(write)
+            self._chunk_bytes += len(write.body)
+            if len(chunk) >= CHUNK_SIZE or self._chunk_bytes >= MAX_CHUNK_BYTES:
                 break
+            if now() >= turn_ends:
+                return None
         else:
-            self.is_done = len(emitted) < count
-        self.derived_count += len(emitted)
+            self.is_done = True
+        self._chunk, self._chunk_bytes = [], 0
+        self.derived_count += len(chunk)
         if self._hash is None and not self.is_done:
             self._hash = hashlib.blake2b(digest_size=16)
         if self._hash is not None:
-            parts = [f"{type(one).__name__}\0{to}\0{data}\0" for one, to, _, data in emitted]
-            self._hash.update("".join(parts).encode())
-        return emitted
+            for write in chunk:
+                self._hash.update(write.body)
+            if self.is_done:
+                self.stop()
+        return chunk
 
-    def _check(self, event: Event) -> _Emitted:
+    def skip(self, count: int, turn: Turn) -> None:
+        """Pass over derived events without writing them, up to a number of them in all."""
+        digest = self._hash = self._hash or hashlib.blake2b(digest_size=16)
+        try:
+            for event in self._events:
+                write = self._to_write(event, self.derived_count)
+                digest.update(write.body)
+                self.derived_count += 1
+                if self.derived_count >= count or turn.is_over:
+                    return
+        except PoisonError:
+            pass
+        self.is_done = True
+
+    def _check(self, event: Event) -> tuple[str, str]:
+        """Return the stream of a derived event, and its fields as JSON."""
         if type(event) not in self.projection.derived_types:
             raise self._invalid(event, "which its annotation does not declare")
         try:
@@ -142,19 +158,20 @@ class FanOut:
         except Exception as error:
             raise self._invalid(event, "without a usable entity_id") from error
         try:
-            data = event.model_dump_json()
+            return stream_id, event.model_dump_json()
         except Exception as error:
             raise self._invalid(event, "with fields that cannot be stored") from error
-        return event, stream_id, self._ordinals.next(type(event).__name__, stream_id), data
 
-    def _to_write(self, index: int, event: Event, stream_id: str, ordinal: int, data: str) -> Write:
+    def _to_write(self, event: Event, index: int) -> Write:
+        stream_id, data = self._check(event)
+        event_type = type(event).__name__
         event_id = derived_event_id(
             projection=self.projection.name,
             source_stream=self.cause.stream_id,
             source_id=self.cause.event_id,
-            event_type=type(event).__name__,
+            event_type=event_type,
             stream=stream_id,
-            ordinal=ordinal,
+            ordinal=self._ordinals.next(event_type, stream_id),
         )
         try:
             body = self._encoder.encode(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import chain
@@ -17,26 +18,29 @@ from core.errors import (
 )
 from core.projecting.batch_run import BatchRun
 from core.projecting.derivation import derive
-from core.projecting.fan_out import CHUNK_SIZE
 from core.projecting.parked_streams import ParkedStreams
 from core.projecting.run_cache import BatchRunCache
+from core.projecting.turn import Turn
 from core.throttling.deadline import GRACE_SECONDS
 from core.throttling.stats import RequestStats
 from core.tracking.fan_out_progress import FanOutProgress
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 
     from core.dead_letters.poison import PoisonEvent
     from core.dead_letters.store import DeadLetterStore
     from core.model.registry import ProjectionModule
-    from core.projecting.batch_run import BatchResult
+    from core.projecting.batch_run import BatchResult, ProjectionLimits
     from core.projecting.fan_out import FanOut
     from core.throttling.deadline import Deadline
     from core.tracking.fan_out_progress import FanOutProgressStore
     from core.writing.writes import Write, WriteResult
 
 logger = logging.getLogger(__name__)
+
+_CALLBACKS = 3
+"""The callbacks, one after the other, from a socket or a timer to the task that waits for it."""
 
 
 class ResultWriter(Protocol):
@@ -56,14 +60,16 @@ class BatchProcessor:
         writer: What makes derived events durable.
         dead_letters: The store for events that cannot be projected.
         fan_out_progress: The store for the progress of large fan-outs.
-        max_hops: The limit on projections between an event and its command.
+        limits: The limits on what follows from one event.
+        cpu_clock: The seconds of processor time of the thread.
         failed_runs: The runs of batches that failed, for their retries.
     """
 
     writer: ResultWriter
     dead_letters: DeadLetterStore
     fan_out_progress: FanOutProgressStore
-    max_hops: int
+    limits: ProjectionLimits
+    cpu_clock: Callable[[], float] = time.thread_time
     failed_runs: BatchRunCache = field(default_factory=BatchRunCache)
 
     async def process(
@@ -89,7 +95,7 @@ class BatchProcessor:
         if run is None:
             parked = await self._parked_streams(module, deadline)
             derived = derive(module, documents)
-            run = BatchRun(module, derived, max_hops=self.max_hops, parked_streams=parked)
+            run = BatchRun(module, derived, limits=self.limits, parked_streams=parked)
         stats = RequestStats(module=module.name)
         try:
             async with aclosing(self.complete(run, deadline, stats)) as chunks:
@@ -151,7 +157,7 @@ class BatchProcessor:
         return BatchRun(
             module,
             chain.from_iterable(derived),
-            max_hops=self.max_hops,
+            limits=self.limits,
             parked_streams=await self._parked_streams(module, deadline),
             blocked_run=run,
         )
@@ -167,9 +173,12 @@ class BatchProcessor:
     async def _fill(self, run: BatchRun, deadline: Deadline) -> bool:
         """Derive the next chunk, and return whether there is work."""
         if not run.has_pending_work:
-            while run.fill_pending():
+            while run.fill_pending(self._turn(deadline)):
                 await _let_others_run("projecting", deadline)
         return run.has_pending_work
+
+    def _turn(self, deadline: Deadline) -> Turn:
+        return Turn.start(deadline.clock, self.cpu_clock)
 
     async def _write(self, run: BatchRun, deadline: Deadline, stats: RequestStats) -> None:
         writes = run.pending.values()
@@ -193,7 +202,7 @@ class BatchProcessor:
         run.resume_new_fan_out(fan_out, progress)
         while fan_out.derived_count < progress.written and not fan_out.is_done:
             await _let_others_run("resuming a large fan-out", deadline)
-            fan_out.skip(min(CHUNK_SIZE, progress.written - fan_out.derived_count))
+            fan_out.skip(progress.written, self._turn(deadline))
         if not run.finish_resuming(fan_out, progress):
             logger.warning(
                 "fan_out.restarted projection=%s stream_id=%s event_id=%s reason=output_changed",
@@ -247,4 +256,5 @@ def _blocked_error(poison_event: PoisonEvent) -> ProjectionBlockedError:
 async def _let_others_run(action: str, deadline: Deadline) -> None:
     """Give other tasks a turn, in the midst of what only takes processor time."""
     deadline.check(action)
-    await asyncio.sleep(0)
+    for _ in range(_CALLBACKS):
+        await asyncio.sleep(0)

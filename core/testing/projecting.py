@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from core.errors import PoisonError
 from core.model.documents import Envelope, Origin, parse_event, to_document
 from core.projecting.fan_out import FanOut
+from core.projecting.turn import ENDLESS_TURN
 from core.testing.apps import registry_of
 from core.testing.rendering import compare_events, list_events
 from core.testing.reordering import reordered
@@ -128,7 +129,7 @@ def _derive(projection: Projection, event: Event) -> list[Write]:
     fan_out = FanOut(projection, Envelope.from_document(stored), event, "")
     writes: list[Write] = []
     while not fan_out.is_done:
-        writes += fan_out.next_writes()
+        writes += fan_out.next_writes(ENDLESS_TURN) or ()
     return writes
 
 

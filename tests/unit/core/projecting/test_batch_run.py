@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import gc
 import tracemalloc
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -13,15 +15,25 @@ import pytest
 from core import projection
 from core.errors import ConfigurationError, DeadlineExceededError, TransientError
 from core.model.registry import ProjectionModule
-from core.projecting.batch_run import BatchRun
+from core.projecting.batch_run import BatchResult, BatchRun
 from core.projecting.derivation import derive
 from core.projecting.fan_out import FanOut
 from core.projecting.processor import BatchProcessor
 from core.projecting.run_cache import BatchRunCache
+from core.projecting.turn import ENDLESS_TURN
 from core.throttling.deadline import Deadline
 from core.writing.writes import Write, WriteResult
 from tests.apps.follows.followship import Followed, WasFollowed
-from tests.support import CAUSE, FakeTime, MemoryContainer, followed, processor, refusal, user
+from tests.support import (
+    CAUSE,
+    LIMITS,
+    FakeTime,
+    MemoryContainer,
+    followed,
+    processor,
+    refusal,
+    user,
+)
 
 CHUNK_SIZE = 1_000
 COUNT = 3 * CHUNK_SIZE + CHUNK_SIZE // 2
@@ -89,7 +101,7 @@ def deployed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The code as it is at first; and small chunks, so that the tests are quick."""
     global code  # noqa: PLW0603 - what is deployed
     code = Code()
-    for module in ("fan_out", "batch_run", "processor"):
+    for module in ("fan_out", "batch_run"):
         monkeypatch.setattr(f"core.projecting.{module}.CHUNK_SIZE", CHUNK_SIZE)
 
 
@@ -313,7 +325,7 @@ def test_memory_stays_flat(streams: int) -> None:
         gc.collect()
         tracemalloc.start()
         while not fan_out.is_done:
-            fan_out.next_writes()
+            fan_out.next_writes(ENDLESS_TURN)
         _, highest = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return highest
@@ -376,6 +388,97 @@ async def test_the_budget_ends_what_only_takes_the_processor() -> None:
     assert outcome.derived == len(world.events.documents) == 200
 
 
+async def test_others_have_a_turn_between_two_events_of_a_fan_out() -> None:
+    """Time counts, not the number of events."""
+    world, numbers = World(), list[int]()
+    code.count = 50
+
+    async def other() -> None:
+        while True:
+            numbers.append(code.pulled)
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(other())
+    await world.process().process(FAN, BATCH, Deadline.after(10_000, Ticking()))
+    beside.cancel()
+
+    assert len(world.events.documents) == 50
+    assert max(later - earlier for earlier, later in pairwise(numbers)) == 1
+
+
+@dataclass
+class SlowProjection:
+    """A projection that computes before each derived event; `share` is its part of a processor."""
+
+    clock: FakeTime
+    seconds: float
+    share: float = 1.0
+    count: int = 20
+    cpu_now: float = 0.0
+    runs: int = 0
+
+    def module(self) -> ProjectionModule:
+        @projection(name="slow.out")
+        def slow(event: Followed) -> Iterator[WasFollowed]:
+            self.runs += 1
+            for _ in range(self.count):
+                if event.to_follow == user(2):
+                    self.cpu_now += self.seconds
+                    self.clock.now += self.seconds / self.share
+                yield WasFollowed(user_id=event.to_follow, follower=event.user_id)
+
+        return ProjectionModule(name="slow", projections=(slow,))
+
+    async def deliver(self, world: World) -> tuple[int, BatchResult]:
+        """Give one process a batch until it is done, 60 s for each attempt; count the attempts."""
+        process = dataclasses.replace(world.process(), cpu_clock=lambda: self.cpu_now)
+        module, batch = self.module(), [followed(1, 3), followed(1, 2), followed(1, 4)]
+        for attempt in range(1, 100):
+            with contextlib.suppress(DeadlineExceededError):
+                return attempt, await process.process(module, batch, world.clock.deadline(60))
+        raise AssertionError("It is never done.")
+
+
+@pytest.mark.parametrize(("seconds", "share"), [(7.0, 1.0), (7.0, 0.1), (100.0, 1.0)])
+async def test_what_twice_computes_for_longer_than_an_attempt_is_parked(
+    seconds: float, share: float
+) -> None:
+    """Alone, and however small its part of the processor is."""
+    world = World()
+    slow = SlowProjection(world.clock, seconds, share)
+
+    attempts, result = await slow.deliver(world)
+
+    assert (attempts > 2, result.derived, result.parked) == (True, 40, 1)
+    (letter,) = world.letters.documents.values()
+    assert (letter["eventId"], letter["errorType"]) == ("1-2", "ProjectionTooSlowError")
+    assert "twice used 60 s of processor time" in letter["reason"]
+    assert slow.runs == 3
+
+
+@pytest.mark.parametrize(("seconds", "share"), [(5.9, 1.0), (1.0, 0.01), (0.0001, 0.000001)])
+async def test_a_busy_host_makes_no_event_poison(seconds: float, share: float) -> None:
+    """Where the time passes but others use the processor, or a second attempt finishes it."""
+    world = World()
+    slow = SlowProjection(world.clock, seconds, share)
+
+    attempts, result = await slow.deliver(world)
+
+    assert (attempts > 1, result.derived, result.parked) == (True, 60, 0)
+    assert slow.runs == 3
+
+
+async def test_a_fan_out_that_completes_chunks_is_never_too_slow() -> None:
+    """What a chunk took is not added to what the next one takes."""
+    world = World()
+    slow = SlowProjection(world.clock, 0.05, count=COUNT)
+
+    attempts, result = await slow.deliver(world)
+
+    assert slow.cpu_now > 2 * LIMITS.cpu_seconds
+    assert (attempts > 1, result.derived, result.parked) == (True, 3 * COUNT, 0)
+
+
 async def test_what_nobody_acknowledged_is_not_done() -> None:
     """Even where the writer returns."""
     world = World()
@@ -396,9 +499,9 @@ def test_of_failed_runs_the_oldest_are_dropped() -> None:
     many, large = BatchRunCache(), BatchRunCache()
     write = Write("s", "i", b"{}", CAUSE)
     for number in range(65):
-        many.put(number, BatchRun(FAN, iter(()), max_hops=16))
+        many.put(number, BatchRun(FAN, iter(()), limits=LIMITS))
     for number in range(3):
-        run = BatchRun(FAN, iter(()), max_hops=16)
+        run = BatchRun(FAN, iter(()), limits=LIMITS)
         run.pending = {("s", str(nth)): write for nth in range(45_000)}
         large.put(number, run)
 
