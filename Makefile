@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-fast check format docs bench lock package clean
+.PHONY: help venv demo test test-fast sabotage check format docs bench lock package clean
 
 help:  ## List these commands.
 	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ test: venv  ## Run all tests; options for pytest in ARGS.
 
 test-fast: venv  ## Run the unit tests: under a minute, no sockets, no processes.
 	$(BIN)/python -m pytest tests/unit $(ARGS)
+
+sabotage: venv  ## Put faults into copies of the code, and demand that the tests fail: 10 minutes; options in ARGS.
+	$(BIN)/python -m tests.sabotage $(ARGS)
 
 check: venv  ## Check format, lint, types, architecture and names.
 	$(BIN)/ruff format --check .

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from core.dead_letters.poison import PoisonEvent
 from core.dead_letters.store import DeadLetterStore
 from core.model.documents import Cause
@@ -20,7 +22,7 @@ async def test_parking_again_keeps_the_first_dead_letter() -> None:
     )
 
     await letters.park([poison], clock.deadline())
-    await letters.park([poison], clock.deadline())
+    await letters.park([replace(poison, reason="second")], clock.deadline())
 
     (letter,) = container.documents.values()
     assert (letter["module"], letter["projection"], letter["reason"]) == ("m", "m.f", "first")

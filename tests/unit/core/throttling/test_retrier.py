@@ -144,6 +144,17 @@ async def test_a_429_holds_up_everybody_on_that_partition_only() -> None:
     assert process.clock.slept == pytest.approx([3.05], abs=0.03)
 
 
+async def test_others_wait_after_a_request_that_got_a_429() -> None:
+    """Although the request itself gave up."""
+    process = Process()
+
+    with pytest.raises(DeadlineExceededError):
+        await process.run(failing(throttled(3.0)), seconds=1.0)
+    await process.run(failing())
+
+    assert process.clock.slept == pytest.approx([3.05], abs=0.03)
+
+
 async def test_a_449_holds_up_nobody_else() -> None:
     """It is about one document, not about the partition's throughput."""
     process = Process()
