@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from azure.cosmos.aio import DatabaseProxy
 
+    from core.cosmos.client import Client
     from core.cosmos.containers import ContainerDefinition
     from core.operations.finding import Finding
     from core.settings import Connection, Settings
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 _CONNECT_TIMEOUT_SECONDS = 10.0
 _MAX_CLOCK_SKEW_SECONDS = 60.0
 """Well below the 15 minutes after which Cosmos DB rejects requests that are signed with a key."""
+
+_WEAK_CONSISTENCIES = frozenset({"ConsistentPrefix", "Eventual"})
+"""The levels without session tokens."""
 
 _UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND = 401, 403, 404
 
@@ -50,6 +54,8 @@ async def check_account(
     if not is_reachable:
         return
     async with open_client(connection) as client:
+        async for finding in _check_consistency(client):
+            yield finding
         database = client.get_database_client(settings.database)
         async for finding in _check_containers(database, settings, modules):
             yield finding
@@ -80,6 +86,25 @@ async def _check_endpoint(
             f"The clock of this machine differs from that of Cosmos DB by {abs(skew):.0f} s.",
             "Set the clock. Cosmos DB rejects requests signed with a wrong time, and lags in "
             "seconds are wrong.",
+        )
+
+
+async def _check_consistency(client: Client) -> AsyncIterator[Finding]:
+    """Yield a finding if reads may be older than the writes that the same process has seen."""
+    try:
+        account = await run_request(
+            "reading the account", client.client_connection.GetDatabaseAccount()
+        )
+    except CosmosError:
+        return  # the containers, which are read next, cannot be read either
+    consistency = str((account.ConsistencyPolicy or {}).get("defaultConsistencyLevel"))
+    if consistency in _WEAK_CONSISTENCIES:
+        yield error(
+            "consistency-weak",
+            f"The account's default consistency is {consistency}, so the application may not read "
+            "what it has written.",
+            "Set it to Session or stronger, in the portal or with "
+            "`az cosmosdb update --default-consistency-level Session`.",
         )
 
 

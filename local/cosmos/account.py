@@ -34,6 +34,7 @@ class Account:
         throughput: The RU/s of containers that are created without throughput, None for no limit.
         lag: The age of the state that reads without a session token see.
         multiple_write_locations: Whether the account reports that it has several write regions.
+        consistency: The default consistency that the account reports.
         clock: Returns the seconds of a monotonic clock.
     """
 
@@ -45,10 +46,12 @@ class Account:
         throughput: int | None,
         lag: ReplicaLag,
         multiple_write_locations: bool,
+        consistency: str = "Session",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.storage = storage
         self.multiple_write_locations = multiple_write_locations
+        self.consistency = consistency
         self._partitions = partitions
         self._throughput = None if throughput is None else fixed_throughput(throughput)
         self._lag = lag

@@ -64,7 +64,7 @@ def read_account(request: Request) -> Response:
             "writableLocations": location,
             "readableLocations": location,
             "enableMultipleWriteLocations": request.account.multiple_write_locations,
-            "userConsistencyPolicy": {"defaultConsistencyLevel": "Session"},
+            "userConsistencyPolicy": {"defaultConsistencyLevel": request.account.consistency},
             "queryEngineConfiguration": _QUERY_ENGINE,
         }
     )

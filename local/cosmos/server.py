@@ -54,6 +54,7 @@ class CosmosOptions:
         key: The account key in Base64.
         replica_lag: The age in seconds of the state that reads without a session token see.
         multiple_write_locations: Whether the account reports that it has several write regions.
+        consistency: The default consistency that the account reports; all reads are as by Session.
         roles: The roles of principals, by the Base64 keys that they sign with.
     """
 
@@ -65,6 +66,7 @@ class CosmosOptions:
     key: str = WELL_KNOWN_KEY
     replica_lag: float = 0.0
     multiple_write_locations: bool = False
+    consistency: str = "Session"
     roles: Mapping[str, Sequence[Role]] = field(default_factory=dict)
 
 
@@ -115,6 +117,7 @@ class EmbeddedCosmos:
             throughput=self._options.throughput,
             lag=lag,
             multiple_write_locations=self._options.multiple_write_locations,
+            consistency=self._options.consistency,
         )
         self._runner = web.AppRunner(
             self._app(account, FaultInjector(lag)), access_log=None, shutdown_timeout=1

@@ -166,6 +166,26 @@ async def test_problems_of_the_account_are_found(
 
 
 @pytest.mark.parametrize(
+    ("cosmos_options", "codes"),
+    [
+        ({"consistency": "Eventual"}, {"consistency-weak"}),
+        ({"consistency": "ConsistentPrefix"}, {"consistency-weak"}),
+        ({"consistency": "BoundedStaleness"}, set()),
+        ({"consistency": "Strong"}, set()),
+    ],
+)
+async def test_a_consistency_weaker_than_session_is_found(
+    tmp_path: Path,
+    values: dict[str, str],
+    host: dict[str, Any],
+    database: DatabaseProxy,
+    codes: set[str],
+) -> None:
+    """The application would read less than it has written, without an error."""
+    assert (await examine(tmp_path, values, host)).keys() == codes
+
+
+@pytest.mark.parametrize(
     ("status", "code"),
     [(401, "key-rejected"), (403, "role-missing"), (503, "container-unreadable")],
 )
