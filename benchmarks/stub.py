@@ -51,10 +51,13 @@ class Stub:
         _operations: Sequence[object],
         _partition_key: str,
         *,
-        raw_request_hook: Callable[[Any], None],
-        response_hook: Callable[[dict[str, str], None], None],
+        raw_request_hook: Callable[[Any], None] | None = None,
+        response_hook: Callable[[dict[str, str], None], None] = lambda *_: None,
+        **_: object,
     ) -> list[dict[str, Any]]:
-        """All operations are taken."""
+        """All writes are taken, and no document is there to be read."""
+        if raw_request_hook is None:
+            raise CosmosResourceNotFoundError(status_code=404)  # type: ignore[no-untyped-call] # the SDK's
         request = HttpRequest("POST", "", headers={"x-ms-documentdb-partitionkey": "[]"})
         raw_request_hook(SimpleNamespace(http_request=request))
         body: Any = request.data
@@ -84,10 +87,6 @@ class Stub:
 
     async def upsert_item(self, _body: object) -> None:
         """It is taken."""
-
-    async def read_item(self, *_: object) -> None:
-        """There is none."""
-        raise CosmosResourceNotFoundError(status_code=404)  # type: ignore[no-untyped-call] # the SDK's
 
     async def delete_item(self, *_: object) -> None:
         """There is none."""

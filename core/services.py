@@ -77,7 +77,7 @@ class Services:
         database = client.get_database_client(settings.database)
         events = database.get_container_client(settings.events_container)
         limiters, retrier = RateLimiters(settings.request_unit_limits), Retrier()
-        requests = Requests(limiters=limiters, retrier=retrier)
+        requests = Requests(limiters=limiters, retrier=retrier, enter=client.enter)
         partitions = PartitionMap(events, requests)
         reader = StreamReader(container=events, partitions=partitions, requests=requests)
 

@@ -16,15 +16,6 @@ from tests.observing import observer_of
 from tests.support import DATE_HANDLING
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Expect tests that are marked `fails_when_lagging` to fail, but only over lagging reads."""
-    for item in items:
-        marker = item.get_closest_marker("fails_when_lagging")
-        is_lagging = "lagging" in item.name.partition("[")[2]
-        if marker is not None and is_lagging:
-            item.add_marker(pytest.mark.xfail(reason=marker.args[0], strict=True))
-
-
 @pytest.fixture(params=[0.0, 0.3], ids=["fresh", "lagging"])
 def replica_lag(request: pytest.FixtureRequest) -> float:
     """Seconds by which reads without a session token lag."""

@@ -47,12 +47,12 @@ class Count(NamedTuple):
 
 
 LIMITS = {
-    "event": (Count(44, 12, 15), Count(99, 28, 29)),
-    "poison": (Count(24, 11, 11), Count(61, 22, 23)),
-    "command": (Count(20, 9, 7), Count(72, 25, 23)),
-    "entity": (Count(12, 7, 4), Count(43, 18, 14)),
-    "replay": (Count(56, 17, 21), Count(111, 32, 33)),
-    "status": (Count(0, 0, 0), Count(44, 18, 22)),
+    "event": (Count(44, 12, 15), Count(102, 29, 30)),
+    "poison": (Count(24, 11, 11), Count(66, 24, 25)),
+    "command": (Count(20, 9, 7), Count(77, 27, 25)),
+    "entity": (Count(13, 7, 4), Count(48, 20, 16)),
+    "replay": (Count(57, 17, 21), Count(118, 34, 35)),
+    "status": (Count(0, 0, 0), Count(44, 19, 22)),
 }
 """By path: where the data itself passes, and everything that is executed."""
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from azure.core.pipeline.transport import HttpRequest
+    from azure.cosmos import CosmosList
     from azure.cosmos.aio import ContainerProxy
 
     from core.cosmos.requests import ResponseHook
@@ -56,6 +57,20 @@ class OperationResult(NamedTuple):
 
 
 _UPSERTED = OperationResult(_CREATED)
+
+
+def read_current(
+    container: ContainerProxy, item_id: str, partition_key: str, hook: ResponseHook
+) -> Awaitable[CosmosList]:
+    """Read one document by a batch, whose result has it as `resourceBody`.
+
+    Batches run where writes run, so that what another process has just written is there. Later
+    reads of this process are as new.
+    """
+    operations = [("read", (item_id,))]
+    return container.execute_item_batch(
+        operations, partition_key, response_hook=hook, no_response=False
+    )
 
 
 async def send_transactional(

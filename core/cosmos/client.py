@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies_environment
 
-from azure.core.pipeline.transport import AioHttpTransport
 from azure.cosmos.aio import CosmosClient
 
 from core.cosmos.requests import REQUEST_TIMEOUT_SECONDS
+from core.cosmos.sessions import SessionTransport
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,7 +29,12 @@ class Client(CosmosClient):
 
     def __init__(self, connection: Connection) -> None:
         self._identity = None if connection.key else _identity(connection)
+        self._entering = asyncio.Lock()
+        self._is_entered = False
         credential: Any = connection.key.get_secret_value() if connection.key else self._identity
+        # By default aiohttp reads ~/.netrc and the environment for every request, which takes a
+        # third of the request time.
+        transport = SessionTransport(use_env_settings=bool(getproxies_environment()))
         super().__init__(
             connection.endpoint,
             credential=credential,
@@ -41,11 +47,26 @@ class Client(CosmosClient):
             read_timeout=REQUEST_TIMEOUT_SECONDS,
             connection_verify=connection.verify_certificate,
             no_response_on_write=True,
-            # By default aiohttp reads ~/.netrc and the environment for every request, which takes a
-            # third of the request time.
-            transport=AioHttpTransport(use_env_settings=bool(getproxies_environment())),
+            transport=transport,
             user_agent_suffix="event-projections",
         )
+        transport.connection = self.client_connection
+
+    async def enter(self) -> None:
+        """Read the account and begin the session, unless it has been done.
+
+        Without it the SDK sends requests as well, but no session tokens: every read may be older
+        than what this process has written. A call that fails may be repeated.
+
+        Raises:
+            Exception: If the SDK raises it, as for any request.
+        """
+        if self._is_entered:
+            return
+        async with self._entering:
+            if not self._is_entered:
+                await self.__aenter__()
+                self._is_entered = True
 
     async def close(self) -> None:
         """Close the connections, including those of the identity."""
@@ -55,8 +76,8 @@ class Client(CosmosClient):
 
 
 @asynccontextmanager
-async def open_client(connection: Connection) -> AsyncIterator[CosmosClient]:
-    """Open a client, and close it whatever happens."""
+async def open_client(connection: Connection) -> AsyncIterator[Client]:
+    """Open a client, which is not entered yet, and close it whatever happens."""
     client = Client(connection)
     try:
         yield client

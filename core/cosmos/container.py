@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from core.cosmos.batches import read_current
 from core.cosmos.requests import QUERY_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS, collect
 from core.errors import ConflictError, NotFoundError
 
@@ -39,11 +40,11 @@ class Container:
     async def read(
         self, action: str, document_id: str, partition_key: str, deadline: Deadline
     ) -> Document | None:
-        """Return a document, None if it does not exist."""
+        """Return a document as it is now, None if it does not exist."""
         try:
-            document = await self.requests.send(
+            results = await self.requests.send(
                 action,
-                lambda _: self.proxy.read_item(document_id, partition_key),
+                lambda hook: read_current(self.proxy, document_id, partition_key, hook),
                 partition=self.limiter,
                 deadline=deadline,
                 not_found=NotFoundError,
@@ -51,7 +52,7 @@ class Container:
             )
         except NotFoundError:
             return None
-        return dict(document)
+        return dict(results[0]["resourceBody"])
 
     async def create(self, action: str, document: Document, deadline: Deadline) -> None:
         """Store a document unless one with its id exists."""

@@ -32,6 +32,10 @@ QUERY_TIMEOUT_SECONDS = 60.0
 """The seconds after which a query over many pages is retried."""
 
 
+async def already_entered() -> None:
+    """Do nothing, for a client that is entered where it is opened."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Requests:
     """Sends requests that a caller waits for, of which each is admitted, timed and retried.
@@ -39,10 +43,12 @@ class Requests:
     Attributes:
         limiters: The rate limiters of the process.
         retrier: The retries.
+        enter: A function that enters the client, which must precede its first request.
     """
 
     limiters: RateLimiters
     retrier: Retrier
+    enter: Callable[[], Awaitable[None]] = already_entered
 
     async def send(
         self,
@@ -74,7 +80,9 @@ class Requests:
 
         async def attempt() -> ResultT:
             async with self.limiters.attempt(partition, deadline, stats) as admitted:
-                request = call(lambda headers, _: admitted.record_charge(request_charge(headers)))
+                request = self._respond(
+                    call, lambda headers, _: admitted.record_charge(request_charge(headers))
+                )
                 timeout = REQUEST_TIMEOUT_SECONDS
                 if timeout_seconds is not None:
                     timeout = min(timeout_seconds, deadline.remaining())
@@ -83,6 +91,12 @@ class Requests:
                 )
 
         return await self.retrier.run(attempt, deadline, stats)
+
+    async def _respond(
+        self, call: Callable[[ResponseHook], Awaitable[ResultT]], hook: ResponseHook
+    ) -> ResultT:
+        await self.enter()
+        return await call(hook)
 
 
 async def run_request(

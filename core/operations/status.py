@@ -13,6 +13,7 @@ from core.operations.finding import Finding
 from core.operations.findings import Snapshot, findings
 from core.services import HTTP_TIMEOUT_SECONDS
 from core.throttling.deadline import Deadline
+from core.tracking.change_feed import SeenEvent
 from core.tracking.status import ModuleStatus
 
 if TYPE_CHECKING:
@@ -72,12 +73,13 @@ class StatusOperations:
         """
         self.registry.module(module)
         deadline = Deadline.after(HTTP_TIMEOUT_SECONDS)
-        event = None
+        lsn = None
         if is_document_id(event_id):
-            event = await self.services.reader.get(stream_id, event_id, deadline)
-        if event is None:
+            lsn = await self.services.reader.lsn_with(stream_id, event_id, deadline)
+        if lsn is None:
             raise UnknownResourceError(f"There is no event {event_id!r} in stream {stream_id!r}.")
-        status = await self.services.tracker.event_status(module, stream_id, event_id, deadline)
+        event = SeenEvent(stream_id, event_id, lsn)
+        status = await self.services.tracker.event_status(module, event, deadline)
         dead_letters = await self.services.dead_letters.for_event(
             module, stream_id, event_id, deadline
         )

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.cosmos.batches import read_current
 from core.cosmos.requests import QUERY_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS, collect
+from core.cosmos.sessions import session_lsn
 from core.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from azure.cosmos import CosmosList
     from azure.cosmos.aio import ContainerProxy
 
     from core.cosmos.partitions import PartitionMap
@@ -58,11 +61,27 @@ class StreamReader:
             DeadlineExceededError: If the deadline is reached.
             CosmosError: If Cosmos DB returns an error that is not retryable.
         """
+        results = await self._read_event(stream_id, event_id, deadline)
+        return None if results is None else dict(results[0]["resourceBody"])
+
+    async def lsn_with(self, stream_id: str, event_id: str, deadline: Deadline) -> int | None:
+        """Return the LSN of a state that has an event, None if the event does not exist.
+
+        Raises:
+            DeadlineExceededError: If the deadline is reached.
+            CosmosError: If Cosmos DB returns an error that is not retryable.
+        """
+        results = await self._read_event(stream_id, event_id, deadline)
+        return None if results is None else session_lsn(results.get_response_headers())
+
+    async def _read_event(
+        self, stream_id: str, event_id: str, deadline: Deadline
+    ) -> CosmosList | None:
         partition = await self.partitions.locate(stream_id, deadline)
         try:
-            event = await self.requests.send(
+            return await self.requests.send(
                 f"reading event {event_id}",
-                lambda hook: self.container.read_item(event_id, stream_id, response_hook=hook),
+                lambda hook: read_current(self.container, event_id, stream_id, hook),
                 partition=partition.start,
                 deadline=deadline,
                 not_found=NotFoundError,
@@ -70,4 +89,3 @@ class StreamReader:
             )
         except NotFoundError:
             return None
-        return dict(event)

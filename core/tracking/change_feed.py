@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from core.cosmos.key_ranges import KeyRange
 from core.cosmos.partitions import range_ids
 from core.cosmos.requests import QUERY_TIMEOUT_SECONDS, collect
+from core.cosmos.sessions import session_lsn
 from core.errors import LeaseFormatError
-from core.tracking.lag import FeedProbe, session_lsn
+from core.tracking.lag import FeedProbe
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -25,6 +26,14 @@ ResultT = TypeVar("ResultT")
 
 _LIMITER = "reads"
 _PAGE_SIZE = 100
+
+
+class SeenEvent(NamedTuple):
+    """An event that exists: its stream, its id, and the LSN of a state that has it."""
+
+    stream_id: str
+    id: str
+    lsn: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,19 +69,25 @@ class ChangeFeed:
         checkpoint: str,
         key_range: KeyRange,
         rid: str,
-        event: tuple[str, str],
+        event: SeenEvent,
         deadline: Deadline,
-    ) -> bool:
-        """Return whether an event (stream and id) comes after a checkpoint."""
+    ) -> bool | None:
+        """Return whether an event comes after a checkpoint, None if that is not known.
 
-        async def search() -> bool:
-            start = _start(checkpoint, key_range, rid)
-            async for item in self.container.query_items_change_feed(
-                max_item_count=_PAGE_SIZE, **start
-            ):
-                if (item.get("streamId"), item.get("id")) == event:
+        It is not known if a replica answers that may not have the event yet.
+        """
+
+        async def search() -> bool | None:
+            lsns: list[int] = []
+            items = self.container.query_items_change_feed(
+                max_item_count=_PAGE_SIZE,
+                response_hook=lambda headers, _: lsns.append(session_lsn(headers)),
+                **_start(checkpoint, key_range, rid),
+            )
+            async for item in items:
+                if (item.get("streamId"), item.get("id")) == (event.stream_id, event.id):
                     return True
-            return False
+            return False if lsns and lsns[-1] >= event.lsn else None
 
         return await self._send(_name(key_range), search, deadline)
 
@@ -134,13 +149,12 @@ class ChangeFeed:
         start["response_hook"] = lambda headers, _: responses.append(headers)
         items = self.container.query_items_change_feed(max_item_count=1, **start)
         first: dict[str, Any] = await anext(aiter(items), {})
-        headers = {key.lower(): value for key, value in responses[0].items()} if responses else {}
-        if "x-ms-session-token" not in headers:
-            raise LeaseFormatError(f"The response has no session token while reading {name}.")
+        if not responses:
+            raise LeaseFormatError(f"There is no response while reading {name}.")
         if first and not isinstance(first.get("_lsn"), int):
             raise LeaseFormatError(f"An item has no _lsn while reading {name}.")
         return FeedProbe(
-            session_lsn=session_lsn(headers["x-ms-session-token"]),
+            session_lsn=session_lsn(responses[0]),
             first_lsn=first.get("_lsn"),
             first_time=first.get("_ts"),
         )

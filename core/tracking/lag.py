@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.errors import LeaseFormatError
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
@@ -73,17 +71,3 @@ def total_lag(lags: Iterable[Lag]) -> Lag:
         transactions=sum(part.transactions for part in parts),
         seconds=max((part.seconds for part in parts), default=0.0),
     )
-
-
-def session_lsn(token: str) -> int:
-    """Return the global LSN of a session token: `0:12345`, `0:-1#12345#Region1=1`.
-
-    Raises:
-        LeaseFormatError: If it has none.
-    """
-    segments = token.partition(":")[2].split("#")
-    number = segments[1] if len(segments) > 1 else segments[0]
-    try:
-        return int(number)
-    except ValueError:
-        raise LeaseFormatError(f"Session token {token!r:.80} has no LSN.") from None

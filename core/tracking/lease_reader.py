@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from core.cosmos.key_ranges import KeyRange
     from core.throttling.deadline import Deadline
-    from core.tracking.change_feed import ChangeFeed
+    from core.tracking.change_feed import ChangeFeed, SeenEvent
     from core.tracking.lag import FeedProbe, Lag
     from core.tracking.leases import Lease
 
@@ -60,17 +60,23 @@ class LeaseReader:
         return LeaseStatus.from_lease(lease, now, lag, *([fault] if fault else []))
 
     async def is_past(
-        self, lease: Lease, key_range: KeyRange, event: tuple[str, str]
+        self, lease: Lease, key_range: KeyRange, event: SeenEvent
     ) -> tuple[bool | None, LeaseFault | None]:
-        """Return whether everything up to an event (stream and id) is processed.
+        """Return whether everything up to an event is processed.
 
-        It is not known if something is wrong with the lease, which is returned as well.
+        It is not known if something is wrong with the lease, which is returned as well, or if the
+        feed is read from a replica that may not have the event yet.
         """
         if lease.faults:
             return None, lease.faults[0]
-        if lease.checkpoint is None or await self.feed.contains_after(
+        if lease.checkpoint is None:
+            return False, None
+        is_pending = await self.feed.contains_after(
             lease.checkpoint, key_range, self.rid, event, self.deadline
-        ):
+        )
+        if is_pending is None:
+            return None, LeaseFault.UNKNOWN
+        if is_pending:
             return False, None
         if is_ahead(lease.lsn, await self._probe(lease, [key_range])):
             return None, LeaseFault.AHEAD

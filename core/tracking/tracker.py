@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from core.cosmos.container import Container
     from core.throttling.deadline import Deadline
-    from core.tracking.change_feed import ChangeFeed
+    from core.tracking.change_feed import ChangeFeed, SeenEvent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,15 +72,13 @@ class ProgressTracker:
             documents=tuple(documents),
         )
 
-    async def event_status(
-        self, module: str, stream_id: str, event_id: str, deadline: Deadline
-    ) -> EventStatus:
+    async def event_status(self, module: str, event: SeenEvent, deadline: Deadline) -> EventStatus:
         """Return whether a module has processed an event, which includes parking it.
 
         It has if the change feed does not contain the event after the checkpoint of its lease. If
         no lease covers the event, or something is wrong with the lease, that is not known.
         """
-        key_range = await self.feed.key_range_of(stream_id, deadline)
+        key_range = await self.feed.key_range_of(event.stream_id, deadline)
         rid = await self.feed.rid(deadline)
         documents = await self._documents(lease_prefix(module), deadline)
         leases = (await self._lease_sets(documents, rid, deadline)).get(module)
@@ -89,12 +87,12 @@ class ProgressTracker:
         processed, reason = (None, "uncovered") if leases and leases.leases else (False, None)
         if lease is not None:
             reader = LeaseReader(feed=self.feed, rid=rid, deadline=deadline)
-            processed, fault = await reader.is_past(lease, key_range, (stream_id, event_id))
+            processed, fault = await reader.is_past(lease, key_range, event)
             reason = fault.value if fault else None
         return EventStatus(
             module=module,
-            stream_id=stream_id,
-            event_id=event_id,
+            stream_id=event.stream_id,
+            event_id=event.id,
             processed=processed,
             reason=reason,
             lease_token=lease.token if lease else None,

@@ -19,7 +19,7 @@ from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
 from local.host import FunctionsHost, HostOptions
 from tests.apps import follows
-from tests.support import both_date_handlings, followed, stream, until, user, without_session_token
+from tests.support import both_date_handlings, followed, stream, until, user
 
 ALICE, BOB, EVE = user(1), user(2), user(3)
 
@@ -244,7 +244,6 @@ async def test_poison_is_parked_and_everything_around_it_is_projected(
 
 
 @both_date_handlings
-@without_session_token
 async def test_dead_letters_are_dealt_with_over_http(api: Api, database: DatabaseProxy) -> None:
     """List, show, replay, discard; an unknown one is a 404, a missing reason a 400."""
     events = database.get_container_client("events")
@@ -282,7 +281,6 @@ async def test_a_batch_delivered_twice_adds_no_document(
     assert {document["type"] for document in stored} == {"WasFollowed"}
 
 
-@without_session_token
 async def test_many_streams_and_one_hot_stream_are_written_exactly(
     application: Application, database: DatabaseProxy
 ) -> None:

@@ -24,7 +24,7 @@ from core.throttling.deadline import Deadline
 from local.cosmos import EmbeddedCosmos
 from tests.apps import follows
 from tests.commands import EXAMPLE, run_in
-from tests.support import TIME, followed, stream, without_session_token
+from tests.support import TIME, followed, stream
 
 
 class Asked(Event, entity="oracle"):
@@ -135,7 +135,6 @@ async def only(operations: DeadLetterOperations) -> DeadLetter:
     return letter
 
 
-@without_session_token
 async def test_after_the_fix_a_replayed_letter_is_gone(
     application: Application, operations: DeadLetterOperations, database: DatabaseProxy
 ) -> None:
@@ -152,7 +151,6 @@ async def test_after_the_fix_a_replayed_letter_is_gone(
     assert await operations.search(None) == []
 
 
-@without_session_token
 async def test_a_letter_that_fails_again_is_kept(
     application: Application, operations: DeadLetterOperations, database: DatabaseProxy
 ) -> None:
@@ -167,7 +165,6 @@ async def test_a_letter_that_fails_again_is_kept(
     assert await derived(database) == [101]
 
 
-@without_session_token
 async def test_replaying_twice_and_beside_the_trigger_is_harmless(
     application: Application, operations: DeadLetterOperations, database: DatabaseProxy
 ) -> None:
@@ -185,7 +182,6 @@ async def test_replaying_twice_and_beside_the_trigger_is_harmless(
     assert await derived(database) == [1, 101]
 
 
-@without_session_token
 async def test_an_event_that_vanished_keeps_its_letter(
     application: Application, operations: DeadLetterOperations, database: DatabaseProxy
 ) -> None:
@@ -199,7 +195,6 @@ async def test_an_event_that_vanished_keeps_its_letter(
     assert (await only(operations)).error_type == "SourceEventNotFound"
 
 
-@without_session_token
 async def test_an_unreadable_event_is_replayed_for_the_whole_module(
     application: Application, operations: DeadLetterOperations, database: DatabaseProxy
 ) -> None:
@@ -217,7 +212,6 @@ async def test_an_unreadable_event_is_replayed_for_the_whole_module(
     assert await derived(database) == [101]
 
 
-@without_session_token
 async def test_a_discarded_letter_is_kept_with_its_reason(
     application: Application, operations: DeadLetterOperations, database: DatabaseProxy
 ) -> None:
@@ -256,7 +250,6 @@ async def block(application: Application, *documents: dict[str, Any]) -> None:
         await application.services.processor.process(STRICT, documents, Deadline.after(20))
 
 
-@without_session_token
 async def test_a_line_waits_for_its_event_and_goes_on_once_it_is_mended(
     application: Application, operations: DeadLetterOperations, database: DatabaseProxy
 ) -> None:
@@ -288,7 +281,6 @@ async def test_a_line_waits_for_its_event_and_goes_on_once_it_is_mended(
     assert await derived(database) == [1, 2, 101, 102]
 
 
-@without_session_token
 async def test_a_line_goes_on_past_an_event_that_was_discarded(
     application: Application, operations: DeadLetterOperations, database: DatabaseProxy
 ) -> None:
@@ -303,7 +295,6 @@ async def test_a_line_goes_on_past_an_event_that_was_discarded(
     assert await derived(database) == [101]
 
 
-@without_session_token
 async def test_many_letters_are_replayed_or_discarded_at_once(
     application: Application, operations: DeadLetterOperations, database: DatabaseProxy
 ) -> None:
@@ -362,7 +353,6 @@ def ordered(event: Asked) -> Iterator[Told]:
 ORDERED = ProjectionModule(name="ordered", projections=(ordered,))
 
 
-@without_session_token
 async def test_a_sequence_is_parked_and_replayed_in_its_order(
     opened: Callable[..., Application], database: DatabaseProxy
 ) -> None:
@@ -395,7 +385,6 @@ def loose(event: Asked) -> Iterator[Told]:
     yield Told(number=event.number + 100)
 
 
-@without_session_token
 async def test_an_unreadable_event_keeps_its_place_in_the_sequence(
     opened: Callable[..., Application], database: DatabaseProxy
 ) -> None:
@@ -431,7 +420,6 @@ async def test_an_unreadable_event_keeps_its_place_in_the_sequence(
     assert await derived(database) == [0, 1, 2, 3, 100, 101, 102, 103]
 
 
-@without_session_token
 async def test_letters_are_listed_by_projection(
     application: Application, operations: DeadLetterOperations, database: DatabaseProxy
 ) -> None:

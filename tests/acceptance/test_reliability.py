@@ -34,7 +34,6 @@ from tests.support import (
     stream,
     until,
     user,
-    without_session_token,
 )
 
 ROOT = Path(__file__).parents[2]
@@ -263,7 +262,6 @@ def test_disruptions_follow_from_the_seed() -> None:
         pytest.param("2000", "None", id="lagging"),
     ],
 )
-@without_session_token
 def test_chaos_ends_well(tmp_path: Path, lag: str, date_handling: str) -> None:
     """A short one; the long ones are in docs/reliability.md."""
     figures = tmp_path / "out.json"

@@ -13,13 +13,14 @@ from core.cosmos.requests import Requests
 from core.throttling.deadline import Deadline
 from core.throttling.rate_limiters import RateLimiters
 from core.throttling.retrier import Retrier
-from core.tracking.change_feed import ChangeFeed
+from core.tracking.change_feed import ChangeFeed, SeenEvent
 from core.tracking.leases import LeaseState
 from core.tracking.status import ModuleStatus
 from core.tracking.tracker import ProgressTracker
 from local.host.leases import PartitionKeyRange, lease_prefix, new_lease, timestamp
 from tests.support import followed, stream
 
+SEEN = SeenEvent(stream(1), "1-2", 1)
 FIRST, WHOLE = "1" + "0" * 31, PartitionKeyRange(id="0", minimum="", maximum="FF")
 
 
@@ -58,6 +59,14 @@ async def put_lease(
     document = {**new_lease(prefix, partition, token), **changes}
     document = {name: value for name, value in document.items() if value != "absent"}
     await database.get_container_client("leases").upsert_item(document)
+
+
+async def is_processed(
+    tracker: ProgressTracker, user: int, event_id: str, *, at_least: int
+) -> bool | None:
+    event = SeenEvent(stream(user), event_id, at_least)
+    status = await tracker.event_status("followship", event, Deadline.after(20))
+    return status.processed
 
 
 async def write(events: ContainerProxy, count: int) -> None:
@@ -207,18 +216,22 @@ async def test_an_event_is_processed_once_its_lease_is_past_it(
     await events.create_item(followed(7, 8))
     await put_lease(database, events, '"2"')
 
-    async def processed(user: int, event: str) -> bool | None:
-        return (
-            await tracker.event_status("followship", stream(user), event, Deadline.after(20))
-        ).processed
-
-    assert [await processed(1, f"1-{number}") for number in (2, 3, 4, 5)] == [
-        True,
-        True,
-        False,
-        False,
+    statuses = [
+        await is_processed(tracker, 1, f"1-{number}", at_least=5) for number in (2, 3, 4, 5)
     ]
-    assert not await processed(7, "7-8")
+    assert statuses == [True, True, False, False]
+    assert await is_processed(tracker, 7, "7-8", at_least=5) is False
+
+
+async def test_a_feed_that_is_behind_the_event_says_nothing(
+    database: DatabaseProxy, events: ContainerProxy, tracker: ProgressTracker
+) -> None:
+    """What it does not have may be processed or not; what it has is pending."""
+    await write(events, 4)
+    await put_lease(database, events, '"2"')
+
+    assert await is_processed(tracker, 1, "1-2", at_least=5) is None
+    assert await is_processed(tracker, 1, "1-4", at_least=5) is False
 
 
 async def test_before_the_first_checkpoint_no_event_is_processed(
@@ -227,13 +240,9 @@ async def test_before_the_first_checkpoint_no_event_is_processed(
     """Nor without a lease."""
     await write(events, 1)
 
-    assert not (
-        await tracker.event_status("followship", stream(1), "1-2", Deadline.after(20))
-    ).processed
+    assert await is_processed(tracker, 1, "1-2", at_least=1) is False
     await put_lease(database, events, None)
-    assert not (
-        await tracker.event_status("followship", stream(1), "1-2", Deadline.after(20))
-    ).processed
+    assert await is_processed(tracker, 1, "1-2", at_least=1) is False
 
 
 @pytest.mark.parametrize("cosmos_options", [{"partitions": 4}])
@@ -269,7 +278,7 @@ async def test_of_an_event_whose_lease_is_damaged_nothing_is_known(
     await write(events, 1)
     await put_lease(database, events, '"1"', **DAMAGES[code])
 
-    event = await tracker.event_status("followship", stream(1), "1-2", Deadline.after(20))
+    event = await tracker.event_status("followship", SEEN, Deadline.after(20))
     (lease,) = (await module_status(tracker)).leases
 
     assert (event.processed, event.reason) == (None, code)
@@ -284,6 +293,6 @@ async def test_of_an_event_that_no_lease_covers_nothing_is_known(
     part = PartitionKeyRange(id="0", minimum="FE", maximum="FF")
     await put_lease(database, events, '"1"', partition=part)
 
-    event = await tracker.event_status("followship", stream(1), "1-2", Deadline.after(20))
+    event = await tracker.event_status("followship", SEEN, Deadline.after(20))
 
     assert (event.processed, event.reason, event.lease_token) == (None, "uncovered", None)

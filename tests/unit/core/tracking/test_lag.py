@@ -6,24 +6,7 @@ from datetime import datetime, timezone
 
 import pytest
 
-from core.errors import LeaseFormatError
-from core.tracking.lag import FeedProbe, Lag, lag_of, session_lsn, total_lag
-
-
-@pytest.mark.parametrize(
-    ("token", "expected"),
-    [("0:12345", 12345), ("0:-1#12345", 12345), ("0:-1#12345#Region1=1#Region2=2", 12345)],
-)
-def test_session_tokens_tell_the_last_transaction(token: str, expected: int) -> None:
-    """In all forms that the service uses."""
-    assert session_lsn(token) == expected
-
-
-@pytest.mark.parametrize("token", ["", "0", "0:x", "0:-1#x"])
-def test_a_session_token_without_an_lsn_is_an_error(token: str) -> None:
-    """It is not taken for "caught up"."""
-    with pytest.raises(LeaseFormatError, match="has no LSN"):
-        session_lsn(token)
+from core.tracking.lag import FeedProbe, Lag, lag_of, total_lag
 
 
 @pytest.mark.parametrize(
