@@ -47,11 +47,11 @@ class Count(NamedTuple):
 
 
 LIMITS = {
-    "event": (Count(44, 12, 15), Count(102, 29, 30)),
+    "event": (Count(45, 12, 15), Count(104, 29, 30)),
     "poison": (Count(24, 11, 11), Count(66, 24, 25)),
-    "command": (Count(20, 9, 7), Count(77, 27, 25)),
+    "command": (Count(21, 9, 8), Count(78, 27, 25)),
     "entity": (Count(13, 7, 4), Count(48, 20, 16)),
-    "replay": (Count(57, 17, 21), Count(118, 34, 35)),
+    "replay": (Count(58, 17, 21), Count(120, 34, 35)),
     "status": (Count(0, 0, 0), Count(44, 19, 22)),
 }
 """By path: where the data itself passes, and everything that is executed."""

@@ -16,7 +16,7 @@ from core.errors import TransientError
 from core.telemetry.spans import write_span
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
     from azure.core.pipeline.transport import HttpRequest
     from azure.cosmos import CosmosList
@@ -28,6 +28,8 @@ GONE = 410
 """The status if the stream is in another physical partition, as after a split."""
 
 _CREATED, _CONFLICT = 201, 409
+WRITTEN = (200, _CREATED)
+"""The statuses of a document that is stored."""
 
 _PLACEHOLDER = [("read", ("-",))]
 """What the SDK is asked to send, before the hook replaces it by the real operations."""
@@ -95,9 +97,7 @@ async def send_transactional(
         response_hook=lambda headers, _: on_charge(request_charge(headers)),
     )
     with write_span("execute_batch", container.id, len(operations)):
-        responses = await run_request(action, request)
-    if len(responses) != len(operations):
-        raise TransientError(f"Cosmos DB returned {len(responses)} results while {action}.")
+        await _results(action, run_request(action, request), len(operations), required=WRITTEN)
 
 
 async def create_all(
@@ -115,22 +115,17 @@ async def create_all(
         Exception: As the SDK raises it; TransientError if the response is not one to these
             operations.
     """
+    action = f"appending {len(documents)} documents to stream {stream_id}"
     operations = [("create", (document,)) for document in documents]
+    request = container.execute_item_batch(operations, stream_id, response_hook=on_response)
     try:
         with write_span("execute_batch", container.id, len(documents)):
-            responses = await container.execute_item_batch(
-                operations, stream_id, response_hook=on_response
-            )
-        statuses = [response["statusCode"] for response in responses]
+            await _results(action, request, len(documents), required=(_CREATED,))
     except CosmosBatchOperationError as error:
         on_response(error.headers, None)
         if error.status_code == _CONFLICT:
             return int(error.error_index)
         raise
-    except (KeyError, TypeError, ValueError) as error:
-        raise TransientError(f"The response to a batch cannot be read ({error!r}).") from error
-    if statuses != [_CREATED] * len(documents):
-        raise TransientError(f"Cosmos DB returned {statuses} for {len(documents)} documents.")
     return None
 
 
@@ -164,17 +159,46 @@ async def send_bulk(
     )
     try:
         with write_span("execute_bulk", container.id, len(operations)):
-            responses = await run_request(action, _responses(request, on_charge))
-        return [
-            _UPSERTED if response["statusCode"] == _CREATED else _result(response)
-            for response, _ in zip(responses, operations, strict=True)
-        ]
+            responses = run_request(action, _responses(request, on_charge))
+            return await _results(action, responses, len(operations))
     except TransientError as error:
         if error.status != GONE:
             raise
         return [OperationResult(GONE) for _ in operations]
+
+
+async def _results(
+    action: str,
+    request: Awaitable[Sequence[Any]],
+    count: int,
+    *,
+    required: Collection[int] = (),
+) -> list[OperationResult]:
+    """Return the results of a request of the given number of operations, in their order.
+
+    Args:
+        action: A description for errors.
+        request: The call of the SDK.
+        count: The number of operations.
+        required: The statuses of which each result must have one; none for any status.
+
+    Raises:
+        Exception: As the request raises it; TransientError if the response does not have such a
+            result for each operation, so that no part of it can be trusted.
+    """
+    try:
+        results = [
+            _UPSERTED if response["statusCode"] == _CREATED else _result(response)
+            for response in await request
+        ]
     except (KeyError, TypeError, ValueError) as error:
         raise TransientError(f"The response cannot be read while {action} ({error!r}).") from error
+    if len(results) != count:
+        raise TransientError(f"Cosmos DB returned {len(results)} results while {action}.")
+    for result in results if required else ():
+        if result.status not in required:
+            raise TransientError(f"Cosmos DB returned {result.status} for one while {action}.")
+    return results
 
 
 async def _responses(

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from core.cosmos.batches import GONE, OperationResult, send_bulk
+from core.cosmos.batches import GONE, WRITTEN, OperationResult, send_bulk
 from core.cosmos.errors import operation_error
 from core.errors import CosmosError, RejectedByCosmosError, ThrottledError, TransientError
 from core.writing.plan import count_fitting
 from core.writing.results import raise_most_severe
-from core.writing.writes import Rejected, Write, Written, is_to_blame
+from core.writing.writes import Write, Written, is_to_blame
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -30,7 +30,6 @@ _MIN_WRITES = 50
 """The number of writes for which a request is started beside others: half of what one holds."""
 
 _FAILED_DEPENDENCY = 424
-_WRITTEN = (200, 201)
 _FIRST_ERROR = 400
 
 
@@ -55,6 +54,8 @@ class PartitionBulkWriter:
 
     Attributes:
         moved_streams: Streams that are no longer in the partition.
+        refused_streams: Streams whose next write was refused, for whatever reason.
+        has_written: Whether a write was acknowledged.
     """
 
     def __init__(
@@ -65,6 +66,8 @@ class PartitionBulkWriter:
         streams: list[Stream],
     ) -> None:
         self.moved_streams: list[Stream] = []
+        self.refused_streams: list[Stream] = []
+        self.has_written = False
         self._call = call
         self._partition = partition
         self._limiters = limiters
@@ -72,7 +75,7 @@ class PartitionBulkWriter:
         self._changed = asyncio.Event()
 
     async def write(self) -> None:
-        """Return when every write is acknowledged or rejected, or its stream has moved.
+        """Return when every write is acknowledged, or its stream has moved or was refused.
 
         Raises:
             DeadlineExceededError: If the deadline is reached.
@@ -149,14 +152,16 @@ class PartitionBulkWriter:
     def _apply(
         self, sent: Sequence[Stream], results: Sequence[OperationResult]
     ) -> tuple[list[Stream], list[CosmosError]]:
-        """Return the streams whose writes failed, and the errors that nobody is to blame for."""
+        """Return the streams whose writes failed, and their errors.
+
+        A write that is refused may be accepted in another form, so it is not to blame yet.
+        """
         written: list[Write] = []
-        rejected: list[Rejected] = []
         finished: list[Stream] = []
         failed: list[Stream] = []
         errors: list[CosmosError] = []
         for stream, result in zip(sent, results, strict=True):
-            if result.status in _WRITTEN:
+            if result.status in WRITTEN:
                 written.append(stream.popleft())
                 finished.append(stream)
             elif result.status == GONE:
@@ -165,14 +170,12 @@ class PartitionBulkWriter:
                 failed.append(stream)
                 errors.append(error)
             elif is_to_blame(error):
-                rejected.append(Rejected(stream.popleft(), error))
-                finished.append(stream)
+                self.refused_streams.append(stream)
             else:
                 errors.append(error)
         self._ready.extend(stream for stream in finished if stream)
+        self.has_written = self.has_written or bool(written)
         self._call.results.put_nowait(Written(written))
-        for rejection in rejected:
-            self._call.results.put_nowait(rejection)
         self._changed.set()
         return failed, errors
 

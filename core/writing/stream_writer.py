@@ -23,9 +23,13 @@ class StreamWriter:
     Args:
         call: What the requests of the call share.
         stream: The writes of the stream.
+
+    Attributes:
+        rejected: The number of writes that were rejected.
     """
 
     def __init__(self, call: WriteCall, stream: Stream) -> None:
+        self.rejected = 0
         self._call = call
         self._stream = stream
         self._limiters = call.limiters.for_projections(write.cause.projection for write in stream)
@@ -49,6 +53,7 @@ class StreamWriter:
             if error is None:
                 self._call.results.put_nowait(Written(sent))
             elif is_to_blame(error):
+                self.rejected += 1
                 self._call.results.put_nowait(Rejected(sent[0], error))
             else:
                 raise error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -101,6 +102,8 @@ class Writer:
                 raise_most_severe(await asyncio.gather(*work, return_exceptions=True))
             except RejectedByCosmosError as error:
                 self._disable_bulk(str(error))
+            else:
+                await self._write_refused(writers, call)
             streams = [stream for stream in streams if stream]
             if any(writer.moved_streams for writer in writers):
                 await self.retrier.sleep(_PAUSE_SECONDS)
@@ -108,6 +111,21 @@ class Writer:
         if streams:
             work = (StreamWriter(call, stream).write() for stream in streams)
             raise_most_severe(await asyncio.gather(*work, return_exceptions=True))
+
+    async def _write_refused(self, writers: list[PartitionBulkWriter], call: WriteCall) -> None:
+        """Write individually what bulk requests have refused, which tells who is to blame.
+
+        If nothing was written by bulk requests, and a write that they refused is accepted, the
+        service does not support them.
+        """
+        for writer in writers:
+            alone = [
+                StreamWriter(call, deque([stream.popleft()])) for stream in writer.refused_streams
+            ]
+            work = (stream_writer.write() for stream_writer in alone)
+            raise_most_severe(await asyncio.gather(*work, return_exceptions=True))
+            if not writer.has_written and any(not one.rejected for one in alone):
+                self._disable_bulk("Bulk requests refuse documents that are accepted alone.")
 
     async def _bulk_writers(
         self, streams: list[Stream], call: WriteCall
@@ -126,5 +144,7 @@ class Writer:
         ]
 
     def _disable_bulk(self, reason: str) -> None:
+        if not self.bulk.enabled:
+            return
         self.bulk.enabled = False
         logger.warning("bulk.disabled reason=%s", reason)

@@ -18,16 +18,30 @@ from azure.cosmos.exceptions import CosmosBatchOperationError
 from core.errors import ConfigurationError, DeadlineExceededError
 from core.writing.writer import BulkMode
 from core.writing.writes import Write
-from tests.support import CAUSE, FakeTime, MemoryContainer, WriteResults, refusal, stream, writer
+from tests.support import (
+    CAUSE,
+    FakeTime,
+    MemoryContainer,
+    WriteResults,
+    batch_refusal,
+    refusal,
+    stream,
+    writer,
+)
 
 Answer = Callable[[list[dict[str, Any]]], Any]
 
 
 @dataclass
 class Service(MemoryContainer):
-    """Answers requests of the bulk form as planned, then well; keeps what was sent."""
+    """Answers requests of the bulk form as planned, then well; keeps what was sent.
+
+    In the other form it refuses documents with the ids of `refused`.
+    """
 
     planned: list[Answer] = field(default_factory=list)
+    refused: tuple[str, ...] = ()
+    refusal: dict[str, int] = field(default_factory=lambda: {"status": 400})
     sent: list[tuple[str, list[str]]] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
 
@@ -48,6 +62,9 @@ class Service(MemoryContainer):
                     error_index=0, headers={}, status_code=207, operation_responses=results
                 )
             return results
+        for place, operation in enumerate(operations):
+            if where == "-" and operation["resourceBody"]["id"] in self.refused:
+                raise batch_refusal(at=place, of=len(operations), **self.refusal)
         return await super().execute_item_batch(*arguments, **options)
 
 
@@ -74,10 +91,14 @@ def write(user: int, name: str) -> Write:
 
 
 async def run(
-    service: Service, *writes: Write, seconds: float = 60.0, on: bool = True, slots: int = 32
+    service: Service,
+    *writes: Write,
+    seconds: float = 60.0,
+    bulk: BulkMode | None = None,
+    slots: int = 32,
 ) -> WriteResults:
     clock, outcome = FakeTime(), WriteResults()
-    bulk, limit = BulkMode(enabled=on), asyncio.Semaphore(slots)
+    bulk, limit = bulk or BulkMode(), asyncio.Semaphore(slots)
     deadline = clock.deadline(seconds)
     await outcome.take(writer(service, clock, bulk=bulk, slots=limit), writes, deadline)
     service.slept = clock.slept
@@ -241,11 +262,12 @@ async def test_what_has_moved_is_looked_for_again(answer: Answer) -> None:
 
 
 async def test_what_is_rejected_for_good_is_blamed_alone() -> None:
-    """The next write of its stream is sent all the same."""
-    service = Service(planned=[results(201, 400, 413)])
+    """It was sent once more by itself. The next write of its stream is sent all the same."""
+    service = Service(planned=[results(201, 400, 413)], refused=("w2", "w3"))
 
     result = await run(service, *ONES, write(2, "next"))
 
+    assert service.sent[1:] == [("-", ["w2"]), ("-", ["w3"]), ("0", ["next"])]
     assert result.rejected == ["w2", "w3"]
     assert sorted(result.durable) == ["next", "w1", "w4", "w5"]
 
@@ -264,7 +286,7 @@ async def test_every_write_is_durable_or_blamed_whatever_some_are_answered(
     answer: Answer, refused: list[str]
 ) -> None:
     """An error that is nobody's fault takes no write along."""
-    service = Service(planned=[answer])
+    service = Service(planned=[answer], refused=tuple(refused))
 
     result = await run(service, *ONES)
 
@@ -321,7 +343,7 @@ async def test_it_can_be_switched_off(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO)
     service = Service()
 
-    await run(service, *ONES, on=False)
+    await run(service, *ONES, bulk=BulkMode(enabled=False))
 
     assert {where for where, _ in service.sent} == {"-"}
     assert "bulk.disabled" not in caplog.text
@@ -342,15 +364,60 @@ async def test_ids_that_somebody_else_has_just_read_are_read_again() -> None:
     assert [where for where, _ in service.sent] == ["0"]
 
 
-@pytest.mark.parametrize("status", [400, 403, 413])
-async def test_a_write_is_blamed_for_what_it_is_itself(status: int) -> None:
+@pytest.mark.parametrize(("status", "sub_status"), [(400, 0), (403, 1014), (413, 0)])
+async def test_a_write_is_blamed_for_what_it_is_itself(status: int, sub_status: int) -> None:
     """Malformed, for a stream that is full, or too large; others are written."""
-    service = Service(planned=[results(201, status, subStatusCode=1014 if status == 403 else 0)])
+    service = Service(
+        planned=[results(201, status, subStatusCode=sub_status)],
+        refused=("w2",),
+        refusal={"status": status, "subStatusCode": sub_status},
+    )
 
     result = await run(service, *ONES)
 
     assert result.rejected == ["w2"]
     assert sorted(result.durable) == ["w1", "w3", "w4", "w5"]
+
+
+async def test_a_write_is_not_blamed_for_its_company(caplog: pytest.LogCaptureFixture) -> None:
+    """What is refused in a bulk request may be accepted alone; the form works for the others."""
+    service = Service(planned=[results(201, 400)])
+    bulk = BulkMode()
+
+    result = await run(service, *ONES, write(2, "next"), bulk=bulk)
+
+    assert service.sent[1:] == [("-", ["w2"]), ("0", ["next"])]
+    assert sorted(result.durable) == ["next", "w1", "w2", "w3", "w4", "w5"]
+    assert bulk.enabled
+    assert "bulk.disabled" not in caplog.text
+
+
+async def test_a_form_that_refuses_everything_is_switched_off(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Nothing is blamed but what is refused alone as well, and it is said once."""
+    service = Service(planned=[results(*[400] * 5)] * 9, refused=("w2",))
+    bulk = BulkMode()
+
+    result = await run(service, *ONES, write(3, "next"), bulk=bulk)
+
+    assert [where for where, _ in service.sent] == ["0", "-", "-", "-", "-", "-", "-"]
+    assert result.rejected == ["w2"]
+    assert sorted(result.durable) == ["next", "w1", "w3", "w4", "w5"]
+    assert not bulk.enabled
+    assert caplog.text.count("bulk.disabled") == 1
+
+
+async def test_bad_documents_do_not_switch_the_form_off() -> None:
+    """They are refused alone as well."""
+    service = Service(planned=[results(400, 413)], refused=("w1", "w2"))
+    bulk = BulkMode()
+
+    result = await run(service, *ONES[:2], write(1, "next"), bulk=bulk)
+
+    assert result.rejected == ["w1", "w2"]
+    assert result.durable == ["next"]
+    assert bulk.enabled
 
 
 async def test_a_service_that_hides_its_partitions_ids_is_served_stream_by_stream() -> None:

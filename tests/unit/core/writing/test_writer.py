@@ -272,7 +272,20 @@ async def test_other_errors_are_nobodys_fault(status: int) -> None:
     assert outcome.rejected == []
 
 
-@pytest.mark.parametrize("answer", [[], DONE * 2])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param([], id="no result"),
+        pytest.param(DONE * 2, id="more results"),
+        pytest.param([{}], id="without a status"),
+        pytest.param([{"statusCode": None}], id="status of another type"),
+        pytest.param([{"statusCode": 299}], id="not written"),
+        pytest.param([{"statusCode": 304}], id="unchanged"),
+        pytest.param(["x"], id="no object"),
+        pytest.param({"id": "1"}, id="another response"),
+        pytest.param(None, id="empty"),
+    ],
+)
 async def test_an_answer_to_something_else_counts_as_none(answer: list[Any]) -> None:
     """One result for each document; otherwise the batch is sent again."""
     container = sdk_container(answer, DONE)
