@@ -5,5 +5,6 @@ from core.model.commands import Command
 from core.model.entities import Entity, reduces
 from core.model.events import Event
 from core.model.projections import projection
+from core.model.upcasts import upcast
 
-__all__ = ["Command", "Entity", "Event", "Refused", "projection", "reduces"]
+__all__ = ["Command", "Entity", "Event", "Refused", "projection", "reduces", "upcast"]

@@ -24,6 +24,7 @@ from pydantic_core import to_json
 from core.errors import InvalidEventError
 from core.model.names import stream_id
 from core.model.times import canonical_time
+from core.model.upcasts import upcast_fields
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -187,8 +188,11 @@ def parse_event(envelope: Envelope, model: type[Event]) -> Event:
         raise InvalidEventError(
             f"{envelope.type} has version {envelope.version}; this code has {model.version}."
         )
+    data = envelope.data
+    if model.upcasts:
+        data = upcast_fields(model, envelope.version, data)
     try:
-        event = model.model_validate(envelope.data)
+        event = model.model_validate(data)
         stream = stream_of(event)
     except ValidationError as error:
         raise InvalidEventError(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
 from core.errors import DefinitionError
 from core.model.names import validate_entity_name
+
+Fields = dict[str, Any]
+"""The fields of an event as JSON."""
 
 
 class Event(BaseModel):
@@ -31,6 +35,7 @@ class Event(BaseModel):
 
     entity: ClassVar[str]
     version: ClassVar[int]
+    upcasts: ClassVar[dict[int, Callable[[Fields], Fields]]]
 
     def __init_subclass__(
         cls,
@@ -45,6 +50,7 @@ class Event(BaseModel):
             )
         cls.entity = validate_entity_name(entity)
         cls.version = version
+        cls.upcasts = {}
 
     @property
     def entity_id(self) -> object:

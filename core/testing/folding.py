@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from core.model.documents import Envelope, parse_event, stream_of
 from core.model.entities import fold
+from core.model.upcasts import upcast_fields
 from core.testing.watching import forbid_impure_calls
 
 if TYPE_CHECKING:
@@ -34,11 +35,13 @@ def read_as(event: type[EventT], version: int, data: Mapping[str, Any]) -> Event
     """Return an event of a version, as the engine reads its stored fields.
 
     Raises:
-        InvalidEventError: If the fields are not valid for the event.
+        InvalidEventError: If an upcast fails, or the version is newer than the code's.
+        pydantic.ValidationError: If the fields are not valid for the event.
     """
+    fields = upcast_fields(event, version, dict(data))
     stored = Envelope(
         id="1",
-        streamId=stream_of(event.model_validate(data)),
+        streamId=stream_of(event.model_validate(fields)),
         type=event.__name__,
         version=version,
         time=_TIME,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import socket
@@ -105,12 +106,15 @@ def impure_calls() -> Iterator[list[ImpureCall]]:
             where = f"{Path(author.f_code.co_filename).name}:{author.f_lineno}"
             calls[ImpureCall(where, f"{kind.what} ({name})", kind.remedy)] = None
 
-    previous = sys.getprofile()
+    previous, collects = sys.getprofile(), gc.isenabled()
+    gc.disable()  # finalizers of other objects would run in the midst of the author's code
     sys.setprofile(record)
     try:
         yield recorded
     finally:
         sys.setprofile(previous)
+        if collects:
+            gc.enable()
         recorded.extend(calls)
 
 

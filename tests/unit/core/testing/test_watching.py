@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from typing import Any
@@ -83,6 +84,31 @@ def test_the_hook_of_a_profiler_comes_back() -> None:
         assert sys.getprofile() is hook
     finally:
         sys.setprofile(None)
+
+
+class _Cycle:
+    """An object that only the garbage collector finalizes."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+    def __del__(self) -> None:
+        time.time()
+
+
+def test_finalizers_of_other_objects_are_not_seen() -> None:
+    """Whenever the garbage collector would run."""
+    threshold = gc.get_threshold()
+    _Cycle()
+    try:
+        with impure_calls() as calls:
+            gc.set_threshold(1)
+            kept = [[number] for number in range(100)]
+    finally:
+        gc.set_threshold(*threshold)
+    assert len(kept) == 100
+    assert calls == []
+    assert gc.isenabled()
 
 
 def test_the_error_names_line_and_remedy() -> None:
