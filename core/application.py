@@ -13,6 +13,7 @@ from core.errors import SettingError, UnknownResourceError
 from core.ids import key_id
 from core.model.canonical import request_hash
 from core.model.commands import parse_command
+from core.model.documents import is_event
 from core.model.entities import fold
 from core.model.names import stream_id
 from core.model.registry import Registry
@@ -178,7 +179,7 @@ class Application:
             raise UnknownResourceError(f"There is no {name} of this id: {error}.") from None
         deadline = Deadline.after(HTTP_TIMEOUT_SECONDS)
         documents = await self.services.reader.read(stream, deadline)
-        if not documents:
+        if not any(map(is_event, documents)):
             raise UnknownResourceError(
                 f"There is no {name} {entity_id!r}: its stream has no events."
             )

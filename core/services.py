@@ -16,6 +16,7 @@ from core.projecting.batch_run import ProjectionLimits
 from core.projecting.processor import BatchProcessor
 from core.streams.append_queue import AppendQueue
 from core.streams.appender import Appender
+from core.streams.deciding import DecisionMaker
 from core.streams.event_store import EventStore
 from core.streams.reader import StreamReader
 from core.streams.stored_documents import StoredDocuments
@@ -47,6 +48,7 @@ class Services:
         requests: What sends the requests that a caller waits for.
         events: The events container.
         appends: What appends to streams.
+        decisions: What lets commands decide on the state of their streams.
         reader: The reader of streams.
         stored_documents: The reader of batches whose dates the host has rewritten.
         processor: The processor of batches.
@@ -59,6 +61,7 @@ class Services:
     requests: Requests
     events: ContainerProxy
     appends: AppendQueue
+    decisions: DecisionMaker
     reader: StreamReader
     stored_documents: StoredDocuments
     processor: BatchProcessor
@@ -98,11 +101,14 @@ class Services:
             slots=asyncio.Semaphore(settings.write_concurrency),
             bulk=BulkMode(enabled=settings.bulk_writes_enabled),
         )
+        appender = Appender(store=EventStore(reader=reader), now=_utc_now)
+        appends = AppendQueue(appender)
         return cls(
             client=client,
             requests=requests,
             events=events,
-            appends=AppendQueue(Appender(store=EventStore(reader=reader), now=_utc_now)),
+            appends=appends,
+            decisions=DecisionMaker(appender=appender, queue=appends),
             reader=reader,
             stored_documents=StoredDocuments(reader=reader),
             processor=BatchProcessor(

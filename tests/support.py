@@ -178,10 +178,12 @@ class MemoryContainer:
         return await self._store(documents, partition_key)
 
     async def query_items(self, text: str, *, partition_key: Any, **options: Any) -> Any:
-        """The newest own event of a stream, or the document that was stored last."""
+        """A stream, its newest own event, or its document that was stored last."""
         visible = self._visible()
         stored = [item for (stream_id, _), item in visible.items() if stream_id == partition_key]
-        if "_ts" in text:
+        if "TOP" not in text:
+            found = stored
+        elif "_ts" in text:
             found = stored[-1:]
         else:
             start = options["parameters"][0]["value"]

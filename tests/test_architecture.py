@@ -54,6 +54,7 @@ PURE = (
     *("throttling/backoff.py", "throttling/token_bucket.py", "cosmos/key_ranges.py"),
     *("writing/writes.py", "writing/plan.py", "streams/commands.py", "streams/folding.py"),
     *("streams/order.py", "streams/appends.py", "streams/keys.py"),
+    "streams/stream_state.py",
     *("projecting/derivation.py", "projecting/fan_out.py", "projecting/ordinals.py"),
     *("projecting/parked_streams.py", "projecting/batch_run.py"),
     *("dead_letters/poison.py", "dead_letters/dead_letter.py"),

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import DeadlineExceededError, EngineError, PositionConflictError
 from core.model.documents import KEY_TYPE
+from core.model.times import next_time
 from core.streams.appends import create_documents, head_at
-from core.streams.keys import recorded_answer
+from core.streams.keys import key_document, recorded_answer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
+    from core.errors import Refused
     from core.model.documents import Document
     from core.streams.appends import Append, Creation, Head
     from core.streams.event_store import EventStore
-    from core.streams.keys import Appended
+    from core.streams.keys import Appended, IdempotencyKey
     from core.throttling.deadline import Deadline
 
 _MAX_HEADS = 10_000
@@ -120,13 +122,8 @@ class Appender:
         Documents with these ids are created once, so that the answer does not change any more.
         """
         sent, stream_id = creation.documents[conflict], group[0].stream_id
-        stored = await self.store.see(stream_id, sent["id"], deadline)
+        stored = await self._obstacle(sent, deadline)
         if stored is None:
-            raise DeadlineExceededError(
-                f"Document {sent['id']} in stream {stream_id} exists and cannot be read yet, so "
-                "that it is not known whether the command has been executed."
-            )
-        if _token(stored) == _token(sent):  # an earlier request was applied, and its reply lost
             self.heads.put(stream_id, creation.head)
             return creation.answers
         answers: list[Appended | EngineError | None] = [None] * len(group)
@@ -141,11 +138,42 @@ class Appender:
             await self._follow(stream_id, stored, deadline)
         return answers
 
+    async def record_refusal(
+        self, append: Append, key: IdempotencyKey, refusal: Refused
+    ) -> Appended | EngineError:
+        """Record a refusal under its key, and return the answer that the key stands for then.
+
+        Raises:
+            DeadlineExceededError: If it is not known whether the refusal is recorded.
+            CosmosError: If Cosmos DB returns an error that is not retryable.
+        """
+        stream_id, deadline = append.stream_id, append.deadline
+        time = next_time(self.now())
+        document = key_document(key, stream_id, append.token, time, refusal)
+        if await self.store.create(stream_id, [document], deadline) is None:
+            return refusal
+        stored = await self._obstacle(document, deadline)
+        return refusal if stored is None else recorded_answer(key, stored)
+
+    async def pause(self) -> None:
+        """Wait a short random time, after another process was first."""
+        await self.sleep(self.jitter() * _MAX_WAIT_SECONDS)
+
+    async def _obstacle(self, sent: Document, deadline: Deadline) -> Document | None:
+        """Return what is in the way of a document, None if an earlier request has created it."""
+        stored = await self.store.see(sent["streamId"], sent["id"], deadline)
+        if stored is None:
+            raise DeadlineExceededError(
+                f"Document {sent['id']} in stream {sent['streamId']} exists and cannot be read "
+                "yet, so that it is not known whether the command has been executed."
+            )
+        return None if _token(stored) == _token(sent) else stored
+
     async def _follow(self, stream_id: str, stored: Document, deadline: Deadline) -> None:
         """Take the newest own event as the head, after another process was first."""
         newest = await self.store.head(stream_id, deadline, start=stored["id"])
         self.heads.put(stream_id, max(newest, head_at(stored)))
-        await self.sleep(self.jitter() * _MAX_WAIT_SECONDS)
+        await self.pause()
 
 
 def _token(document: Document) -> Any:  # noqa: ANN401 - any JSON value

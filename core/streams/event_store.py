@@ -24,7 +24,7 @@ _NEWEST = "SELECT TOP 1 c.id, c.time FROM c WHERE c.id >= @from AND c.id < 'n:' 
 
 _LATEST_STORED = "SELECT TOP 1 c.time FROM c ORDER BY c._ts DESC"
 
-_DELAYS = (0.0, *(0.01 * 2**attempt for attempt in range(8)))
+DELAYS = (0.0, *(0.01 * 2**attempt for attempt in range(8)))
 """The seconds before each read of a document that a lagging replica may not show: 2.6 in all."""
 
 
@@ -96,7 +96,7 @@ class EventStore:
 
         None means that it is not known whether it exists.
         """
-        for delay in _DELAYS:
+        for delay in DELAYS:
             if delay:
                 deadline.check(f"reading {document_id} in stream {stream_id}", delay)
                 await self.sleep(delay)

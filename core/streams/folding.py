@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from core.errors import InvalidEventError
-from core.model.documents import Envelope, parse_event
+from core.model.documents import Envelope, is_event, parse_event
 from core.streams.order import order_key
 
 if TYPE_CHECKING:
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 def ordered_events(
     documents: Iterable[Mapping[str, Any]], models: Mapping[str, type[Event]]
 ) -> tuple[list[Event], list[Any]]:
-    """Return the events in the order of `OrderKey`, and the ids of those that cannot be read."""
+    """Return the events in the order of `OrderKey`, and the ids of those that cannot be read.
+
+    Key documents and the stubs of erased events are passed over.
+    """
     events: list[tuple[OrderKey, Event]] = []
     invalid: list[Any] = []
-    for document in documents:
+    for document in filter(is_event, documents):
         try:
             envelope = Envelope.from_document(document)
             model = models.get(envelope.type)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from azure.core.exceptions import ServiceResponseError
 
-from core.cosmos.partitions import PartitionMap
 from core.errors import (
     ConfigurationError,
     DeadlineExceededError,
@@ -20,87 +17,11 @@ from core.errors import (
     PositionConflictError,
     ReservedIdError,
 )
-from core.streams.append_queue import AppendQueue
-from core.streams.appender import Appender
-from core.streams.appends import Append
-from core.streams.event_store import EventStore
 from core.streams.keys import Appended, IdempotencyKey
-from core.streams.reader import StreamReader
-from tests.support import Document, FakeTime, MemoryContainer, refusal
+from tests.hosts import LOST, Host, S, fail_once, stored
+from tests.support import Document, MemoryContainer, refusal
 
-S = "lamp-1"
-NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
-LOST = ServiceResponseError("reset")
 KEY, OTHER = IdempotencyKey("k1", "1:one"), IdempotencyKey("k1", "1:two")
-
-
-@dataclass
-class Host:
-    """A process: its own queue and heads, and a clock that may be wrong."""
-
-    container: MemoryContainer
-    skew: timedelta = timedelta()
-    clock: FakeTime = field(default_factory=FakeTime)
-    serial: int = 0
-
-    def __post_init__(self) -> None:
-        opened: Any = self.container
-        requests = self.clock.requests()
-        partitions = PartitionMap(opened, requests)
-        reader = StreamReader(container=opened, partitions=partitions, requests=requests)
-        store = EventStore(reader=reader, sleep=self.clock.sleep)
-        self.appender = Appender(store=store, now=lambda: NOW + self.skew, sleep=self.clock.sleep)
-        self.queue = AppendQueue(self.appender)
-
-    async def append(
-        self, *names: str, position: int | None = None, seconds: float = 60, **changes: Any
-    ) -> Appended:
-        """Append events."""
-        self.serial += 1
-        events = [
-            {"streamId": S, "type": name, "version": 1, "data": {}, "meta": {}} for name in names
-        ]
-        append = Append(
-            stream_id=S,
-            events=events,
-            token=f"{id(self)}.{self.serial}",
-            deadline=self.clock.deadline(seconds),
-            **changes,
-        )
-        return await self.queue.append(append, position)
-
-
-@pytest.fixture
-def container() -> MemoryContainer:
-    return MemoryContainer()
-
-
-@pytest.fixture
-def hosts(container: MemoryContainer) -> Callable[..., Host]:
-    return lambda **options: Host(container, **options)
-
-
-def stored(container: MemoryContainer) -> list[str]:
-    """The types of the own events by position, after a check of what always holds."""
-    own = sorted(
-        (each for each in container.documents.values() if each["id"][0] == "n"),
-        key=lambda each: each["id"],
-    )
-    assert [each["position"] for each in own] == list(range(1, len(own) + 1))
-    times = [each["time"] for each in own]
-    assert times == sorted(set(times))
-    return [each["type"] for each in own]
-
-
-def fail_once(*errors: Exception) -> Callable[[str], Any]:
-    """A hook that raises each error once."""
-    left = list(errors)
-
-    async def hook(_: str) -> None:
-        if left:
-            raise left.pop(0)
-
-    return hook
 
 
 @pytest.mark.parametrize("where", ["before", "after"])

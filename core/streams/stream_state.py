@@ -1,0 +1,62 @@
+"""From the documents of a stream to what a decision is made on; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from core.ids import own_event_position
+from core.model.documents import KEY_TYPE, is_event
+from core.streams.appends import Head, head_at, valid_time
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from core.model.documents import Document
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamState:
+    """What a stream holds.
+
+    Attributes:
+        events: The documents of its events, in the order in which they are stored.
+        keys: The documents of idempotency keys by id.
+        head: The newest own event.
+        floor: The highest time of all events, "" without any.
+        is_whole: Whether the positions up to the head are all there, as in any state that the
+            stream has been in.
+    """
+
+    events: tuple[Document, ...]
+    keys: Mapping[str, Document]
+    head: Head
+    floor: str
+    is_whole: bool
+
+
+def stream_state(documents: Iterable[Document]) -> StreamState:
+    """Return what the documents of a stream say.
+
+    Raises:
+        ReservedIdError: If another program wrote the newest own event.
+    """
+    events, keys, own, floor = [], {}, [], ""
+    for document in documents:
+        if document.get("type") == KEY_TYPE:
+            keys[document["id"]] = document
+            continue
+        floor = max(floor, valid_time(document))
+        if own_event_position(document["id"]) is not None:
+            own.append(document)
+        if is_event(document):
+            events.append(document)
+    newest = max(own, key=lambda document: str(document["id"]), default=None)
+    head = head_at(newest) if newest else Head(0, "")
+    return StreamState(
+        events=tuple(events),
+        keys=keys,
+        head=head,
+        floor=floor,
+        is_whole=head.position == len(own),
+    )
