@@ -50,7 +50,7 @@ LIMITS = {
     "event": (Count(45, 12, 15), Count(104, 29, 30)),
     "poison": (Count(24, 11, 11), Count(66, 24, 25)),
     "command": (Count(21, 9, 8), Count(78, 27, 25)),
-    "entity": (Count(13, 7, 4), Count(48, 20, 16)),
+    "entity": (Count(14, 7, 4), Count(49, 20, 16)),
     "replay": (Count(58, 17, 21), Count(120, 34, 35)),
     "status": (Count(0, 0, 0), Count(44, 19, 22)),
 }
