@@ -203,6 +203,7 @@ class Application:
         deadline = Deadline.after(self.settings.invocation_timeout_seconds)
         services, projections = self.services, self.registry.module(module)
         with batch_span(module, documents):
+            await services.coverage.record(projections, self.registry.modules.values(), deadline)
             stored = await services.stored_documents.restore(projections, documents, deadline)
             result = await services.processor.process(projections, stored, deadline)
         seconds = time.monotonic() - started

@@ -23,6 +23,7 @@ from core.streams.stored_documents import StoredDocuments
 from core.throttling.rate_limiters import RateLimiters
 from core.throttling.retrier import Retrier
 from core.tracking.change_feed import ChangeFeed
+from core.tracking.coverage_recorder import CoverageRecorder
 from core.tracking.fan_out_progress import FanOutProgressStore
 from core.tracking.tracker import ProgressTracker
 from core.writing.writer import BulkMode, Writer
@@ -55,6 +56,7 @@ class Services:
         dead_letters: The store of dead letters.
         fan_out_progress: The store for the progress of large fan-outs.
         tracker: The progress of the modules.
+        coverage: What records since when projections are given everything.
     """
 
     client: CosmosClient
@@ -68,6 +70,7 @@ class Services:
     dead_letters: DeadLetterStore
     fan_out_progress: FanOutProgressStore
     tracker: ProgressTracker
+    coverage: CoverageRecorder
 
     @classmethod
     def open(cls, settings: Settings) -> Services:
@@ -90,6 +93,8 @@ class Services:
 
         leases = documents(settings.leases_container, "leases")
         fan_out_progress = FanOutProgressStore(container=leases)
+        feed = ChangeFeed(container=events, requests=requests)
+        tracker = ProgressTracker(feed=feed, leases=leases)
         dead_letters = DeadLetterStore(
             container=documents(settings.dead_letters_container, "dead letters")
         )
@@ -121,9 +126,8 @@ class Services:
             ),
             dead_letters=dead_letters,
             fan_out_progress=fan_out_progress,
-            tracker=ProgressTracker(
-                feed=ChangeFeed(container=events, requests=requests), leases=leases
-            ),
+            tracker=tracker,
+            coverage=CoverageRecorder(leases, tracker),
         )
 
     async def close(self) -> None:

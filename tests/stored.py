@@ -114,7 +114,8 @@ async def _begin(application: Application, database: DatabaseProxy, event: Docum
 
     async def is_begun() -> bool:
         assert not attempt.done()
-        return bool(await documents(database, "leases"))
+        stored = await documents(database, "leases")
+        return any(document["id"].startswith("fanout.") for document in stored)
 
     await until(is_begun, seconds=60)
     attempt.cancel()

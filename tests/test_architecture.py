@@ -59,6 +59,7 @@ PURE = (
     *("projecting/parked_streams.py", "projecting/batch_run.py"),
     *("dead_letters/poison.py", "dead_letters/dead_letter.py"),
     *("operations/finding.py", "operations/findings.py", "operations/lease_findings.py"),
+    *("operations/coverage_findings.py", "tracking/coverage.py", "tracking/name_changes.py"),
     *("tracking/leases.py", "tracking/lease_sets.py", "tracking/lag.py"),
 )
 """Of `core`: what only computes."""

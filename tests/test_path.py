@@ -47,12 +47,12 @@ class Count(NamedTuple):
 
 
 LIMITS = {
-    "event": (Count(45, 12, 15), Count(104, 29, 30)),
-    "poison": (Count(24, 11, 11), Count(66, 24, 25)),
+    "event": (Count(45, 12, 15), Count(105, 30, 31)),
+    "poison": (Count(24, 11, 11), Count(67, 25, 26)),
     "command": (Count(21, 9, 8), Count(78, 27, 25)),
     "entity": (Count(14, 7, 4), Count(49, 20, 16)),
     "replay": (Count(58, 17, 21), Count(120, 34, 35)),
-    "status": (Count(0, 0, 0), Count(44, 19, 22)),
+    "status": (Count(0, 0, 0), Count(52, 22, 23)),
 }
 """By path: where the data itself passes, and everything that is executed."""
 

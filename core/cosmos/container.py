@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from azure.core import MatchConditions
+
 from core.cosmos.batches import read_current
 from core.cosmos.requests import QUERY_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS, collect
 from core.errors import ConflictError, NotFoundError
@@ -54,8 +56,8 @@ class Container:
             return None
         return dict(results[0]["resourceBody"])
 
-    async def create(self, action: str, document: Document, deadline: Deadline) -> None:
-        """Store a document unless one with its id exists."""
+    async def create(self, action: str, document: Document, deadline: Deadline) -> bool:
+        """Store a document unless one with its id exists, and return whether it was stored."""
         try:
             await self.requests.send(
                 action,
@@ -64,7 +66,29 @@ class Container:
                 deadline=deadline,
             )
         except ConflictError:
-            return
+            return False
+        return True
+
+    async def replace(
+        self, action: str, document: Document, etag: str | None, deadline: Deadline
+    ) -> bool:
+        """Store a document in place of that version of it, and return False if it is gone."""
+        try:
+            await self.requests.send(
+                action,
+                lambda _: self.proxy.replace_item(
+                    document["id"],
+                    document,
+                    etag=etag,
+                    match_condition=MatchConditions.IfNotModified,
+                ),
+                partition=self.limiter,
+                deadline=deadline,
+                not_found=NotFoundError,
+            )
+        except (ConflictError, NotFoundError):
+            return False
+        return True
 
     async def upsert(self, action: str, document: Document, deadline: Deadline) -> None:
         """Store a document in place of the one with its id, if there is one."""

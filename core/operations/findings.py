@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from core.operations.coverage_findings import coverage_findings, name_findings
 from core.operations.lease_findings import foreign_findings, lease_findings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from core.model.registry import ProjectionModule
     from core.operations.finding import Finding
+    from core.tracking.coverage import CoverageRecord
     from core.tracking.lease_sets import LeaseSet
     from core.tracking.status import ModuleStatus
 
@@ -24,11 +27,15 @@ class Snapshot:
         taken_at: That time.
         modules: The status of each of its modules.
         lease_sets: The leases by module, including modules that it does not have.
+        declared: Its modules.
+        records: What projections were given, by module.
     """
 
     taken_at: datetime
     modules: tuple[ModuleStatus, ...]
     lease_sets: Mapping[str, LeaseSet]
+    declared: tuple[ProjectionModule, ...]
+    records: Mapping[str, CoverageRecord]
 
 
 def findings(snapshot: Snapshot) -> list[Finding]:
@@ -40,4 +47,9 @@ def findings(snapshot: Snapshot) -> list[Finding]:
         if status.module in snapshot.lease_sets
         for finding in lease_findings(status, snapshot.lease_sets[status.module], snapshot.taken_at)
     ]
-    return [*own, *foreign_findings(snapshot.lease_sets.values(), names)]
+    return [
+        *own,
+        *foreign_findings(snapshot.lease_sets.values(), names),
+        *(finding for status in snapshot.modules for finding in coverage_findings(status)),
+        *name_findings(snapshot.records, snapshot.declared, snapshot.taken_at),
+    ]

@@ -14,13 +14,15 @@ from core.operations.findings import Snapshot, findings
 from core.services import HTTP_TIMEOUT_SECONDS
 from core.throttling.deadline import Deadline
 from core.tracking.change_feed import SeenEvent
+from core.tracking.coverage import coverage_of, coverage_records
 from core.tracking.status import ModuleStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from core.model.registry import Registry
     from core.services import Services
+    from core.tracking.coverage import CoverageRecord
     from core.tracking.fan_out_progress import FanOutProgress
     from core.tracking.status import EventStatus
 
@@ -55,15 +57,19 @@ class StatusOperations:
         deadline = Deadline.after(HTTP_TIMEOUT_SECONDS)
         progress = await self.services.fan_out_progress.all(deadline)
         observation = await self.services.tracker.observe(sorted(self.registry.modules), deadline)
+        now = datetime.now(timezone.utc)
+        records = coverage_records(observation.documents)
+        modules = tuple(
+            self._complete(status, progress, records, now) for status in observation.modules
+        )
         snapshot = Snapshot(
-            taken_at=datetime.now(timezone.utc),
-            modules=observation.modules,
+            taken_at=now,
+            modules=modules,
             lease_sets=observation.lease_sets,
+            declared=tuple(self.registry.modules.values()),
+            records=records,
         )
-        return StatusReport(
-            projections=tuple(self._with_fan_outs(one, progress) for one in observation.modules),
-            findings=tuple(findings(snapshot)),
-        )
+        return StatusReport(projections=modules, findings=tuple(findings(snapshot)))
 
     async def event_status(self, module: str, stream_id: str, event_id: str) -> EventStatus:
         """Return whether a module has processed an event, and why it is parked if it is.
@@ -86,9 +92,22 @@ class StatusOperations:
         reasons = tuple(dead_letter.reason for dead_letter in dead_letters)
         return status.model_copy(update={"dead_letter_reasons": reasons})
 
-    def _with_fan_outs(
-        self, status: ModuleStatus, progress: Sequence[FanOutProgress]
+    def _complete(
+        self,
+        status: ModuleStatus,
+        progress: Sequence[FanOutProgress],
+        records: Mapping[str, CoverageRecord],
+        now: datetime,
     ) -> ModuleStatus:
+        """Return the status of a module with its fan-outs and with what it was given.
+
+        Before its first checkpoint a module has been given nothing, and everything is to come.
+        """
         module = self.registry.modules[status.module]
-        fan_outs = tuple(one for one in progress if module.has_projection(one.projection))
-        return status.model_copy(update={"fan_outs": fan_outs})
+        is_begun = any(lease.checkpoint is not None for lease in status.leases)
+        return status.model_copy(
+            update={
+                "coverage": coverage_of(records.get(module.name), module, now) if is_begun else (),
+                "fan_outs": tuple(one for one in progress if module.has_projection(one.projection)),
+            }
+        )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from core.camel_model import CamelModel
 from core.cosmos.key_ranges import KeyRange
+from core.tracking.coverage import ProjectionCoverage
 from core.tracking.fan_out_progress import FanOutProgress
 from core.tracking.lag import Lag, total_lag
 from core.tracking.leases import LeaseFault, LeaseState
@@ -95,6 +96,9 @@ class ModuleStatus(CamelModel):
 
     partitions_without_lease: int
     """The number of physical partitions that no lease covers."""
+
+    coverage: tuple[ProjectionCoverage, ...] = ()
+    """Since when its projections are given everything, where that is recorded."""
 
     fan_outs: tuple[FanOutProgress, ...] = ()
     """The progress of large fan-outs that are not completed."""

@@ -72,6 +72,13 @@ class ProgressTracker:
             documents=tuple(documents),
         )
 
+    async def has_checkpoint(self, module: str, deadline: Deadline) -> bool:
+        """Return whether a lease of a module is past the beginning."""
+        rid = await self.feed.rid(deadline)
+        documents = await self._documents(lease_prefix(module), deadline)
+        leases = (await self._lease_sets(documents, rid, deadline)).get(module)
+        return leases is not None and any(one.checkpoint is not None for one in leases.leases)
+
     async def event_status(self, module: str, event: SeenEvent, deadline: Deadline) -> EventStatus:
         """Return whether a module has processed an event, which includes parking it.
 

@@ -76,6 +76,7 @@ async def world(environ: dict[str, str], database: DatabaseProxy) -> AsyncIterat
     ]
     prefix = lease_prefix("followship-", "http://127.0.0.1", (await events.read())["_rid"])
     application = Application.discover(follows, environ)
+    await application.project("followship", [])
     prepared = World(application, database, prefix, ranges)
     for nth in range(COUNT):
         await prepared.put(nth)
