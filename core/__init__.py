@@ -6,5 +6,6 @@ from core.model.entities import Entity, reduces
 from core.model.events import Event
 from core.model.projections import projection
 from core.model.upcasts import upcast
+from core.model.values import Value
 
-__all__ = ["Command", "Entity", "Event", "Refused", "projection", "reduces", "upcast"]
+__all__ = ["Command", "Entity", "Event", "Refused", "Value", "projection", "reduces", "upcast"]

@@ -16,6 +16,7 @@ from core.model.discovery import (
     subclasses_of,
 )
 from core.model.entities import Entity, entity_name, reducers
+from core.model.event_fields import check_event_fields
 from core.model.events import Event
 from core.model.graph import check_acyclic
 from core.model.projections import Projection
@@ -147,6 +148,8 @@ class Registry:
         return _look_up(self.entities, name, "entity")
 
     def _check(self) -> None:
+        for event in self.events.values():
+            check_event_fields(event)
         check_acyclic(self.projections.values())
         for projection in self.projections.values():
             for event_type in (*projection.source_types, *projection.derived_types):
