@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from local.chaos.experiment import Experiment, run_experiment
+from local.chaos.schedule import clock_skews
 from local.harness.client import ApplicationError
 from local.harness.cluster import Cluster, ClusterOptions
 from local.harness.follows import POLBLOGS, FollowFileError, read_follows
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from local.chaos.report import ChaosReport
 
 _APP = Path(__file__).parent / "app"
-_FOLLOWS_PER_SECOND = 60
+_PAIRS_PER_SECOND = 45
 
 
 def chaos(  # noqa: PLR0917 - one parameter for each option
@@ -41,22 +42,30 @@ def chaos(  # noqa: PLR0917 - one parameter for each option
     hosts: Annotated[int, typer.Option(min=1, max=8, help="Number of Functions hosts.")] = 2,
     replica_lag: Annotated[
         int, typer.Option(min=0, help="Milliseconds by which reads without a session token lag.")
-    ] = 0,
+    ] = 500,
+    clock_skew: Annotated[
+        float, typer.Option(min=0, help="Seconds by which clocks of hosts are wrong at most.")
+    ] = 600.0,
+    invocation_timeout: Annotated[
+        float, typer.Option(min=0.1, help="Seconds after which an invocation ends.")
+    ] = 2.0,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="File for the report as JSON.")
     ] = None,
 ) -> None:
     """Send load while requests fail, hosts and the database are killed, and partitions split.
 
-    Some events cannot be projected. They must be parked, and replayed once fixed code is deployed.
-    In the end, every user is compared with the graph. The exit code is 1 if anything differs;
-    logs and data are kept then.
+    The clocks of the hosts are wrong and step, reads lag, and invocations end early. Some events
+    cannot be projected. They must be parked, and replayed once fixed code is deployed. In the end,
+    every user is compared with the accepted commands, and the events of every stream are checked:
+    position, time, order and origin. The exit code is 1 if anything is wrong; logs and data are
+    kept then.
     """
     console = Console()
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
     try:
-        graph = read_follows(follows, int(minutes * 60 * _FOLLOWS_PER_SECOND))
-        experiment = Experiment(seed=seed, seconds=minutes * 60, follows=graph)
+        graph = read_follows(follows, int(minutes * 60 * _PAIRS_PER_SECOND))
+        experiment = Experiment(seed=seed, seconds=minutes * 60, follows=graph, max_skew=clock_skew)
         options = ClusterOptions(
             partitions=partitions,
             throughput=100_000,
@@ -64,6 +73,8 @@ def chaos(  # noqa: PLR0917 - one parameter for each option
             folder=folder,
             hosts=hosts,
             app=_APP,
+            environ={"InvocationTimeoutSeconds": str(invocation_timeout)},
+            clock_skews=clock_skews(seed, hosts, clock_skew),
         )
         report = asyncio.run(_run_on_cluster(options, experiment, console))
     except (FollowFileError, ProcessError, ApplicationError) as error:
@@ -87,7 +98,7 @@ async def _run_on_cluster(
 ) -> ChaosReport:
     cancel_on_signals()
     console.print(
-        f"Seed {experiment.seed}: {len(experiment.follows):,} follows within "
+        f"Seed {experiment.seed}: {len(experiment.follows):,} pairs of users within "
         f"{experiment.seconds:,.0f} s, {options.hosts} hosts, "
         f"{options.partitions} physical partitions."
     )

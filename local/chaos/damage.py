@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from local.chaos.history import History
     from local.harness.streams import StoredStreams
+
+_MAX_EXAMPLES = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +40,10 @@ class Damage:
     positions_wrong: tuple[str, ...] = ()
     origin_wrong: tuple[str, ...] = ()
 
-    def lines(self) -> list[str]:
-        """Return all lines."""
-        return [line for lines in astuple(self) for line in lines]
+    def examples(self) -> tuple[str, ...]:
+        """Return the first lines of each kind."""
+        kinds = vars(self).items()
+        return tuple(f"{kind}: {line}" for kind, lines in kinds for line in lines[:_MAX_EXAMPLES])
 
 
 def find_damage(streams: StoredStreams, history: History) -> Damage:

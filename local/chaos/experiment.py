@@ -6,9 +6,10 @@ import asyncio
 import os
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import cached_property
+from random import Random
 from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -17,7 +18,10 @@ from azure.cosmos.aio import CosmosClient
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from local.chaos.app.projections.followship import POISON_PREFIX
+from local.chaos.damage import find_damage
+from local.chaos.history import Change, stream_of
 from local.chaos.injector import ChaosInjector
+from local.chaos.load import Load
 from local.chaos.report import ChaosReport
 from local.chaos.schedule import poison_positions, schedule
 from local.cosmos import WELL_KNOWN_KEY
@@ -26,16 +30,16 @@ from local.harness.cluster import DATABASE, FUNCTION_KEY
 from local.harness.follows import Follow
 from local.harness.lag import wait_until_caught_up
 from local.harness.processes import peak_memory
+from local.harness.streams import StoredStreams
 from local.harness.verification import ExpectedState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from local.chaos.history import History
     from local.harness.cluster import Cluster
     from local.harness.progress import Progress
-
-EventKey = tuple[str, str]
-"""The stream id and the id of an event."""
+    from local.harness.streams import EventKey
 
 _CONCURRENCY = 32
 _POISON_EVENTS = 40
@@ -51,12 +55,14 @@ class Experiment:
     Attributes:
         seed: The random seed of all disruptions.
         seconds: The duration of the load.
-        follows: The load, which is spread evenly over the duration.
+        follows: The pairs of the load, which is spread evenly over the duration.
+        max_skew: The seconds by which the clock of a host may be wrong, 0 if all are right.
     """
 
     seed: int
     seconds: float
     follows: Sequence[Follow]
+    max_skew: float
 
     @cached_property
     def poison(self) -> dict[int, Follow]:
@@ -66,6 +72,12 @@ class Experiment:
             position: Follow(self.follows[position].follower, UUID(f"{POISON_PREFIX}{number:024x}"))
             for number, position in enumerate(positions)
         }
+
+    def expected_state(self, history: History) -> ExpectedState:
+        """Return the state after the accepted commands, of all users of the load."""
+        pairs = [*self.follows, *self.poison.values()]
+        users = dict.fromkeys(user for pair in pairs for user in pair.users)
+        return replace(ExpectedState.from_follows(history.remaining()), users=tuple(users))
 
 
 async def run_experiment(
@@ -79,9 +91,9 @@ async def run_experiment(
     """
     started = time.monotonic()
     injector = ChaosInjector(cluster)
-    expected = ExpectedState.from_follows([*experiment.follows, *experiment.poison.values()])
     async with ApplicationClient(cluster.urls, FUNCTION_KEY, _CONCURRENCY) as client:
-        poison = await _run_load_with_faults(injector, cluster, client, experiment, progress)
+        load = Load(seed=experiment.seed, client=client)
+        poison = await _run_load_with_faults(injector, cluster, load, experiment, progress)
         await wait_until_caught_up(client, progress)
         parked = {
             (dead_letter["streamId"], dead_letter["eventId"])
@@ -89,16 +101,27 @@ async def run_experiment(
         }
         replayed = await _deploy_fix_and_replay(cluster, client)
         await wait_until_caught_up(client, progress)
+        expected = experiment.expected_state(load.history)
         with progress.bar("Checking every user", len(expected.users)) as advance:
             entities = await client.followships(expected.users, advance)
-    stored = await cluster.stored_events()
+    documents = await cluster.event_documents()
+    streams = StoredStreams.from_documents(documents, load.history.foreign_keys())
+    damage = find_damage(streams, load.history)
     return ChaosReport(
         seed=experiment.seed,
         seconds=round(time.monotonic() - started, 1),
-        follows=len(expected.pairs),
-        derived=sum(stored.was_followed.values()),
-        lost=stored.lost(expected),
-        duplicated=stored.duplicated(expected),
+        commands=sum(len(event_ids) for event_ids in load.history.event_ids.values()),
+        repeated=load.history.repeated,
+        lost_replies=load.lost_replies,
+        answers_different=load.history.different_answers,
+        derived=sum(len(events) for events in streams.derived.values()),
+        lost=len(damage.lost),
+        duplicated=len(damage.duplicated),
+        out_of_order=len(damage.out_of_order),
+        time_wrong=len(damage.time_wrong),
+        positions_wrong=len(damage.positions_wrong),
+        origin_wrong=len(damage.origin_wrong),
+        examples=damage.examples(),
         users_checked=len(expected.users),
         users_incorrect=expected.count_mismatches(entities),
         poison_planted=len(poison),
@@ -117,15 +140,17 @@ async def run_experiment(
 async def _run_load_with_faults(
     injector: ChaosInjector,
     cluster: Cluster,
-    client: ApplicationClient,
+    load: Load,
     experiment: Experiment,
     progress: Progress,
 ) -> set[EventKey]:
     """Send the load while disruptions are executed; return the poison events."""
-    disruptions = schedule(experiment.seed, experiment.seconds, len(cluster.hosts))
+    disruptions = schedule(
+        experiment.seed, experiment.seconds, len(cluster.hosts), experiment.max_skew
+    )
     injecting = asyncio.create_task(injector.run(disruptions), name="injector")
     try:
-        poison = await _send_load(cluster, client, experiment, progress)
+        poison = await _send_load(cluster, load, experiment, progress)
         await injecting
     finally:
         injecting.cancel()
@@ -136,13 +161,12 @@ async def _run_load_with_faults(
 
 async def _deploy_fix_and_replay(cluster: Cluster, client: ApplicationClient) -> int:
     """Deploy the fixed code and replay all dead letters; return how many were deleted."""
-    for host in cluster.hosts:
-        await cluster.restart(host, _FIX)
+    await asyncio.gather(*(cluster.restart(host, _FIX) for host in cluster.hosts))
     return await client.replay_dead_letters()
 
 
 async def _send_load(
-    cluster: Cluster, client: ApplicationClient, experiment: Experiment, progress: Progress
+    cluster: Cluster, load: Load, experiment: Experiment, progress: Progress
 ) -> set[EventKey]:
     """Send the follows at a constant rate, with the poison; return the poison events."""
     poison: set[EventKey] = set()
@@ -153,9 +177,9 @@ async def _send_load(
     async def work(advance: Callable[[], None]) -> None:
         for position, follow in remaining:
             await asyncio.sleep(started + position * interval - time.monotonic())
-            await client.follow(follow)
+            await load.relate(follow)
             if position in experiment.poison:
-                poison.add(await _store_poison(cluster, client, position, experiment))
+                poison.add(await _store_poison(cluster, load, position, experiment))
             advance()
 
     with progress.bar("Following amid chaos", len(experiment.follows)) as advance:
@@ -164,15 +188,17 @@ async def _send_load(
 
 
 async def _store_poison(
-    cluster: Cluster, client: ApplicationClient, position: int, experiment: Experiment
+    cluster: Cluster, load: Load, position: int, experiment: Experiment
 ) -> EventKey:
     """Store a poison event: one that its projection fails on, or one that cannot be parsed."""
     follow = experiment.poison[position]
-    stream_id = f"followship-{follow.follower}"
+    stream_id = stream_of(follow.follower)
     if position % 2:
-        (event_id,) = await client.follow(follow)
-        return stream_id, event_id
-    return stream_id, await _store_older_version(cluster, stream_id, follow)
+        random = Random(f"poison {position}")  # noqa: S311 - it is to be repeatable, not secret
+        return stream_id, await load.send(Change(follow, 0), random)
+    event_id = await _store_older_version(cluster, stream_id, follow)
+    load.history.foreign[follow] = event_id
+    return stream_id, event_id
 
 
 async def _store_older_version(cluster: Cluster, stream_id: str, follow: Follow) -> str:
@@ -182,7 +208,7 @@ async def _store_older_version(cluster: Cluster, stream_id: str, follow: Follow)
         "streamId": stream_id,
         "type": "Followed",
         "version": 1,
-        "time": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "time": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-1] + "0Z",
         "data": {"user_id": str(follow.follower), "target": str(follow.followed)},
         "meta": {"correlationId": "older", "hops": 0},
     }

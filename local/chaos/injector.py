@@ -62,6 +62,8 @@ class ChaosInjector:
             await self._cluster.cut_off(disruption.host)
         elif disruption.kind == "restart":
             await self._cluster.restart(self._cluster.hosts[disruption.host])
+        elif disruption.kind == "clock":
+            await self._cluster.step_clock(disruption.host, disruption.skew)
         elif disruption.kind == "split":
             await self._retry(self._cluster.split_partition)
         else:

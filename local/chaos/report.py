@@ -20,10 +20,18 @@ class ChaosReport:
     Attributes:
         seed: The random seed.
         seconds: The time from the first command to the last check.
-        follows: The number of distinct follows, the poison included.
-        derived: The number of stored `WasFollowed` events.
+        commands: The number of acknowledged commands, each counted once.
+        repeated: The number of commands that were repeated after they were acknowledged.
+        lost_replies: The number of commands whose reply the client did not wait for.
+        answers_different: The number of repeated commands with another answer than the first time.
+        derived: The number of stored derived events.
         lost: The number of events that should be stored and are not.
         duplicated: The number of stored events beyond the first of each expected event.
+        out_of_order: The number of pairs whose events are not in the order of the commands.
+        time_wrong: The number of events whose time is malformed or does not grow in its stream.
+        positions_wrong: The number of events without the next position of their stream.
+        origin_wrong: The number of derived events that differ from their source in time or hops.
+        examples: Lines about the first of these.
         users_checked: The number of users whose entity was compared.
         users_incorrect: The number of users whose entity differs from the graph.
         poison_planted: The number of events that the first deployment could not project.
@@ -40,10 +48,18 @@ class ChaosReport:
 
     seed: int
     seconds: float
-    follows: int
+    commands: int
+    repeated: int
+    lost_replies: int
+    answers_different: int
     derived: int
     lost: int
     duplicated: int
+    out_of_order: int
+    time_wrong: int
+    positions_wrong: int
+    origin_wrong: int
+    examples: tuple[str, ...]
     users_checked: int
     users_incorrect: int
     poison_planted: int
@@ -63,6 +79,11 @@ class ChaosReport:
         return self.replayed == self.poison_planted and not (
             self.lost
             or self.duplicated
+            or self.out_of_order
+            or self.time_wrong
+            or self.positions_wrong
+            or self.origin_wrong
+            or self.answers_different
             or self.users_incorrect
             or self.poison_not_parked
             or self.unexpectedly_parked
@@ -77,12 +98,16 @@ class ChaosReport:
         """Print the report as a table and a sentence."""
         console.print(metrics_table(self._rows()))
         console.print(self._sentence())
+        for line in self.examples:
+            console.print(line, markup=False)
 
     def _rows(self) -> list[tuple[str, str]]:
         memory = max(self.peak_memory.values(), default=0) / 1024 / 1024
         return [
-            ("Follows", f"{self.follows:,}"),
-            ("WasFollowed events, derived", f"{self.derived:,}"),
+            ("Commands acknowledged", f"{self.commands:,}"),
+            ("Commands repeated", f"{self.repeated:,}"),
+            ("Replies that the client lost", f"{self.lost_replies:,}"),
+            ("Derived events", f"{self.derived:,}"),
             ("Users checked", f"{self.users_checked:,}"),
             ("Faults injected", f"{sum(self.faults.values()):,}"),
             ("Hosts killed", f"{self.disruptions.get('kill', 0)} x"),
@@ -90,6 +115,7 @@ class ChaosReport:
             ("Calls cut off", f"{self.calls_cut_off:,}"),
             ("Hosts restarted cleanly", f"{self.disruptions.get('restart', 0)} x"),
             ("Cosmos DB killed", f"{self.disruptions.get('crash', 0)} x"),
+            ("Clocks stepped", f"{self.disruptions.get('clock', 0)} x"),
             ("Partitions split", f"{self.disruptions.get('split', 0)} x"),
             ("Poison events parked", f"{self.poison_planted - self.poison_not_parked:,}"),
             ("Replayed after the fix", f"{self.replayed:,}"),
@@ -99,10 +125,17 @@ class ChaosReport:
 
     def _sentence(self) -> str:
         if self.is_exact:
-            return "[green]Every user matches the graph: 0 lost, 0 duplicated.[/green]"
+            return (
+                "[green]Every user is as the accepted commands say: 0 lost, 0 duplicated, "
+                "0 out of order, every position and time right.[/green]"
+            )
         return (
-            f"[red]Seed {self.seed}: {self.users_incorrect} users do not match the graph, "
-            f"{self.lost} events are lost, {self.duplicated} duplicated; "
+            f"[red]Seed {self.seed}: {self.users_incorrect} users are not as the commands say; "
+            f"events: {self.lost} lost, {self.duplicated} duplicated, "
+            f"{self.positions_wrong} with a wrong position, {self.time_wrong} with a wrong time, "
+            f"{self.origin_wrong} that differ from their source; "
+            f"{self.out_of_order} pairs are out of order, "
+            f"{self.answers_different} repeated commands had another answer; "
             f"{self.poison_not_parked} of {self.poison_planted} poison events were not parked, "
             f"{self.unexpectedly_parked} other events were; "
             f"{self.dead_letters_left} dead letters are left.[/red]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-DisruptionKind = Literal["faults", "kill", "restart", "crash", "split", "cutOff"]
+DisruptionKind = Literal["faults", "kill", "restart", "crash", "split", "cutOff", "clock"]
 FaultRules = list[dict[str, Any]]
 
 _FAULT_PROFILES: Mapping[str, FaultRules] = {
@@ -42,10 +43,12 @@ _INTERVAL_SECONDS: Mapping[DisruptionKind, tuple[float, float]] = {
     "crash": (30, 60),
     "split": (20, 40),
     "cutOff": (8, 16),
+    "clock": (5, 15),
 }
 """The minimum and the maximum time between two disruptions of a kind."""
 
 _MAX_SPLITS = 8
+_MIN_SKEW_SECONDS = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,26 +58,43 @@ class Disruption:
     Attributes:
         at: The time in seconds after the start.
         kind: Whether the faults change, a host is killed, restarted cleanly or cut off from its
-            calls, the embedded Cosmos DB is killed, or a physical partition is split.
+            calls, the embedded Cosmos DB is killed, a physical partition is split, or the clock of
+            a host steps.
         host: The index of the host.
         plan: The new fault plan.
+        skew: The seconds by which the clock is wrong from then on.
     """
 
     at: float
     kind: DisruptionKind
     host: int = 0
     plan: Mapping[str, Any] | None = None
+    skew: float = 0.0
 
 
-def schedule(seed: int, seconds: float, hosts: int) -> list[Disruption]:
-    """Return the disruptions within a time, in order; the same seed gives the same ones."""
+def schedule(seed: int, seconds: float, hosts: int, max_skew: float) -> list[Disruption]:
+    """Return the disruptions within a time, in order; the same seed gives the same ones.
+
+    Args:
+        seed: The random seed.
+        seconds: The time.
+        hosts: The number of hosts.
+        max_skew: The seconds by which a clock may be wrong, 0 if all are right.
+    """
     random = Random(seed)  # noqa: S311 - it is to be repeatable, not secret
     disruptions = [
         disruption
         for kind in _INTERVAL_SECONDS
-        for disruption in _disruptions(random, kind, seconds, hosts)
+        if max_skew or kind != "clock"
+        for disruption in _disruptions(random, kind, seconds, hosts, max_skew)
     ]
     return sorted(disruptions, key=lambda disruption: disruption.at)
+
+
+def clock_skews(seed: int, hosts: int, max_skew: float) -> list[float]:
+    """Return the seconds by which the clock of each host is wrong at the start, none if 0."""
+    random = Random(f"clocks {seed}")  # noqa: S311 - as above
+    return [_skew(random, max_skew) for _ in range(hosts)] if max_skew else []
 
 
 def poison_positions(seed: int, follows: int, count: int) -> list[int]:
@@ -84,16 +104,23 @@ def poison_positions(seed: int, follows: int, count: int) -> list[int]:
 
 
 def _disruptions(
-    random: Random, kind: DisruptionKind, seconds: float, hosts: int
+    random: Random, kind: DisruptionKind, seconds: float, hosts: int, max_skew: float
 ) -> Iterator[Disruption]:
     shortest, longest = _INTERVAL_SECONDS[kind]
     at = random.uniform(0, shortest)
     number = 0
     while at < seconds and not (kind == "split" and number == _MAX_SPLITS):
         plan = _fault_plan(random) if kind == "faults" else None
-        yield Disruption(at=at, kind=kind, host=random.randrange(hosts), plan=plan)
+        skew = _skew(random, max_skew) if kind == "clock" else 0.0
+        yield Disruption(at=at, kind=kind, host=random.randrange(hosts), plan=plan, skew=skew)
         at += random.uniform(shortest, longest)
         number += 1
+
+
+def _skew(random: Random, largest: float) -> float:
+    """Return by how much a clock is wrong: as likely by 50 ms to 1 s as by 30 s to 10 min."""
+    size = math.exp(random.uniform(math.log(_MIN_SKEW_SECONDS), math.log(largest)))
+    return random.choice((-1, 1)) * size
 
 
 def _fault_plan(random: Random) -> Mapping[str, Any]:

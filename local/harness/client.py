@@ -11,7 +11,7 @@ import aiohttp
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from uuid import UUID
 
     from typing_extensions import Self
@@ -82,17 +82,31 @@ class ApplicationClient:
         Raises:
             ApplicationError: If a follow is rejected, or a self-follow is accepted.
         """
-        status, body = await self._request(
-            "POST",
-            "/api/commands/follow",
-            headers={"Idempotency-Key": f"{follow.follower}:{follow.followed}"},
-            json={"user_id": str(follow.follower), "to_follow": str(follow.followed)},
+        status, body = await self.send_command(
+            "follow",
+            {"user_id": str(follow.follower), "to_follow": str(follow.followed)},
+            f"{follow.follower}:{follow.followed}",
         )
         expected = HTTPStatus.BAD_REQUEST if follow.is_self_follow else HTTPStatus.ACCEPTED
         if status != expected:
             raise ApplicationError(f"{follow} returned {status}, expected {int(expected)}: {body}.")
         event_ids: list[str] = body.get("eventIds", [])
         return event_ids
+
+    async def send_command(
+        self, name: str, fields: Mapping[str, str], idempotency_key: str
+    ) -> tuple[int, dict[str, Any]]:
+        """Send a command, again while the application is unavailable; return status and answer.
+
+        Raises:
+            ApplicationError: If the application is unavailable for two minutes.
+        """
+        return await self._request(
+            "POST",
+            f"/api/commands/{name}",
+            headers={"Idempotency-Key": idempotency_key},
+            json=fields,
+        )
 
     async def followships(
         self, users: Sequence[UUID], advance: Callable[[], None]

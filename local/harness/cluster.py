@@ -219,11 +219,18 @@ class Cluster:
                 stored.add(document)
         return stored
 
+    async def event_documents(self) -> list[dict[str, Any]]:
+        """Return all documents of the events container."""
+        return await self._documents("events")
+
     async def dead_letters(self) -> list[dict[str, Any]]:
         """Return all dead letters."""
+        return await self._documents("deadletters")
+
+    async def _documents(self, container: str) -> list[dict[str, Any]]:
         async with CosmosClient(self.endpoint, WELL_KNOWN_KEY) as client:
-            container = client.get_database_client(DATABASE).get_container_client("deadletters")
-            return [document async for document in container.query_items("SELECT * FROM c")]
+            proxy = client.get_database_client(DATABASE).get_container_client(container)
+            return [document async for document in proxy.query_items("SELECT * FROM c")]
 
     async def run_monitored(self, work: Coroutine[object, object, ResultT]) -> ResultT:
         """Return the result of the work; cancel it if a process cannot be restarted.

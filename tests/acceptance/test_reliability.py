@@ -21,7 +21,7 @@ from typing_extensions import Self
 from core.application import Application
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
-from local.chaos.schedule import poison_positions, schedule
+from local.chaos.schedule import clock_skews, poison_positions, schedule
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos
 from local.harness.cluster import FUNCTION_KEY, Cluster, ClusterOptions
 from local.host import FunctionsHost, HostOptions
@@ -241,12 +241,14 @@ async def _posted(session: aiohttp.ClientSession, control: str) -> bool:
 
 def test_disruptions_follow_from_the_seed() -> None:
     """All kinds of them, so that a failing experiment can be repeated."""
-    disruptions = schedule(7, 180, 2)
+    disruptions = schedule(7, 180, 2, 600.0)
     kinds = [disruption.kind for disruption in disruptions]
     times = [disruption.at for disruption in disruptions]
 
-    assert disruptions == schedule(7, 180, 2) != schedule(8, 180, 2)
-    assert set(kinds) == {"faults", "kill", "restart", "crash", "split", "cutOff"}
+    assert disruptions == schedule(7, 180, 2, 600.0) != schedule(8, 180, 2, 600.0)
+    assert set(kinds) == {"faults", "kill", "restart", "crash", "split", "cutOff", "clock"}
+    assert max(abs(disruption.skew) for disruption in disruptions) <= 600
+    assert clock_skews(7, 2, 600.0) == clock_skews(7, 2, 600.0) != clock_skews(8, 2, 600.0)
     assert kinds.count("kill") >= 15
     assert times == sorted(times)
     assert poison_positions(7, 1_000, 40) == poison_positions(7, 1_000, 40)
@@ -254,22 +256,15 @@ def test_disruptions_follow_from_the_seed() -> None:
 
 
 @pytest.mark.timeout(150)
-@pytest.mark.parametrize(
-    ("lag", "date_handling"),
-    [
-        pytest.param("0", "None", id="fresh"),
-        pytest.param("0", "DateTime", id="rewritten"),
-        pytest.param("2000", "None", id="lagging"),
-    ],
-)
-def test_chaos_ends_well(tmp_path: Path, lag: str, date_handling: str) -> None:
-    """A short one; the long ones are in docs/reliability.md."""
+@both_date_handlings
+def test_chaos_ends_well(tmp_path: Path, date_handling: str) -> None:
+    """A short one with everything that can go wrong; docs/reliability.md has the long ones."""
     figures = tmp_path / "out.json"
 
     done = subprocess.run(  # noqa: S603 - our own command
         [
             *(sys.executable, "-m", "local", "chaos", "--seed", "4"),
-            *("--minutes", "0.15", "--json", str(figures), "--replica-lag", lag),
+            *("--minutes", "0.15", "--json", str(figures)),
         ],
         cwd=ROOT,
         env={**os.environ, DATE_HANDLING: date_handling},
@@ -285,6 +280,9 @@ def test_chaos_ends_well(tmp_path: Path, lag: str, date_handling: str) -> None:
     assert sum(report["faults"].values()) > 0
     assert report["disruptions"]["kill"] >= 1
     assert report["disruptions"]["cutOff"] >= 1
+    assert report["disruptions"]["clock"] >= 1
+    assert report["lostReplies"] > 0
+    assert report["repeated"] > 0
 
 
 MARK = "S3CR3T-M4RK"

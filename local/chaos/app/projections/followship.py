@@ -50,6 +50,30 @@ class WasFollowed(Event, entity="followship"):
         return self.user_id
 
 
+class Unfollowed(Event, entity="followship"):
+    """A user no longer follows another one."""
+
+    user_id: UUID
+    to_follow: UUID
+
+    @property
+    def entity_id(self) -> UUID:
+        """The follower."""
+        return self.user_id
+
+
+class WasUnfollowed(Event, entity="followship"):
+    """A user lost a follower."""
+
+    user_id: UUID
+    follower: UUID
+
+    @property
+    def entity_id(self) -> UUID:
+        """The user who was followed."""
+        return self.user_id
+
+
 class Follow(Command):
     """A request that a user follows another one."""
 
@@ -61,6 +85,17 @@ class Follow(Command):
         if self.user_id == self.to_follow:
             raise Refused("Nobody can follow themselves.", field="to_follow")
         yield Followed(user_id=self.user_id, to_follow=self.to_follow)
+
+
+class Unfollow(Command):
+    """A request that a user no longer follows another one."""
+
+    user_id: UUID
+    to_follow: UUID
+
+    def handle(self) -> Iterator[Unfollowed]:
+        """Append `Unfollowed`."""
+        yield Unfollowed(user_id=self.user_id, to_follow=self.to_follow)
 
 
 class Followship(Entity):
@@ -79,6 +114,24 @@ class Followship(Entity):
         """Add the follower."""
         return self.evolve(followers=(*self.followers, event.follower))
 
+    @reduces
+    def unfollowed(self, event: Unfollowed) -> "Followship":
+        """Remove the followed user once."""
+        return self.evolve(following=without(self.following, event.to_follow))
+
+    @reduces
+    def was_unfollowed(self, event: WasUnfollowed) -> "Followship":
+        """Remove the follower once."""
+        return self.evolve(followers=without(self.followers, event.follower))
+
+
+def without(users: tuple[UUID, ...], user: UUID) -> tuple[UUID, ...]:
+    """Return the users without the first occurrence of one."""
+    if user not in users:
+        return users
+    index = users.index(user)
+    return (*users[:index], *users[index + 1 :])
+
 
 @projection
 def followers(event: Followed) -> Iterator[WasFollowed]:
@@ -86,3 +139,9 @@ def followers(event: Followed) -> Iterator[WasFollowed]:
     if event.to_follow.hex.startswith(POISON_PREFIX) and not FAULTS_FIXED:
         raise LookupError("no such user")
     yield WasFollowed(user_id=event.to_follow, follower=event.user_id)
+
+
+@projection
+def lost_followers(event: Unfollowed) -> Iterator[WasUnfollowed]:
+    """Record each unfollow in the stream of the user who was followed."""
+    yield WasUnfollowed(user_id=event.to_follow, follower=event.user_id)

@@ -97,7 +97,7 @@ def test_planted_damage_is_noticed(
     damage = find_damage(StoredStreams.from_documents(documents), history)
 
     assert counts(damage) == expected
-    assert len(damage.lines()) == sum(expected.values())
+    assert len(damage.examples()) == sum(expected.values())
 
 
 def test_commands_in_another_order_are_noticed() -> None:
