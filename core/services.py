@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from core.cosmos.client import Client
@@ -106,7 +105,7 @@ class Services:
             slots=asyncio.Semaphore(settings.write_concurrency),
             bulk=BulkMode(enabled=settings.bulk_writes_enabled),
         )
-        appender = Appender(store=EventStore(reader=reader), now=_utc_now)
+        appender = Appender(store=EventStore(reader=reader), now=client.clock.now)
         appends = AppendQueue(appender)
         return cls(
             client=client,
@@ -133,7 +132,3 @@ class Services:
     async def close(self) -> None:
         """Close the client and its connections."""
         await self.client.close()
-
-
-def _utc_now() -> datetime:
-    return datetime.now(timezone.utc)

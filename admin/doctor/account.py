@@ -54,7 +54,7 @@ async def check_account(
     if not is_reachable:
         return
     async with open_client(connection) as client:
-        async for finding in _check_consistency(client):
+        async for finding in _check_replication(client):
             yield finding
         database = client.get_database_client(settings.database)
         async for finding in _check_containers(database, settings, modules):
@@ -89,14 +89,22 @@ async def _check_endpoint(
         )
 
 
-async def _check_consistency(client: Client) -> AsyncIterator[Finding]:
-    """Yield a finding if reads may be older than the writes that the same process has seen."""
+async def _check_replication(client: Client) -> AsyncIterator[Finding]:
+    """Yield findings if reads may be older than the process's writes, or writes may be undone."""
     try:
         account = await run_request(
             "reading the account", client.client_connection.GetDatabaseAccount()
         )
     except CosmosError:
         return  # the containers, which are read next, cannot be read either
+    if account._EnableMultipleWritableLocations:  # noqa: SLF001 - the SDK has no other name for it
+        yield error(
+            "several-write-regions",
+            "The account may take writes in several regions. Each would give the same positions to "
+            "different events, of which all but one are lost.",
+            "Turn multi-region writes off, in the portal or with "
+            "`az cosmosdb update --enable-multiple-write-locations false`.",
+        )
     consistency = str((account.ConsistencyPolicy or {}).get("defaultConsistencyLevel"))
     if consistency in _WEAK_CONSISTENCIES:
         yield error(
@@ -184,7 +192,8 @@ def _check_ttl(definition: ContainerDefinition, ttl: int | None) -> Iterator[Fin
     if definition.default_ttl is not None and ttl is None:
         yield error(
             "ttl-disabled",
-            f"Container {name} has no TTL, so the trigger's startup lock never expires.",
+            f"Container {name} has no TTL, so that neither the trigger's startup lock nor the "
+            "records of idempotency keys expire.",
             "Enable its TTL without a default (-1).",
         )
     elif ttl is not None and ttl > 0:

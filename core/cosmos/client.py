@@ -9,6 +9,7 @@ from urllib.request import getproxies_environment
 
 from azure.cosmos.aio import CosmosClient
 
+from core.cosmos.clock import ServiceClock
 from core.cosmos.requests import REQUEST_TIMEOUT_SECONDS
 from core.cosmos.sessions import SessionTransport
 
@@ -25,16 +26,23 @@ class Client(CosmosClient):
 
     The SDK's own retries are off, because one layer owns retrying. The SDK takes
     `retry_throttle_total=0` for "not given", hence -1.
+
+    Args:
+        connection: The connection to the account.
+
+    Attributes:
+        clock: The time, corrected by the responses.
     """
 
     def __init__(self, connection: Connection) -> None:
         self._identity = None if connection.key else _identity(connection)
         self._entering = asyncio.Lock()
         self._is_entered = False
+        self.clock = ServiceClock()
         credential: Any = connection.key.get_secret_value() if connection.key else self._identity
         # By default aiohttp reads ~/.netrc and the environment for every request, which takes a
         # third of the request time.
-        transport = SessionTransport(use_env_settings=bool(getproxies_environment()))
+        transport = SessionTransport(self.clock, use_env_settings=bool(getproxies_environment()))
         super().__init__(
             connection.endpoint,
             credential=credential,

@@ -39,9 +39,10 @@ class ContainerDefinition:
 def container_definitions(settings: Settings) -> tuple[ContainerDefinition, ...]:
     """Return the definitions of the containers for events, leases and dead letters.
 
-    The partition key of events is indexed, which Cosmos DB does not do automatically. Events have
-    no TTL: one that expired before it was read would never be projected. Leases need the TTL for
-    the lock that the trigger takes at its first start.
+    The partition key of events is indexed, which Cosmos DB does not do automatically. No event has
+    a TTL, because one that expired before it was read would never be projected; the documents of
+    idempotency keys have one. Leases need theirs for the lock that the trigger takes at its first
+    start.
     """
     names = {
         "events": settings.events_container,

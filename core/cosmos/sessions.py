@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from azure.cosmos._session import SessionContainer
     from azure.cosmos.aio._cosmos_client_connection_async import CosmosClientConnection
 
+    from core.cosmos.clock import ServiceClock
+
 _CONTAINER_RID = "x-ms-content-path"
 _CONTAINER_NAME = "x-ms-alt-content-path"
 _KEY_RANGE_ID = "x-ms-documentdb-partitionkeyrangeid"
@@ -30,11 +32,15 @@ _MAX_WAIT_SECONDS = 10.0
 
 
 class SessionTransport(AioHttpTransport):  # type: ignore[misc] # azure-core does not type its base
-    """Records the session token of every response about documents.
+    """Records the session token of every response about documents, and the time of the service.
 
     azure-cosmos 4.17.1 drops the token of a batch, whether it is applied or not. It records that of
     a response without a document under the container's name alone, so that a container which was
     created again is not noticed, and queries would ask for a state of the old one for ever.
+
+    Args:
+        clock: The clock that is corrected by the responses.
+        options: Those of the transport.
 
     Attributes:
         connection: The SDK's connection, whose session takes the tokens once it is entered.
@@ -42,14 +48,17 @@ class SessionTransport(AioHttpTransport):  # type: ignore[misc] # azure-core doe
 
     connection: CosmosClientConnection | None = None
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - the SDK's types
+    def __init__(self, clock: ServiceClock, **options: Any) -> None:  # noqa: ANN401 - the SDK's types
         super().__init__(**options)
+        self._clock = clock
         self._waiting_since: dict[tuple[str, str], float] = {}
 
     async def send(self, request: Any, **options: Any) -> Any:  # noqa: ANN401 - the SDK's types
         """Send a request, and return the response."""
+        sent_at = self._clock.host_time()
         response = await super().send(request, **options)
         headers = response.headers
+        self._clock.observe(headers.get("Date", ""), sent_at)
         is_about_documents = request.headers.get(_RESOURCE_TYPE) == "docs"
         if is_about_documents and _CONTAINER_RID in headers and _CONTAINER_NAME in headers:
             self._record(headers)

@@ -131,7 +131,7 @@ async def _taken(database: DatabaseProxy) -> None:
 
 ACCOUNTS: dict[str, tuple[str, Callable[[DatabaseProxy], Awaitable[None]]]] = {
     "partition-key-mismatch": ("error", lambda database: _replace(database, "events", "/id")),
-    "ttl-disabled": ("error", lambda database: _replace(database, "leases", "/id")),
+    "ttl-disabled": ("error", lambda database: _replace(database, "events", "/streamId")),
     "ttl-expires-items": (
         "error",
         lambda database: _replace(database, "events", "/streamId", default_ttl=60),
@@ -172,16 +172,17 @@ async def test_problems_of_the_account_are_found(
         ({"consistency": "ConsistentPrefix"}, {"consistency-weak"}),
         ({"consistency": "BoundedStaleness"}, set()),
         ({"consistency": "Strong"}, set()),
+        ({"multiple_write_locations": True}, {"several-write-regions"}),
     ],
 )
-async def test_a_consistency_weaker_than_session_is_found(
+async def test_an_account_that_replicates_in_another_way_is_found(
     tmp_path: Path,
     values: dict[str, str],
     host: dict[str, Any],
     database: DatabaseProxy,
     codes: set[str],
 ) -> None:
-    """The application would read less than it has written, without an error."""
+    """The application would read less than it has written, or lose it, without an error."""
     assert (await examine(tmp_path, values, host)).keys() == codes
 
 

@@ -113,7 +113,7 @@ def test_containers_are_those_that_the_trigger_needs() -> None:
     """The lease container's key is its id, its TTL on; events never expire."""
     events, leases, letters = container_definitions(Settings.from_environ({"EventsContainer": "e"}))
 
-    assert (events.name, events.partition_key, events.default_ttl) == ("e", "/streamId", None)
+    assert (events.name, events.partition_key, events.default_ttl) == ("e", "/streamId", -1)
     assert (leases.partition_key, leases.default_ttl) == ("/id", -1)
     assert letters.partition_key == "/module"
 
