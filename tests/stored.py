@@ -69,7 +69,7 @@ async def store(application: Application, database: DatabaseProxy) -> Stored:
         (events[board],) = await _of(database, f"board-{board}")
     await application.project(MODULE, [events[board] for board in "abc"])
     await _discard(application, events["c"]["id"], "board-c")
-    await _begin(application, database, events["d"])
+    await _begin(application, database, await _delivered(database, "board-d"))
     rid = (await database.get_container_client("events").read())["_rid"]
     lease = new_lease(lease_prefix(f"{MODULE}-", "http://127.0.0.1", rid), WHOLE, '"3"')
     await database.get_container_client("leases").create_item({**lease, "Owner": "host-1"})
@@ -97,6 +97,15 @@ async def _of(database: DatabaseProxy, stream: str) -> list[Document]:
         for event in await documents(database, "events")
         if event["streamId"] == stream and event["type"] != "$key"
     ]
+
+
+async def _delivered(database: DatabaseProxy, stream: str) -> Document:
+    """Return the event of a stream as the change feed delivers it."""
+    feed = database.get_container_client("events").query_items_change_feed(start_time="Beginning")
+    (event,) = [
+        event async for event in feed if event["streamId"] == stream and event["type"] != "$key"
+    ]
+    return dict(event)
 
 
 async def _discard(application: Application, event_id: str, stream: str) -> None:

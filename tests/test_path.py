@@ -48,7 +48,7 @@ class Count(NamedTuple):
 
 LIMITS = {
     "event": (Count(45, 12, 15), Count(105, 30, 31)),
-    "poison": (Count(24, 11, 11), Count(67, 25, 26)),
+    "poison": (Count(24, 11, 11), Count(67, 26, 26)),
     "command": (Count(21, 9, 8), Count(78, 27, 25)),
     "entity": (Count(14, 7, 4), Count(49, 20, 16)),
     "replay": (Count(58, 17, 21), Count(120, 34, 35)),

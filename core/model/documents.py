@@ -25,6 +25,7 @@ from core.errors import InvalidEventError
 from core.model.names import stream_id
 from core.model.times import canonical_time
 from core.model.upcasts import upcast_fields
+from core.model.validation_errors import format_validation_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,9 +48,6 @@ the stub that an erased event leaves. No class has such a name."""
 
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")
 """W3C Trace Context, section 3.2."""
-
-_MAX_NAMED_FIELDS = 20
-"""The invalid fields that an error names."""
 
 _Name = Annotated[str, StringConstraints(min_length=1, max_length=1023)]
 _Time = Annotated[str, AfterValidator(canonical_time)]
@@ -87,7 +85,10 @@ class EventMetadata(BaseModel):
 
 
 class Envelope(BaseModel):
-    """A document of the events container, whose data is not validated yet."""
+    """A document of the events container, whose data is not validated yet.
+
+    `rid` is its resource id, and `lsn` its transaction if the change feed delivered it.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
@@ -98,6 +99,8 @@ class Envelope(BaseModel):
     time: _Time
     data: dict[str, Any]
     meta: EventMetadata = EventMetadata()
+    rid: str = Field(default="", alias="_rid")
+    lsn: int = Field(default=0, alias="_lsn")
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
@@ -287,13 +290,3 @@ def _meta(origin: Origin) -> Document:
 
 def _reject(constant: str) -> None:
     raise ValueError(f"JSON has no {constant}")
-
-
-def format_validation_errors(error: ValidationError) -> str:
-    """Return up to 20 invalid fields with their errors, without their values."""
-    fields = [
-        f"{'.'.join(map(str, detail['loc'])) or 'document'}: {detail['msg']}"
-        for detail in error.errors(include_url=False, include_input=False, include_context=False)
-    ]
-    more = len(fields) - _MAX_NAMED_FIELDS
-    return "; ".join(fields[:_MAX_NAMED_FIELDS] + ([f"and {more} more"] if more > 0 else []))

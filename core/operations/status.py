@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from core.services import Services
     from core.tracking.coverage import CoverageRecord
     from core.tracking.fan_out_progress import FanOutProgress
+    from core.tracking.lease_sets import LeaseSet
     from core.tracking.status import EventStatus
 
 
@@ -60,7 +61,10 @@ class StatusOperations:
         now = datetime.now(timezone.utc)
         records = coverage_records(observation.documents)
         modules = tuple(
-            self._complete(status, progress, records, now) for status in observation.modules
+            self._complete(
+                status, _ahead_of(observation.lease_sets.get(status.module), progress), records, now
+            )
+            for status in observation.modules
         )
         snapshot = Snapshot(
             taken_at=now,
@@ -111,3 +115,10 @@ class StatusOperations:
                 "fan_outs": tuple(one for one in progress if module.has_projection(one.projection)),
             }
         )
+
+
+def _ahead_of(
+    lease_set: LeaseSet | None, progress: Sequence[FanOutProgress]
+) -> list[FanOutProgress]:
+    """Return the progress of the fan-outs whose events the leases have not passed."""
+    return [one for one in progress if lease_set and one.is_ahead_of(lease_set.leases)]

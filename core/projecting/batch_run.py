@@ -218,8 +218,8 @@ class BatchRun:
             if parked is not None and parked.must_park(opened.projection, opened.cause):
                 error = EarlierEventParkedError("An earlier event of its stream is parked.")
                 self._fail(opened.cause, error)
-            elif opened.hops >= self._limits.hops:
-                self._fail(opened.cause, _hop_limit_error(opened.hops, self._limits.hops))
+            elif (hops := opened.source.meta.hops) >= self._limits.hops:
+                self._fail(opened.cause, _hop_limit_error(hops, self._limits.hops))
         return opened is not None
 
     def _derive_chunk(self, fan_out: FanOut, turn: Turn) -> None:

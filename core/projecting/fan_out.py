@@ -39,16 +39,16 @@ class FanOut:
 
     Attributes:
         projection: The projection.
+        source: The document of the source event.
         cause: What every write follows from.
-        hops: The projections between the source event and its command.
         derived_count: The number of derived events in complete chunks, or that were skipped.
         is_done: Whether no more follow.
         has_failed: Whether some of them cannot be stored.
     """
 
     __slots__ = (
-        *("projection", "cause", "hops", "derived_count", "is_done", "has_failed"),
-        *("_source", "_events", "_encoder", "_ordinals", "_hash", "_chunk", "_chunk_bytes"),
+        *("projection", "source", "cause", "derived_count", "is_done", "has_failed"),
+        *("_event", "_events", "_encoder", "_ordinals", "_hash", "_chunk", "_chunk_bytes"),
     )
 
     def __init__(
@@ -56,19 +56,19 @@ class FanOut:
     ) -> None:
         self.projection = projection
         self.cause = Cause(projection.name, envelope.stream_id, envelope.id, feed_order)
-        self.hops = envelope.meta.hops
+        self.source = envelope
         self.has_failed = False
-        self._source: Event | None = event
+        self._event: Event | None = event
         self._encoder = DerivedEventEncoder(envelope, projection.name)
         self.restart()
 
     def restart(self) -> None:
         """Start again from the first derived event, unless the fan-out is completed."""
         self.derived_count = 0
-        self.is_done = self._source is None
+        self.is_done = self._event is None
         self._events: Iterator[Event] = iter(())
-        if self._source is not None:
-            self._events = _run(self.projection, self._source)
+        if self._event is not None:
+            self._events = _run(self.projection, self._event)
         self._ordinals = Ordinals()
         self._hash: hashlib.blake2b | None = None
         self._chunk: list[Write] = []
@@ -77,7 +77,7 @@ class FanOut:
     def stop(self) -> None:
         """Derive no more, and free what that takes, as the fan-out is kept for its progress."""
         self.is_done = True
-        self._source = None
+        self._event = None
         self._events = iter(())
         self._ordinals = Ordinals()
         self._chunk, self._chunk_bytes = [], 0

@@ -23,7 +23,7 @@ from core.projecting.run_cache import BatchRunCache
 from core.projecting.turn import Turn
 from core.throttling.deadline import GRACE_SECONDS
 from core.throttling.stats import RequestStats
-from core.tracking.fan_out_progress import FanOutProgress
+from core.tracking.fan_out_progress import FanOutProgress, container_rid
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from core.writing.writes import Write, WriteResult
 
 logger = logging.getLogger(__name__)
+
+_VERSION = ("streamId", "id", "_rid", "_etag")
+"""What names one version of a document in one container."""
 
 _CALLBACKS = 3
 """The callbacks, one after the other, from a socket or a timer to the task that waits for it."""
@@ -87,10 +90,7 @@ class BatchProcessor:
             CosmosError: If Cosmos DB returns an error that is not retryable.
         """
         events = [(document.get("streamId"), document.get("id")) for document in documents]
-        key = (
-            module.name,
-            tuple((str(stream_id), str(event_id)) for stream_id, event_id in events),
-        )
+        key = module.name, *(tuple(map(str, map(one.get, _VERSION))) for one in documents)
         run = self.failed_runs.pop(key)
         if run is None:
             parked = await self._parked_streams(module, deadline)
@@ -239,6 +239,8 @@ def _progress_of(fan_out: FanOut) -> FanOutProgress:
         projection=fan_out.projection.name,
         stream_id=fan_out.cause.stream_id,
         event_id=fan_out.cause.event_id,
+        container=container_rid(fan_out.source.rid),
+        lsn=fan_out.source.lsn,
         written=fan_out.derived_count,
         fingerprint=fan_out.fingerprint,
     )

@@ -88,6 +88,10 @@ class Lease:
         match = _CHECKPOINT.fullmatch(self.checkpoint or "")
         return int(match[1]) if match else None
 
+    def is_on(self, container_rid: str) -> bool:
+        """Return whether it is a lease on the container with a resource id, which its id names."""
+        return self.id.rpartition("..")[0].endswith(f"_{container_rid}")
+
     def state(self, now: datetime, expiration: timedelta = EXPIRATION) -> LeaseState:
         """Return the state at a time, by the clocks of the hosts."""
         if self.owner is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import subprocess
@@ -25,10 +24,9 @@ from local.chaos.schedule import clock_skews, poison_positions, schedule
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos
 from local.harness.cluster import FUNCTION_KEY, Cluster, ClusterOptions
 from local.host import FunctionsHost, HostOptions
-from tests.apps import follows, numbers
+from tests.apps import follows
 from tests.support import (
     DATE_HANDLING,
-    TIME,
     both_date_handlings,
     followed,
     stream,
@@ -140,59 +138,6 @@ async def test_both_owners_of_a_lease_may_run_the_same_batch_at_once(
 
     assert {outcome.derived for outcome in outcomes} == {240}
     assert pairs(derived) == expected()
-
-
-def counted(count: int) -> dict[str, Any]:
-    return {
-        "id": "a",
-        "streamId": f"count-{count}",
-        "type": "Counted",
-        "version": 1,
-        "time": TIME,
-        "data": {"numbers": count},
-    }
-
-
-@pytest.mark.parametrize("cosmos_options", [{"partitions": 4, "throughput": 60_000}])
-async def test_a_large_fan_out_is_finished_by_whoever_comes(
-    environ: dict[str, str], database: DatabaseProxy, cosmos_options: dict[str, Any]
-) -> None:
-    """A process ends half way; the next one goes on at the cursor, which the status shows."""
-    events, leases = (database.get_container_client(name) for name in ("events", "leases"))
-    batch = [counted(30_000)]
-    first = Application.discover(numbers, environ)
-    attempt = asyncio.create_task(first.project("counting", batch))
-
-    async def begun() -> bool:
-        return attempt.done() or len([progress async for progress in _cursors(leases)]) == 1
-
-    await until(begun)
-    attempt.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await attempt
-    positions: list[int] = []
-
-    async def shown() -> bool:
-        (status,) = (await first.status.report()).projections
-        positions[:] = [fan_out.written for fan_out in status.fan_outs]
-        return bool(positions)
-
-    await until(shown)
-    await first.close()
-    second = Application.discover(numbers, environ)
-    outcome = await second.project("counting", batch)
-    await second.close()
-
-    stored = events.query_items("SELECT c.data FROM c")
-    values = [document["data"]["value"] async for document in stored]
-    assert sorted(values) == list(range(30_000))
-    assert positions in ([10_000], [20_000])
-    assert outcome.already_written >= 10_000
-    assert [progress async for progress in _cursors(leases)] == []
-
-
-def _cursors(leases: ContainerProxy) -> Any:
-    return leases.query_items("SELECT * FROM c WHERE STARTSWITH(c.id, 'fanout.')")
 
 
 FAULTS = [

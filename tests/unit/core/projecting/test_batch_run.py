@@ -66,7 +66,8 @@ def fan_out(event: Followed) -> Iterator[WasFollowed]:
 
 
 FAN = ProjectionModule(name="fan", projections=(fan_out,))
-BATCH = [followed(1, 2)]
+RID, OTHER_RID = "3FIlAOzjvygBAAAAAAAAAA==", "3FIlAP-jvygBAAAAAAAAAA=="
+BATCH = [followed(1, 2, _rid=RID, _etag="1", _lsn=7)]
 
 
 @dataclass
@@ -197,6 +198,38 @@ async def test_changed_code_begins_anew(
     assert world.letters.documents.keys() == afresh.letters.documents.keys()
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"_rid": OTHER_RID}, id="another container"),
+        pytest.param({"_rid": "?"}, id="an unknown container"),
+        pytest.param({"time": "2026-02-03T04:05:06.000000Z"}, id="replaced: another time"),
+        pytest.param(
+            {"meta": {"correlationId": "d", "hops": 0}}, id="replaced: another correlation"
+        ),
+    ],
+)
+@pytest.mark.parametrize("where", ["same", "other"])
+async def test_another_source_event_with_the_same_id_starts_anew(
+    changes: dict[str, Any], where: str
+) -> None:
+    """Nothing of what the first one led to counts as written, in this process or another."""
+    world = World(refused=(25,))
+    process = world.process()
+    with DENIED:
+        await process.process(FAN, BATCH, world.clock.deadline())
+    assert world.cursors
+    world.events.documents.clear()
+    (event,) = BATCH
+    other = {**event, "_etag": "2", **changes}
+
+    engine = {"same": process, "other": world.process()}[where]
+    result = await engine.process(FAN, [other], world.clock.deadline())
+
+    assert result.derived == len(world.events.documents) == COUNT
+    assert result.already_written == 0
+
+
 class Ticking:
     """A clock that moves by itself: every look at it takes a second."""
 
@@ -268,7 +301,8 @@ async def test_small_events_around_a_large_one_are_written_too() -> None:
             yield WasFollowed(user_id=event.to_follow, follower=event.user_id)
 
     module = ProjectionModule(name="mixed", projections=(mixed,))
-    batch = [followed(1, 3), followed(4, 2), followed(1, 5), followed(6, 2), followed(1, 7)]
+    pairs = [(1, 3), (4, 2), (1, 5), (6, 2), (1, 7)]
+    batch = [followed(*pair, _rid=RID) for pair in pairs]
     world = World(refused=(15, 30, 58))
     for _ in world.refused:
         with DENIED:
