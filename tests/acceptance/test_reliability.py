@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -20,9 +21,13 @@ from typing_extensions import Self
 from core.application import Application
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
+from core.model.times import parse_time
 from local.chaos.schedule import clock_skews, poison_positions, schedule
 from local.cosmos import WELL_KNOWN_KEY, EmbeddedCosmos
+from local.harness.client import ApplicationClient
 from local.harness.cluster import FUNCTION_KEY, Cluster, ClusterOptions
+from local.harness.follows import Follow
+from local.harness.streams import StoredStreams
 from local.host import FunctionsHost, HostOptions
 from tests.apps import follows
 from tests.support import (
@@ -262,3 +267,26 @@ async def test_the_logs_of_a_whole_process_carry_no_secret_and_no_payload(tmp_pa
     assert stream(1) in logs
     for secret in (MARK, WELL_KNOWN_KEY, "0000dead"):
         assert secret not in logs
+
+
+async def test_a_host_whose_clock_is_wrong_keeps_the_order_of_a_stream(tmp_path: Path) -> None:
+    """Its clock is ten minutes ahead, and then ten minutes behind."""
+    app = ROOT / "local" / "chaos" / "app"
+    options = ClusterOptions(
+        partitions=1, throughput=10_000, folder=tmp_path, app=app, clock_skews=(600.0,)
+    )
+    async with Cluster(options) as cluster:
+        async with ApplicationClient(cluster.urls, FUNCTION_KEY, 1) as client:
+            await client.follow(Follow(user(1), user(2)))
+            await cluster.step_clock(0, -600.0)
+            await client.follow(Follow(user(1), user(3)))
+            await client.follow(Follow(user(4), user(5)))
+        streams = StoredStreams.from_documents(await cluster.event_documents())
+    now = time.time()
+
+    first, second = (parse_time(event["time"]).timestamp() for event in streams.own[stream(1)])
+    (other,) = (parse_time(event["time"]).timestamp() for event in streams.own[stream(4)])
+    assert first == pytest.approx(now + 600, abs=60)
+    assert first < second < first + 0.001
+    assert other == pytest.approx(now - 600, abs=60)
+    assert (streams.wrong_positions(), streams.wrong_times()) == ([], [])
