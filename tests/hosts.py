@@ -82,13 +82,13 @@ def events(*names: str) -> list[Document]:
 def stored(container: MemoryContainer) -> list[str]:
     """The types of the own events by position, after a check of what always holds."""
     own = sorted(
-        (each for each in container.documents.values() if each["id"][0] == "n"),
-        key=lambda each: each["id"],
+        (document for document in container.documents.values() if document["id"][0] == "n"),
+        key=lambda event: event["id"],
     )
-    assert [each["position"] for each in own] == list(range(1, len(own) + 1))
-    times = [each["time"] for each in own]
+    assert [event["position"] for event in own] == list(range(1, len(own) + 1))
+    times = [event["time"] for event in own]
     assert times == sorted(set(times))
-    return [each["type"] for each in own]
+    return [event["type"] for event in own]
 
 
 def fail_once(*errors: Exception) -> Callable[[str], Any]:

@@ -148,7 +148,7 @@ class MemoryContainer:
                 return [self._read(partition_key, *operations[0][1])]
             if verb == "read":
                 return await self._read_all([str(item) for _, (item,) in operations], partition_key)
-            return await self._create([each for _, (each,) in operations], partition_key)
+            return await self._create([operation for _, (operation,) in operations], partition_key)
         request = HttpRequest("POST", "", headers={"x-ms-documentdb-partitionkey": "[]"})
         raw_request_hook(SimpleNamespace(http_request=request))
         documents = [operation["resourceBody"] for operation in json.loads(request.data)]  # type: ignore[arg-type] # bytes
@@ -182,14 +182,14 @@ class MemoryContainer:
         visible = self._visible()
         stored = [item for (stream_id, _), item in visible.items() if stream_id == partition_key]
         if "TOP" not in text:
-            found = stored
+            matching = stored
         elif "_ts" in text:
-            found = stored[-1:]
+            matching = stored[-1:]
         else:
             start = options["parameters"][0]["value"]
             own = [item for item in stored if start <= item["id"] < "n:"]
-            found = sorted(own, key=lambda item: item["id"])[-1:]
-        for item in found:
+            matching = sorted(own, key=lambda item: item["id"])[-1:]
+        for item in matching:
             yield item
 
     async def _atomic(self, documents: list[Document], partition_key: str) -> list[Document]:
@@ -265,8 +265,8 @@ class MemoryContainer:
             return self.documents
         self.stale_reads -= 1
         latest = self.batches[-self.lag :] if self.lag else []
-        hidden = {(stream_id, each["id"]) for stream_id, batch in latest for each in batch}
-        return {key: each for key, each in self.documents.items() if key not in hidden}
+        hidden = {(stream_id, document["id"]) for stream_id, batch in latest for document in batch}
+        return {key: document for key, document in self.documents.items() if key not in hidden}
 
     async def read_feed_ranges(
         self, *, raw_response_hook: Callable[[Any], None], **_: object

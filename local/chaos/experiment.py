@@ -21,7 +21,7 @@ from local.chaos.app.projections.followship import POISON_PREFIX
 from local.chaos.damage import find_damage
 from local.chaos.history import Change, stream_of
 from local.chaos.injector import ChaosInjector
-from local.chaos.load import Load
+from local.chaos.load import LoadSender
 from local.chaos.report import ChaosReport
 from local.chaos.schedule import poison_positions, schedule
 from local.cosmos import WELL_KNOWN_KEY
@@ -92,7 +92,7 @@ async def run_experiment(
     started = time.monotonic()
     injector = ChaosInjector(cluster)
     async with ApplicationClient(cluster.urls, FUNCTION_KEY, _CONCURRENCY) as client:
-        load = Load(seed=experiment.seed, client=client)
+        load = LoadSender(seed=experiment.seed, client=client)
         poison = await _run_load_with_faults(injector, cluster, load, experiment, progress)
         await wait_until_caught_up(client, progress)
         parked = {
@@ -140,7 +140,7 @@ async def run_experiment(
 async def _run_load_with_faults(
     injector: ChaosInjector,
     cluster: Cluster,
-    load: Load,
+    load: LoadSender,
     experiment: Experiment,
     progress: Progress,
 ) -> set[EventKey]:
@@ -166,7 +166,7 @@ async def _deploy_fix_and_replay(cluster: Cluster, client: ApplicationClient) ->
 
 
 async def _send_load(
-    cluster: Cluster, load: Load, experiment: Experiment, progress: Progress
+    cluster: Cluster, load: LoadSender, experiment: Experiment, progress: Progress
 ) -> set[EventKey]:
     """Send the follows at a constant rate, with the poison; return the poison events."""
     poison: set[EventKey] = set()
@@ -188,7 +188,7 @@ async def _send_load(
 
 
 async def _store_poison(
-    cluster: Cluster, load: Load, position: int, experiment: Experiment
+    cluster: Cluster, load: LoadSender, position: int, experiment: Experiment
 ) -> EventKey:
     """Store a poison event: one that its projection fails on, or one that cannot be parsed."""
     follow = experiment.poison[position]

@@ -26,7 +26,7 @@ _REPEAT_RATE = 0.1
 
 
 @dataclass(kw_only=True)
-class Load:
+class LoadSender:
     """Sends commands, records what is acknowledged, and repeats some of them.
 
     Attributes:

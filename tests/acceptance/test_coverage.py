@@ -135,8 +135,8 @@ async def codes(application: Application) -> list[str]:
 async def since(application: Application, name: str) -> datetime | None:
     """Return since when a projection is given everything."""
     (module,) = (await application.status.report()).projections
-    (found,) = (one for one in module.coverage if one.projection == name)
-    return found.since
+    (coverage,) = (one for one in module.coverage if one.projection == name)
+    return coverage.since
 
 
 @pytest.mark.parametrize("replica_lag", [0.0, 0.3], ids=["fresh", "lagging"])

@@ -119,11 +119,11 @@ def test_a_repetition_gets_the_answer_that_was_recorded(
     refused = Refused("sold out", field="seat")
     document = key_document(KEYS[0], "s", "t", EARLY, refused)
 
-    found = recorded_answer(KEYS[0], {**document, **changes})
+    answer = recorded_answer(KEYS[0], {**document, **changes})
 
-    assert type(found) is type(expected)
+    assert type(answer) is type(expected)
     if isinstance(expected, Refused):
-        assert (str(found), getattr(found, "errors", None)) == (str(expected), expected.errors)
+        assert (str(answer), getattr(answer, "errors", None)) == (str(expected), expected.errors)
 
 
 @pytest.mark.parametrize(

@@ -51,11 +51,11 @@ def append(command: Command, key: IdempotencyKey | None = None) -> Append | None
 
 def test_a_command_becomes_an_append_to_its_stream() -> None:
     """The events are as the command yields them; position and time come later."""
-    found = append(Note(name="a", count=2), KEY)
+    appended = append(Note(name="a", count=2), KEY)
 
-    assert found is not None
-    assert (found.stream_id, found.key, found.token) == ("note-a", KEY, "t")
-    assert found.events == [
+    assert appended is not None
+    assert (appended.stream_id, appended.key, appended.token) == ("note-a", KEY, "t")
+    assert appended.events == [
         {
             "streamId": "note-a",
             "type": "Noted",
@@ -69,10 +69,10 @@ def test_a_command_becomes_an_append_to_its_stream() -> None:
 
 def test_the_example_appends_to_the_stream_of_the_follower() -> None:
     """The other user's stream is for a projection."""
-    found = append(Follow(user_id=user(1), to_follow=user(2)))
+    appended = append(Follow(user_id=user(1), to_follow=user(2)))
 
-    assert found is not None
-    assert found.stream_id == stream(1)
+    assert appended is not None
+    assert appended.stream_id == stream(1)
 
 
 class Short(Event, entity="note"):
@@ -96,7 +96,7 @@ def test_what_an_event_does_not_take_is_the_requests_fault() -> None:
     with pytest.raises(InvalidRequestError) as caught:
         append(Write(text="SECRET"))
 
-    assert [each.field for each in caught.value.errors] == ["text"]
+    assert [error.field for error in caught.value.errors] == ["text"]
     assert "SECRET" not in f"{caught.value}{caught.value.errors}"
 
 
@@ -106,7 +106,7 @@ def test_numbers_that_json_does_not_have_are_refused(number: str) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         parse_command(Write, f'{{"text": "a", "weight": {number}}}'.encode())
 
-    assert [each.field for each in caught.value.errors] == ["weight"]
+    assert [error.field for error in caught.value.errors] == ["weight"]
 
 
 def test_a_command_may_append_nothing() -> None:
@@ -133,10 +133,10 @@ def test_what_cannot_be_appended_as_a_whole_is_refused(
 @pytest.mark.parametrize(("count", "key"), [(100, None), (99, KEY)])
 def test_a_hundred_operations_are_one_append(count: int, key: IdempotencyKey | None) -> None:
     """A key takes one of them."""
-    found = append(Note(name="a", count=count), key)
+    appended = append(Note(name="a", count=count), key)
 
-    assert found is not None
-    assert found.operations == 100
+    assert appended is not None
+    assert appended.operations == 100
 
 
 class Written(Event, entity="note"):
@@ -197,4 +197,4 @@ def test_a_body_that_does_not_fit_is_refused_by_field(body: bytes, field: str) -
     with pytest.raises(InvalidRequestError) as caught:
         parse_command(Note, body)
 
-    assert [each.field for each in caught.value.errors] == [field]
+    assert [error.field for error in caught.value.errors] == [field]
