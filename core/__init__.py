@@ -3,9 +3,20 @@
 from core.errors import Refused
 from core.model.commands import Command
 from core.model.entities import Entity, reduces
+from core.model.entity_ids import Id
 from core.model.events import Event
 from core.model.projections import projection
 from core.model.upcasts import upcast
 from core.model.values import Value
 
-__all__ = ["Command", "Entity", "Event", "Refused", "Value", "projection", "reduces", "upcast"]
+__all__ = [
+    "Command",
+    "Entity",
+    "Event",
+    "Id",
+    "Refused",
+    "Value",
+    "projection",
+    "reduces",
+    "upcast",
+]

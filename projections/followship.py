@@ -3,31 +3,21 @@
 from collections.abc import Iterator
 from uuid import UUID
 
-from core import Command, Entity, Event, Refused, projection, reduces
+from core import Command, Entity, Event, Id, Refused, projection, reduces
 
 
 class Followed(Event, entity="followship"):
     """A user started to follow another one; stored in the follower's stream."""
 
-    user_id: UUID
+    user_id: Id[UUID]
     to_follow: UUID
-
-    @property
-    def entity_id(self) -> UUID:
-        """The follower."""
-        return self.user_id
 
 
 class WasFollowed(Event, entity="followship"):
     """A user got a follower; stored in the followed user's stream."""
 
-    user_id: UUID
+    user_id: Id[UUID]
     follower: UUID
-
-    @property
-    def entity_id(self) -> UUID:
-        """The followed user."""
-        return self.user_id
 
 
 class Follow(Command):

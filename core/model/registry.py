@@ -17,7 +17,7 @@ from core.model.discovery import (
 )
 from core.model.entities import Entity, entity_name, reducers
 from core.model.event_fields import check_event_fields
-from core.model.events import Event
+from core.model.events import Event, check_entity_id
 from core.model.graph import check_acyclic
 from core.model.projections import Projection
 
@@ -149,6 +149,7 @@ class Registry:
 
     def _check(self) -> None:
         for event in self.events.values():
+            check_entity_id(event)
             check_event_fields(event)
         check_acyclic(self.projections.values())
         for projection in self.projections.values():

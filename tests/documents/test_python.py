@@ -23,7 +23,7 @@ IMPORTS = {
     **dict.fromkeys(("Iterator", "Callable"), "collections.abc"),
     "UUID": "uuid",
     **dict.fromkeys(
-        ("Command", "Entity", "Event", "Refused", "Value", "projection", "reduces", "upcast"),
+        ("Command", "Entity", "Event", "Id", "Refused", "Value", "projection", "reduces", "upcast"),
         "core",
     ),
     "CosmosClient": "azure.cosmos",

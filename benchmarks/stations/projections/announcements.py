@@ -2,33 +2,23 @@
 
 from collections.abc import Iterator
 
-from core import Event, projection
+from core import Event, Id, projection
 
 
 class Announced(Event, entity="station"):
     """An announcement that `listeners` listeners hear `times` times each."""
 
-    station: str
+    station: Id[str]
     listeners: int
     times: int
-
-    @property
-    def entity_id(self) -> str:
-        """The station."""
-        return self.station
 
 
 class Heard(Event, entity="listener"):
     """A listener heard a station; `time` counts from 0."""
 
-    listener: int
+    listener: Id[int]
     station: str
     time: int
-
-    @property
-    def entity_id(self) -> int:
-        """The listener."""
-        return self.listener
 
 
 @projection

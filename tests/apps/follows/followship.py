@@ -3,25 +3,17 @@
 from collections.abc import Iterator
 from uuid import UUID
 
-from core import Command, Entity, Event, Refused, projection, reduces
+from core import Command, Entity, Event, Id, Refused, projection, reduces
 
 
 class Followed(Event, entity="followship"):
-    user_id: UUID
+    user_id: Id[UUID]
     to_follow: UUID
-
-    @property
-    def entity_id(self) -> UUID:
-        return self.user_id
 
 
 class WasFollowed(Event, entity="followship"):
-    user_id: UUID
+    user_id: Id[UUID]
     follower: UUID
-
-    @property
-    def entity_id(self) -> UUID:
-        return self.user_id
 
 
 class Follow(Command):

@@ -5,27 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from core import Event, projection
+from core import Event, Id, projection
 
 _SEEN: list[str] = []
 
 
 class Listed(Event, entity="list"):
-    name: str
+    name: Id[str]
     tags: dict[str, int]
-
-    @property
-    def entity_id(self) -> str:
-        return self.name
 
 
 class Tagged(Event, entity="tag"):
-    tag: str
+    tag: Id[str]
     count: int
-
-    @property
-    def entity_id(self) -> str:
-        return self.tag
 
 
 @projection

@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from core import Command, Entity, Event, projection, reduces
+from core import Command, Entity, Event, Id, projection, reduces
 
 
 class Posted(Event, entity="board"):
-    board: str
+    board: Id[str]
     readers: int
-
-    @property
-    def entity_id(self) -> str:
-        return self.board
 
 
 class Delivered(Event, entity="reader"):
-    reader: int
+    reader: Id[int]
     board: str
-
-    @property
-    def entity_id(self) -> int:
-        return self.reader
 
 
 class Post(Command):

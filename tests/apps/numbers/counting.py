@@ -2,15 +2,11 @@
 
 from collections.abc import Iterator
 
-from core import Event, projection
+from core import Event, Id, projection
 
 
 class Counted(Event, entity="count"):
-    numbers: int
-
-    @property
-    def entity_id(self) -> int:
-        return self.numbers
+    numbers: Id[int]
 
 
 class Number(Event, entity="digit"):

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from pydantic import model_validator
 
-from core import Command, Entity, Event, Refused, projection, reduces
+from core import Command, Entity, Event, Id, Refused, projection, reduces
 
 FAULTS_FIXED = os.environ.get("FAULTS_FIXED") == "1"
 POISON_PREFIX = "0000dead"
@@ -21,7 +21,7 @@ POISON_PREFIX = "0000dead"
 class Followed(Event, entity="followship"):
     """A user started to follow another one; an older version called the latter `target`."""
 
-    user_id: UUID
+    user_id: Id[UUID]
     to_follow: UUID
 
     @model_validator(mode="before")
@@ -32,46 +32,26 @@ class Followed(Event, entity="followship"):
             return data
         return {"to_follow": data["target"], "user_id": data["user_id"]}
 
-    @property
-    def entity_id(self) -> UUID:
-        """The follower."""
-        return self.user_id
-
 
 class WasFollowed(Event, entity="followship"):
     """A user got a follower."""
 
-    user_id: UUID
+    user_id: Id[UUID]
     follower: UUID
-
-    @property
-    def entity_id(self) -> UUID:
-        """The followed user."""
-        return self.user_id
 
 
 class Unfollowed(Event, entity="followship"):
     """A user no longer follows another one."""
 
-    user_id: UUID
+    user_id: Id[UUID]
     to_follow: UUID
-
-    @property
-    def entity_id(self) -> UUID:
-        """The follower."""
-        return self.user_id
 
 
 class WasUnfollowed(Event, entity="followship"):
     """A user lost a follower."""
 
-    user_id: UUID
+    user_id: Id[UUID]
     follower: UUID
-
-    @property
-    def entity_id(self) -> UUID:
-        """The user who was followed."""
-        return self.user_id
 
 
 class Follow(Command):
