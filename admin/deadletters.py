@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 
 import typer
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from admin.environment import (
@@ -17,17 +18,19 @@ from admin.environment import (
     open_application,
     run_command,
 )
-from core.dead_letters.dead_letter import count_dead_letters
-from core.operations.dead_letters import DeadLetterActionResult
+from core.dead_letters.queries import DeadLetterFilter
+from core.operations.dead_letters import DeadLetterActionResult, DeadLetterOperations
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
     from pathlib import Path
 
-    from core.dead_letters.dead_letter import DeadLetter
-    from core.operations.dead_letters import DeadLetterOperations
+    from core.dead_letters.dead_letter import DeadLetter, DeadLetterSummary
+
+    Action = Callable[[DeadLetterOperations, str | None], Awaitable[DeadLetterActionResult]]
 
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object instead of text.")]
+PagesOption = Annotated[bool, typer.Option("--json", help="One JSON object for each page.")]
 ModuleOption = Annotated[
     str | None, typer.Option(help="Projection module; selects its dead letters.")
 ]
@@ -39,6 +42,12 @@ IdArgument = Annotated[
     str | None, typer.Argument(metavar="ID", help="Id of one dead letter.", show_default=False)
 ]
 
+_PAGE_SIZE = 50
+"""The dead letters between two updates of the progress."""
+
+_INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
+
 app = typer.Typer(help="List, show, replay and discard dead letters.", no_args_is_help=True)
 
 
@@ -49,26 +58,12 @@ def list_dead_letters(
     discarded: Annotated[  # noqa: FBT002 - a flag
         bool, typer.Option("--discarded", help="Discarded dead letters instead of the others.")
     ] = False,
-    as_json: JsonOption = False,  # noqa: FBT002 - a flag
+    as_json: PagesOption = False,  # noqa: FBT002 - a flag
     settings: SettingsOption = DEFAULT_SETTINGS_FILE,
 ) -> None:
-    """List dead letters, the oldest first, and count them by projection and error."""
-    selection = _Selection(module=module, projection=projection)
-    dead_letters = run_command(_search(settings, selection, discarded=discarded))
-    counts = count_dead_letters(dead_letters)
-    if as_json:
-        documents = [dead_letter.to_document() for dead_letter in dead_letters]
-        summary = [count.to_dict() for count in counts]
-        typer.echo(json.dumps({"counts": summary, "deadLetters": documents}))
-        return
-    console = Console()
-    console.print(dead_letters_table(dead_letters))
-    for count in counts:
-        name = count.projection or count.module
-        oldest = count.oldest_failed_at
-        console.print(f"{count.count:,} x {name}: {count.error_type}, oldest {oldest}")
-    if not dead_letters:
-        console.print("No dead letters.")
+    """List dead letters page by page, and count them by projection and error."""
+    selection = DeadLetterFilter(module=module, projection=projection, discarded=discarded)
+    run_command(_list(settings, selection, as_json=as_json))
 
 
 @app.command()
@@ -78,7 +73,7 @@ def show(
     settings: SettingsOption = DEFAULT_SETTINGS_FILE,
 ) -> None:
     """Show one dead letter with its error and traceback."""
-    document = run_command(_get(settings, dead_letter_id)).to_document()
+    document = run_command(_get(settings, dead_letter_id)).to_dict()
     if as_json:
         typer.echo(json.dumps(document))
         return
@@ -93,29 +88,27 @@ def replay(  # noqa: PLR0917 - one parameter for each option
     module: ModuleOption = None,
     projection: ProjectionOption = None,
     everything: AllOption = False,  # noqa: FBT002 - a flag
-    as_json: JsonOption = False,  # noqa: FBT002 - a flag
+    as_json: PagesOption = False,  # noqa: FBT002 - a flag
     settings: SettingsOption = DEFAULT_SETTINGS_FILE,
 ) -> None:
     """Project the events of dead letters again with the current code.
 
-    Exit with code 1 if an event failed again.
+    Exit with code 1 if an event failed again, and with 130 after Ctrl-C: what was replayed is done,
+    and the same command continues.
     """
-
-    async def replay_one(operations: DeadLetterOperations, dead_letter_id: str) -> str | None:
-        return (await operations.replay(dead_letter_id)).failure
-
     selection = _select(dead_letter_id, module, projection, everything=everything)
-    results = run_command(_apply(settings, selection, replay_one, "Replaying", quiet=as_json))
-    failed = {letter_id: failure for letter_id, failure in results.items() if failure is not None}
-    succeeded = len(results) - len(failed)
-    if as_json:
-        typer.echo(_to_json(succeeded, failed))
-    else:
-        typer.echo(f"{succeeded:,} replayed, {len(failed):,} failed again")
-        for letter_id, failure in failed.items():
-            typer.echo(f"{letter_id}  {failure}")
-    if failed:
-        raise typer.Exit(1)
+
+    async def act(operations: DeadLetterOperations, after: str | None) -> DeadLetterActionResult:
+        if dead_letter_id is None:
+            return await operations.replay_page(selection, after=after, limit=_PAGE_SIZE)
+        result = await operations.replay(dead_letter_id)
+        failed = {} if result.reason is None else {dead_letter_id: result.reason}
+        return DeadLetterActionResult(succeeded=1 - len(failed), failed=failed, next=None)
+
+    totals = _act(settings, act, "Replaying", as_json=as_json)
+    if not as_json:
+        typer.echo(f"{totals.succeeded:,} replayed, {totals.failed:,} failed again")
+    totals.exit()
 
 
 @app.command()
@@ -127,102 +120,155 @@ def discard(  # noqa: PLR0917 - one parameter for each option
     module: ModuleOption = None,
     projection: ProjectionOption = None,
     everything: AllOption = False,  # noqa: FBT002 - a flag
-    as_json: JsonOption = False,  # noqa: FBT002 - a flag
+    as_json: PagesOption = False,  # noqa: FBT002 - a flag
     settings: SettingsOption = DEFAULT_SETTINGS_FILE,
 ) -> None:
-    """Discard dead letters: keep them with the reason, but hide them from lists."""
+    """Discard dead letters: keep them with the reason, but hide them from lists.
 
-    async def discard_one(operations: DeadLetterOperations, dead_letter_id: str) -> None:
-        await operations.discard(dead_letter_id, reason)
-
+    Exit with code 130 after Ctrl-C: what was discarded is done, and the same command continues.
+    """
     selection = _select(dead_letter_id, module, projection, everything=everything)
-    results = run_command(_apply(settings, selection, discard_one, "Discarding", quiet=as_json))
-    typer.echo(_to_json(len(results), {}) if as_json else f"{len(results):,} discarded")
+
+    async def act(operations: DeadLetterOperations, after: str | None) -> DeadLetterActionResult:
+        if dead_letter_id is None:
+            return await operations.discard_page(selection, reason, after=after, limit=_PAGE_SIZE)
+        await operations.discard(dead_letter_id, reason)
+        return DeadLetterActionResult(succeeded=1, failed={}, next=None)
+
+    totals = _act(settings, act, "Discarding", as_json=as_json)
+    if not as_json:
+        typer.echo(f"{totals.succeeded:,} discarded")
+    totals.exit()
 
 
-def dead_letters_table(dead_letters: list[DeadLetter]) -> Table:
+def dead_letters_table(dead_letters: Iterable[DeadLetterSummary]) -> Table:
     """Return a table with one row for each dead letter."""
     headings = ("Id", "Module", "Projection", "Stream", "Event", "Error")
     table = Table(box=None, header_style="bold", padding=(0, 1))
     for heading in (*headings, "First failure", "Attempts"):
         table.add_column(heading, overflow="fold")
     for dead_letter in dead_letters:
+        error = dead_letter.unreadable or dead_letter.exception_type or dead_letter.error_type
         table.add_row(
             *(dead_letter.id, dead_letter.module, dead_letter.projection or "-"),
-            *(str(dead_letter.stream_id), str(dead_letter.event_id), dead_letter.error_type),
+            *(str(dead_letter.stream_id), str(dead_letter.event_id), error),
             *(dead_letter.first_failed_at[:19], str(dead_letter.attempts)),
         )
     return table
 
 
-def _to_json(succeeded: int, failed: dict[str, str]) -> str:
-    result = DeadLetterActionResult(succeeded=succeeded, failed=failed, remaining=0)
-    return json.dumps(result.to_dict())
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Selection:
-    """The dead letters that a command applies to; all, unless an attribute restricts them.
-
-    Attributes:
-        dead_letter_id: The id of the only one.
-        module: Their projection module.
-        projection: Their projection.
-    """
-
-    dead_letter_id: str | None = None
-    module: str | None = None
-    projection: str | None = None
-
-    async def search(
-        self, operations: DeadLetterOperations, *, discarded: bool = False
-    ) -> list[DeadLetter]:
-        """Return the dead letters of the module and projection, the oldest first."""
-        return [
-            dead_letter
-            for dead_letter in await operations.search(None, discarded=discarded)
-            if self.module in (None, dead_letter.module)
-            if self.projection in (None, dead_letter.projection)
-        ]
-
-    async def ids(self, operations: DeadLetterOperations) -> list[str]:
-        """Return the ids of the selected dead letters."""
-        if self.dead_letter_id is not None:
-            return [self.dead_letter_id]
-        return [dead_letter.id for dead_letter in await self.search(operations)]
-
-
 def _select(
     dead_letter_id: str | None, module: str | None, projection: str | None, *, everything: bool
-) -> _Selection:
+) -> DeadLetterFilter:
     by_name = module is not None or projection is not None
     if (dead_letter_id is not None) + by_name + everything != 1:
         raise typer.BadParameter("Name one dead letter, or use --module, --projection or --all.")
-    return _Selection(dead_letter_id=dead_letter_id, module=module, projection=projection)
+    return DeadLetterFilter(module=module, projection=projection)
 
 
-async def _apply(
-    settings: Path,
-    selection: _Selection,
-    act: Callable[[DeadLetterOperations, str], Awaitable[str | None]],
-    description: str,
-    *,
-    quiet: bool,
-) -> dict[str, str | None]:
-    """Apply an action to each selected dead letter, and return its failures (or None) by id."""
-    results: dict[str, str | None] = {}
+@dataclass
+class _Totals:
+    """What an action has come to, over all pages.
+
+    Attributes:
+        succeeded: The number of dead letters for which it succeeded.
+        failed: The number of those for which it failed.
+        is_complete: Whether there are no more pages.
+    """
+
+    succeeded: int = 0
+    failed: int = 0
+    is_complete: bool = False
+
+    def __str__(self) -> str:
+        """Return the numbers as the progress shows them."""
+        return f"{self.succeeded:,} done, {self.failed:,} failed"
+
+    def exit(self) -> None:
+        """Exit with the code for failures, or for Ctrl-C, if there is a reason to."""
+        if not self.is_complete:
+            typer.echo("Interrupted. The same command continues.", err=True)
+            raise typer.Exit(_INTERRUPTED)
+        if self.failed:
+            raise typer.Exit(1)
+
+
+def _act(settings: Path, action: Action, description: str, *, as_json: bool) -> _Totals:
+    """Act on page after page, and print what failed, or each result as JSON, as it happens."""
+    totals = _Totals()
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    progress = Progress(*columns, console=Console(stderr=True), disable=as_json, transient=True)
+
+    async def act() -> None:
+        task = progress.add_task(description)
+        async with open_application(settings) as application:
+            operations = application.dead_letters
+            async for result in _pages(lambda after: action(operations, after)):
+                totals.succeeded += result.succeeded
+                totals.failed += len(result.failed)
+                totals.is_complete = result.next is None
+                progress.update(task, description=f"{description}: {totals}")
+                _print(result, as_json=as_json)
+
+    with progress:
+        try:
+            run_command(act())
+        except typer.Exit as interrupted:
+            if interrupted.exit_code:
+                raise
+    return totals
+
+
+def _print(result: DeadLetterActionResult, *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(result.to_dict()))
+        return
+    for dead_letter_id, reason in result.failed.items():
+        typer.echo(f"{dead_letter_id}  {reason}")
+
+
+class _Part(Protocol):
+    """A page of a list, or the result for one."""
+
+    @property
+    def next(self) -> str | None:
+        """The continuation after it, None at the end."""
+
+
+PartT = TypeVar("PartT", bound=_Part)
+
+
+async def _pages(read: Callable[[str | None], Awaitable[PartT]]) -> AsyncIterator[PartT]:
+    """Yield page after page until the end."""
+    after: str | None = None
+    while True:
+        page = await read(after)
+        yield page
+        after = page.next
+        if after is None:
+            return
+
+
+async def _list(settings: Path, selection: DeadLetterFilter, *, as_json: bool) -> None:
+    console = Console()
+    counts: Counter[tuple[str, str]] = Counter()
     async with open_application(settings) as application:
         operations = application.dead_letters
-        ids = await selection.ids(operations)
-        with Progress(console=Console(stderr=True), disable=quiet) as progress:
-            for dead_letter_id in progress.track(ids, description=description):
-                results[dead_letter_id] = await act(operations, dead_letter_id)
-    return results
-
-
-async def _search(settings: Path, selection: _Selection, *, discarded: bool) -> list[DeadLetter]:
-    async with open_application(settings) as application:
-        return await selection.search(application.dead_letters, discarded=discarded)
+        async for page in _pages(lambda after: operations.page(selection, after=after)):
+            if as_json:
+                typer.echo(json.dumps(page.to_dict()))
+                continue
+            console.print(dead_letters_table(page.dead_letters))
+            counts.update(
+                (dead_letter.projection or dead_letter.module, dead_letter.error_type)
+                for dead_letter in page.dead_letters
+            )
+    if as_json:
+        return
+    for (name, error_type), count in counts.most_common():
+        console.print(f"{count:,} x {name}: {error_type}")
+    if not counts:
+        console.print("No dead letters.")
 
 
 async def _get(settings: Path, dead_letter_id: str) -> DeadLetter:

@@ -32,6 +32,16 @@ _TAKEN = {"statusCode": 201, "requestCharge": _CHARGE}
 _BORDERS = ("", "0FFFFFFFFFFFFFFF", "1FFFFFFFFFFFFFFF", "2FFFFFFFFFFFFFFF", "FF")
 
 
+class NoResults:
+    """The pages of a query that finds nothing."""
+
+    async def by_page(self, _: str | None) -> AsyncIterator[AsyncIterator[Any]]:
+        """Yield nothing."""
+        pages: tuple[AsyncIterator[Any], ...] = ()
+        for page in pages:
+            yield page
+
+
 class Stub:
     """As much of a container of 4 physical partitions as the engine uses; it stores nothing.
 
@@ -91,6 +101,10 @@ class Stub:
     async def delete_item(self, *_: object) -> None:
         """There is none."""
         raise CosmosResourceNotFoundError(status_code=404)  # type: ignore[no-untyped-call] # the SDK's
+
+    def query_items(self, *_: object, **__: object) -> NoResults:
+        """Return no dead letters."""
+        return NoResults()
 
     def processor(self) -> BatchProcessor:
         """Return the whole engine for batches, over this."""

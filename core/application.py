@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from core.model.entities import Entity
-    from core.projecting.batch_run import BatchResult
+    from core.projecting.batch_result import BatchResult
 
 logger = logging.getLogger(__name__)
 

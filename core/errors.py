@@ -122,7 +122,15 @@ class PoisonError(EngineError):
 
 
 class InvalidEventError(PoisonError):
-    """A document of the events container is not a valid event."""
+    """A document of the events container is not a valid event.
+
+    Attributes:
+        place: The invalid fields with the types of their errors, empty if it is not about fields.
+    """
+
+    def __init__(self, message: str, *, place: str = "") -> None:
+        super().__init__(message)
+        self.place = place
 
 
 class ProjectionFailedError(PoisonError):

@@ -96,4 +96,7 @@ def fan_out_progress_id(*, projection: str, source_stream: str, source_id: str) 
 
 def _uuid(namespace: UUID, parts: Sequence[object]) -> str:
     canonical = json.dumps(parts, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-    return str(uuid5(namespace, canonical))
+    try:
+        return str(uuid5(namespace, canonical))
+    except UnicodeEncodeError:  # half a character, which only escapes can write
+        return str(uuid5(namespace, json.dumps(parts, separators=(",", ":"), sort_keys=True)))

@@ -23,7 +23,7 @@ from local.cosmos import CosmosOptions, EmbeddedCosmos
 from local.host.leases import PartitionKeyRange, lease_prefix, new_lease
 from tests.apps import notices
 from tests.observing import observer_of
-from tests.support import Document, until
+from tests.support import Document, dead_letters_of, until
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "tests" / "fixtures" / "stored"
@@ -111,7 +111,7 @@ async def _delivered(database: DatabaseProxy, stream: str) -> Document:
 async def _discard(application: Application, event_id: str, stream: str) -> None:
     (letter,) = (
         dead_letter
-        for dead_letter in await application.dead_letters.search(None)
+        for dead_letter in await dead_letters_of(application.dead_letters)
         if (dead_letter.event_id, dead_letter.stream_id) == (event_id, stream)
     )
     await application.dead_letters.discard(letter.id, "nobody misses it")

@@ -19,6 +19,7 @@ from core.cosmos.container import Container
 from core.cosmos.partitions import PartitionMap
 from core.cosmos.requests import Requests
 from core.dead_letters.poison import PoisonEvent
+from core.dead_letters.queries import DeadLetterFilter
 from core.dead_letters.store import DeadLetterStore
 from core.model.documents import Cause
 from core.model.registry import ProjectionModule
@@ -37,6 +38,9 @@ from core.writing.writes import Write, Written
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+
+    from core.dead_letters.dead_letter import DeadLetter
+    from core.operations.dead_letters import DeadLetterOperations
 
 Document = dict[str, Any]
 
@@ -85,11 +89,27 @@ def derived(
     *documents: Document,
     parked_streams: ParkedStreams | None = None,
 ) -> tuple[list[Write], list[PoisonEvent]]:
-    """Everything that a module derives from documents, and what it cannot project."""
+    """Everything that a module derives from documents, and what it cannot project.
+
+    All of it is written and parked, so that what waits for that is derived as well.
+    """
     run = BatchRun(module, derive(module, documents), limits=LIMITS, parked_streams=parked_streams)
-    while run.fill_pending(ENDLESS_TURN):
-        pass
-    return list(run.pending.values()), run.poison_events
+    writes: list[Write] = []
+    poison_events: list[PoisonEvent] = []
+    while True:
+        while run.fill_pending(ENDLESS_TURN):
+            pass
+        if not run.has_pending_work:
+            return writes, poison_events
+        if run.new_fan_out is not None:
+            run.start_new_fan_out()
+        written = list(run.pending.values())
+        run.apply(Written(written))
+        causes = (one.cause for one in run.poison_events)
+        run.hold_streams((one.projection, one.stream_id, one.stream_order) for one in causes)
+        writes += written
+        poison_events += run.poison_events
+        run.poison_events = []
 
 
 def refusal(
@@ -113,6 +133,22 @@ def batch_refusal(status: int, *, at: int, of: int, **fields: Any) -> CosmosBatc
     )
 
 
+class NoResults:
+    """The results of a query that finds nothing."""
+
+    async def __aiter__(self) -> AsyncIterator[Document]:
+        """No documents."""
+        documents: tuple[Document, ...] = ()
+        for document in documents:
+            yield document
+
+    async def by_page(self, _: str | None) -> AsyncIterator[AsyncIterator[Document]]:
+        """No pages."""
+        pages: tuple[AsyncIterator[Any], ...] = ()
+        for page in pages:
+            yield page
+
+
 @dataclass
 class MemoryContainer:
     """An events container in memory, as far as the engine uses one.
@@ -131,6 +167,7 @@ class MemoryContainer:
     refreshed: int = 0
     lag: int = 0
     stale_reads: int = 0
+    versions: int = 0
 
     async def execute_item_batch(
         self,
@@ -177,8 +214,14 @@ class MemoryContainer:
             taken.add(document["id"])
         return await self._store(documents, partition_key)
 
-    async def query_items(self, text: str, *, partition_key: Any, **options: Any) -> Any:
-        """A stream, its newest own event, or its document that was stored last."""
+    def query_items(self, text: str, **options: Any) -> Any:
+        """A stream, its newest own event, or its document that was stored last.
+
+        Queries over all streams, as for dead letters, find nothing.
+        """
+        return self._newest(text, **options) if "partition_key" in options else NoResults()
+
+    async def _newest(self, text: str, *, partition_key: Any, **options: Any) -> Any:
         visible = self._visible()
         stored = [item for (stream_id, _), item in visible.items() if stream_id == partition_key]
         if "TOP" not in text:
@@ -240,17 +283,33 @@ class MemoryContainer:
         self.documents[document["id"], document["id"]] = document
         return document
 
-    async def delete_item(self, item: str, partition_key: str) -> None:
-        """Remove a document."""
-        if self.documents.pop((partition_key, item), None) is None:
-            raise refusal(404)
+    async def delete_item(self, item: str, partition_key: str, **options: Any) -> None:
+        """Remove a document, or that version of it."""
+        self._check_version(partition_key, item, **options)
+        del self.documents[partition_key, item]
 
     async def create_item(self, document: Document) -> Document:
         """Store a new document (of the dead letters)."""
-        if (document["module"], document["id"]) in self.documents:
+        if (document["id"], document["id"]) in self.documents:
             raise refusal(409)
-        self.documents[document["module"], document["id"]] = document
-        return document
+        return self._store_version(document)
+
+    async def replace_item(self, item: str, body: Document, **options: Any) -> Document:
+        """Store a document in place of that version of it (of the dead letters)."""
+        self._check_version(item, item, **options)
+        return self._store_version(body)
+
+    def _store_version(self, document: Document) -> Document:
+        self.versions += 1
+        stored = {**document, "_etag": str(self.versions)}
+        self.documents[document["id"], document["id"]] = stored
+        return stored
+
+    def _check_version(self, partition_key: str, item: str, **options: Any) -> None:
+        if (stored := self.documents.get((partition_key, item))) is None:
+            raise refusal(404)
+        if "etag" in options and options["etag"] != stored["_etag"]:
+            raise refusal(412)
 
     def _read(self, partition_key: str, item: str) -> Document:
         """Return the result of reading a document by a batch."""
@@ -291,7 +350,7 @@ class MemoryContainer:
         return {"Range": {"min": f"{number:02X}", "max": f"{number:02X}"}}
 
 
-CAUSE = Cause(projection="p", stream_id="s", event_id="x", feed_order="")
+CAUSE = Cause(projection="p", stream_id="s", event_id="x", stream_order="")
 """The cause of writes that come from no projection."""
 
 
@@ -339,6 +398,14 @@ class WideRateLimiters(RateLimiters):
         if new:
             limiter._bucket.record_charge(1e9)
         return limiter
+
+
+async def dead_letters_of(
+    operations: DeadLetterOperations, name: str | None = None, *, discarded: bool = False
+) -> list[DeadLetter]:
+    """The first page of the dead letters of a projection or a module, each of them whole."""
+    page = await operations.page(DeadLetterFilter(name=name, discarded=discarded))
+    return [await operations.get(dead_letter.id) for dead_letter in page.dead_letters]
 
 
 def documents_in(container: Any, clock: FakeTime) -> Container:

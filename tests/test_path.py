@@ -23,7 +23,7 @@ from azure.cosmos.aio import DatabaseProxy
 import core
 from core.application import Application
 from tests.apps import follows
-from tests.support import followed, user
+from tests.support import dead_letters_of, followed, user
 
 CORE = f"{Path(core.__file__).parent}/"
 
@@ -47,12 +47,12 @@ class Count(NamedTuple):
 
 
 LIMITS = {
-    "event": (Count(45, 12, 15), Count(105, 30, 31)),
-    "poison": (Count(24, 11, 11), Count(67, 26, 26)),
-    "command": (Count(21, 9, 8), Count(78, 27, 25)),
-    "entity": (Count(14, 7, 4), Count(49, 20, 16)),
-    "replay": (Count(58, 17, 21), Count(120, 34, 35)),
-    "status": (Count(0, 0, 0), Count(52, 22, 23)),
+    "event": (Count(48, 13, 15), Count(113, 33, 34)),
+    "poison": (Count(30, 12, 11), Count(88, 30, 31)),
+    "command": (Count(21, 9, 8), Count(80, 27, 26)),
+    "entity": (Count(14, 7, 4), Count(51, 21, 17)),
+    "replay": (Count(58, 19, 21), Count(125, 37, 37)),
+    "status": (Count(0, 0, 0), Count(55, 23, 24)),
 }
 """By path: where the data itself passes, and everything that is executed."""
 
@@ -196,7 +196,7 @@ async def world(environ: dict[str, str], database: DatabaseProxy) -> AsyncIterat
     await application.project("followship", [followed(7, 8)])
     await application.execute("follow", body)
     await application.project("followship", [{**mended, "data": {}}])
-    (letter,) = await application.dead_letters.search(None)
+    (letter,) = await dead_letters_of(application.dead_letters)
     await events.create_item(mended)
     await application.status.report()
     yield World(application, body, poison, letter.id)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from azure.core import MatchConditions
 
@@ -16,10 +17,17 @@ if TYPE_CHECKING:
 
     from azure.cosmos.aio import ContainerProxy
 
-    from core.cosmos.requests import Requests
+    from core.cosmos.requests import Requests, ResponseHook
     from core.throttling.deadline import Deadline
 
 Document = dict[str, Any]
+
+
+class Query(NamedTuple):
+    """The text of a query, and its parameters by name."""
+
+    text: str
+    parameters: Mapping[str, object]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,6 +121,83 @@ class Container:
             )
         except NotFoundError:
             return
+
+    async def delete_version(
+        self, action: str, document_id: str, etag: str | None, deadline: Deadline
+    ) -> bool:
+        """Delete that version of a document, and return False if there is another version.
+
+        The id is the partition key. A document that does not exist counts as deleted.
+        """
+        try:
+            await self.requests.send(
+                action,
+                lambda _: self.proxy.delete_item(
+                    document_id,
+                    document_id,
+                    etag=etag,
+                    match_condition=MatchConditions.IfNotModified,
+                ),
+                partition=self.limiter,
+                deadline=deadline,
+                not_found=NotFoundError,
+            )
+        except NotFoundError:
+            return True
+        except ConflictError:
+            return False
+        return True
+
+    async def page(
+        self,
+        action: str,
+        query: Query,
+        deadline: Deadline,
+        *,
+        after: str | None,
+        limit: int,
+    ) -> tuple[list[Document], str | None]:
+        """Return up to `limit` results of a query over all logical partitions.
+
+        Also return the continuation after them, None at the end. The query may neither sort nor
+        aggregate, as then the SDK has no continuations.
+        """
+        documents: list[Document] = []
+        while True:
+            size = limit - len(documents)
+            page, after = await self.requests.send(
+                action,
+                partial(self._page, query, after, size),
+                partition=self.limiter,
+                deadline=deadline,
+                timeout_seconds=REQUEST_TIMEOUT_SECONDS,
+            )
+            documents += page
+            if after is None or len(documents) >= limit:
+                return documents, after
+
+    async def _page(
+        self, query: Query, after: str | None, size: int, hook: ResponseHook
+    ) -> tuple[list[Document], str | None]:
+        """Return the next page that is not empty, and the continuation after it.
+
+        The continuation is read from the response itself, because the SDK reads it from the latest
+        response to anything.
+        """
+        following: str | None = None
+
+        def on_response(headers: Mapping[str, Any], body: object) -> None:
+            nonlocal following
+            following = headers.get("x-ms-continuation")
+            hook(headers, body)
+
+        values = [{"name": name, "value": value} for name, value in query.parameters.items()]
+        results = self.proxy.query_items(
+            query.text, parameters=values, max_item_count=size, response_hook=on_response
+        )
+        async for page in results.by_page(after):
+            return await collect(page), following
+        return [], None
 
     async def query(
         self,

@@ -1,136 +1,184 @@
-"""The store of dead letters: a container that is partitioned by projection module."""
+"""The store of dead letters: a container in which each is a logical partition of its own."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import time
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
-from core.dead_letters.dead_letter import DeadLetter
-from core.errors import UnknownResourceError
+from core.dead_letters.dead_letter import DeadLetter, letter_id
+from core.dead_letters.reader import DeadLetterReader, unknown_dead_letter
+from core.errors import TransientError
+from core.ids import dead_letter_id
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable
 
-    from core.cosmos.container import Container
-    from core.dead_letters.poison import PoisonEvent
+    from core.dead_letters.poison import Failure, PoisonEvent
+    from core.model.registry import ProjectionModule
     from core.throttling.deadline import Deadline
+
+_MAX_CONFLICTS = 20
+"""The changes by others after which a change is given up."""
+
+_CHECK_INTERVAL_SECONDS = 60.0
+"""The seconds between two looks for letters that block a module which can block no more."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeadLetterStore:
-    """Reads and writes dead letters.
+class DeadLetterStore(DeadLetterReader):
+    """Reads and changes dead letters.
+
+    Every change is made to the version that was read, or it is decided again: so a change that
+    somebody was told of is never undone by another one that read before it.
 
     Every method raises DeadlineExceededError if the deadline is reached, and CosmosError if Cosmos
     DB returns an error that is not retryable.
 
     Attributes:
-        container: The container of dead letters.
+        checked_at: The times at which modules that cannot block were looked at, by module.
     """
 
-    container: Container
+    checked_at: dict[str, float] = field(default_factory=dict)
 
-    async def park(self, poison_events: Iterable[PoisonEvent], deadline: Deadline) -> None:
-        """Store a dead letter for each poison event that has none."""
-        now = datetime.now(timezone.utc)
+    async def park(
+        self, poison_events: Iterable[PoisonEvent], deadline: Deadline
+    ) -> list[PoisonEvent]:
+        """Store a dead letter for each poison event that has none.
+
+        Returns:
+            The events that are parked. The others are discarded.
+        """
+        parked = []
         for poison_event in poison_events:
-            dead_letter = DeadLetter.from_poison_event(poison_event, now)
-            action = f"parking event {dead_letter.event_id}"
-            await self.container.create(action, dead_letter.to_document(), deadline)
+            dead_letter = DeadLetter.from_poison_event(poison_event, _now()).stop_blocking()
+            if not await self._create(dead_letter, deadline):
+                stored = await self._change(dead_letter.id, DeadLetter.stop_blocking, deadline)
+                if stored is not None and stored.state == "discarded":
+                    continue
+            parked.append(poison_event)
+        return parked
 
     async def record_block(self, poison_event: PoisonEvent, deadline: Deadline) -> bool:
-        """Store that an event blocks its lease, or return False if its dead letter is discarded."""
-        now = datetime.now(timezone.utc)
-        dead_letter = DeadLetter.from_poison_event(poison_event, now)
-        stored = await self._query(
-            "c.id = @id", {"@id": dead_letter.id}, deadline, dead_letter.module
+        """Store that an event blocks its lease, or return False if its dead letter is discarded.
+
+        If the dead letter is removed meanwhile, the next delivery of the event stores it again.
+        """
+        now = _now()
+        stored = await self._change(
+            letter_id(poison_event),
+            lambda dead_letter: dead_letter.block(poison_event.failure, now),
+            deadline,
         )
-        if stored and stored[0].discard_reason is not None:
-            return False
-        if stored:
-            failure = (poison_event.error_type, poison_event.reason, poison_event.traceback)
-            dead_letter = replace(stored[0].failed_again(*failure, now), blocking=True)
-        await self.replace(dead_letter, deadline)
-        return True
+        if stored is None:
+            await self._create(DeadLetter.from_poison_event(poison_event, now), deadline)
+        return stored is None or stored.state != "discarded"
 
     async def unblock(
-        self, module: str, events: Collection[tuple[object, object]], deadline: Deadline
+        self,
+        module: ProjectionModule,
+        events: Collection[tuple[object, object]],
+        deadline: Deadline,
     ) -> None:
-        """Remove the dead letters of these events (stream and id) that block the module's lease."""
-        for dead_letter in await self.blocking(module, deadline):
-            if (dead_letter.stream_id, dead_letter.event_id) in events:
-                await self.remove(dead_letter, deadline)
+        """Remove the dead letters of these events (stream and id) that block the module's lease.
 
-    async def blocking(self, module: str | None, deadline: Deadline) -> list[DeadLetter]:
-        """Return the dead letters that block a lease, of one module or of all."""
-        return await self._query("c.blocking = true", {}, deadline, module)
-
-    async def parked_positions(
-        self, module: str, deadline: Deadline
-    ) -> list[tuple[str | None, Any, str]]:
-        """Return projection, stream and feed order of each dead letter that is not discarded."""
-        text = "SELECT c.projection, c.streamId, c.feedOrder FROM c WHERE IS_NULL(c.discardReason)"
-        rows = await self.container.query(_READING, text, {}, deadline, partition_key=module)
-        return [(row["projection"], row["streamId"], row["feedOrder"]) for row in rows]
-
-    async def search(
-        self, name: str | None, deadline: Deadline, *, discarded: bool = False
-    ) -> list[DeadLetter]:
-        """Return dead letters in the order in which they are replayed.
-
-        Args:
-            name: A projection or a module; None for all.
-            deadline: The time by which they must be read.
-            discarded: Return those that are discarded instead of the others.
+        Those of projections that do not block any more wait for a replay from now on.
         """
-        condition = "NOT IS_NULL(c.discardReason)" if discarded else "IS_NULL(c.discardReason)"
-        dead_letters = await self._query(condition, {}, deadline)
-        matching = [dead_letter for dead_letter in dead_letters if dead_letter.matches(name)]
-        return sorted(
-            matching, key=lambda dead_letter: (dead_letter.first_failed_at, dead_letter.feed_order)
-        )
+        now = time.monotonic()
+        is_checked = now < self.checked_at.get(module.name, -1.0) + _CHECK_INTERVAL_SECONDS
+        if is_checked and not module.can_block:
+            return
+        async for dead_letter in self.blocking_of(module.name, deadline):
+            if _is_of_one(dead_letter, events):
+                await self.remove(dead_letter, deadline)
+            elif not _may_block(module, dead_letter.projection):
+                await self._change(dead_letter.id, DeadLetter.stop_blocking, deadline)
+        self.checked_at[module.name] = now
 
-    async def get(self, dead_letter_id: str, deadline: Deadline) -> DeadLetter:
-        """Return a dead letter.
+    async def record_failure(
+        self, dead_letter: DeadLetter, failure: Failure, deadline: Deadline
+    ) -> DeadLetter:
+        """Store that a replay failed, unless the dead letter is discarded or removed by now."""
+        now = _now()
+        stored = await self._change(
+            dead_letter.id, lambda current: current.fail_again(failure, now), deadline
+        )
+        return stored or dead_letter
+
+    async def discard(self, dead_letter_id: str, reason: str, deadline: Deadline) -> DeadLetter:
+        """Discard a dead letter for a reason.
 
         Raises:
             UnknownResourceError: If it does not exist.
         """
-        stored = await self._query("c.id = @id", {"@id": dead_letter_id}, deadline)
-        if not stored:
-            raise UnknownResourceError(f"There is no dead letter {dead_letter_id!r:.100}.")
-        return stored[0]
-
-    async def for_event(
-        self, module: str, stream_id: str, event_id: str, deadline: Deadline
-    ) -> list[DeadLetter]:
-        """Return the dead letters of an event in a module."""
-        condition = "c.streamId = @stream AND c.eventId = @event"
-        parameters = {"@stream": stream_id, "@event": event_id}
-        return await self._query(condition, parameters, deadline, module)
-
-    async def replace(self, dead_letter: DeadLetter, deadline: Deadline) -> None:
-        """Store a dead letter in place of the one with its id, if there is one."""
-        action = f"changing dead letter {dead_letter.id}"
-        await self.container.upsert(action, dead_letter.to_document(), deadline)
+        discard = partial(DeadLetter.discard, reason=reason)
+        stored = await self._change(dead_letter_id, discard, deadline)
+        if stored is None or stored.state != "discarded":
+            raise unknown_dead_letter(dead_letter_id)
+        return stored
 
     async def remove(self, dead_letter: DeadLetter, deadline: Deadline) -> None:
-        """Remove a dead letter if it exists."""
+        """Remove a dead letter, unless it has been discarded since it was read."""
         action = f"removing dead letter {dead_letter.id}"
-        await self.container.delete(action, dead_letter.id, dead_letter.module, deadline)
+        etag = dead_letter.etag
+        for _ in range(_MAX_CONFLICTS):
+            if await self.container.delete_version(action, dead_letter.id, etag, deadline):
+                return
+            stored = await self._read(dead_letter.id, deadline)
+            if stored is None or stored.state == "discarded":
+                return
+            etag = stored.etag
+        raise _changed_by_others(dead_letter.id)
 
-    async def _query(
-        self,
-        condition: str,
-        parameters: Mapping[str, object],
-        deadline: Deadline,
-        module: str | None = None,
-    ) -> list[DeadLetter]:
-        text = f"SELECT * FROM c WHERE {condition}"  # noqa: S608 - of constants, see the callers
-        documents = await self.container.query(
-            _READING, text, parameters, deadline, partition_key=module
+    async def _create(self, dead_letter: DeadLetter, deadline: Deadline) -> bool:
+        action = f"storing dead letter {dead_letter.id}"
+        return await self.container.create(action, dead_letter.to_document(), deadline)
+
+    async def _change(
+        self, dead_letter_id: str, change: Callable[[DeadLetter], DeadLetter], deadline: Deadline
+    ) -> DeadLetter | None:
+        """Change what is stored, and return what is stored then; None if nothing was.
+
+        A dead letter that is removed meanwhile is not stored again; it is returned as it was.
+        """
+        seen: DeadLetter | None = None
+        sent: DeadLetter | None = None
+        action = f"changing dead letter {dead_letter_id}"
+        for _ in range(_MAX_CONFLICTS):
+            stored = await self._read(dead_letter_id, deadline)
+            if stored is None:
+                return seen
+            if sent is not None and stored.to_document() == sent.to_document():
+                return stored  # the reply to the last attempt was lost
+            seen, sent = stored, change(stored)
+            if sent == stored:
+                return stored
+            if await self.container.replace(action, sent.to_document(), stored.etag, deadline):
+                return sent
+        raise _changed_by_others(dead_letter_id)
+
+
+def _may_block(module: ProjectionModule, projection: str | None) -> bool:
+    return module.can_block if projection is None else module.blocks(projection)
+
+
+def _is_of_one(dead_letter: DeadLetter, events: Iterable[tuple[object, object]]) -> bool:
+    """Return whether it is the dead letter of one of these events (stream and id)."""
+    module, projection = dead_letter.module, dead_letter.projection
+    return any(
+        dead_letter.id
+        == dead_letter_id(
+            module=module, projection=projection, source_stream=stream_id, source_id=event_id
         )
-        return [DeadLetter.from_document(document) for document in documents]
+        for stream_id, event_id in events
+    )
 
 
-_READING = "reading dead letters"
+def _now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+def _changed_by_others(dead_letter_id: str) -> TransientError:
+    return TransientError(f"Dead letter {dead_letter_id} is changed by others all the time. Retry.")

@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
+from core.dead_letters.dead_letter import DeadLetter
+from core.dead_letters.reader import MAX_PAGE_SIZE
 from core.functions.answers import AcceptedCommand, Health
 from core.functions.problems import MEDIA_TYPE, Problem
-from core.operations.dead_letters import DiscardRequest
+from core.operations.dead_letters import (
+    DeadLetterActionResult,
+    DeadLetterPage,
+    DiscardRequest,
+)
+from core.operations.replay import ReplayResult
 from core.operations.status import StatusReport
 from core.tracking.status import EventStatus
 
@@ -105,26 +112,26 @@ def _entity(model: type[BaseModel]) -> Json:
 
 
 def _get(
-    description: str, answer: type[BaseModel] | Json, *path: str, query: tuple[str, ...] = ()
+    description: str, answer: type[BaseModel], *path: str, query: tuple[Json, ...] = ()
 ) -> Json:
-    answers = {"200": _answer(description, answer), **_UNAUTHORIZED, **_problems(404, 503)}
-    parameters = [*_path(path), *(_query(name, required=False) for name in query)]
-    return {"get": {"parameters": parameters, "responses": answers}}
+    problems = _problems(*((400,) if query else ()), 404, 503)
+    answers = {"200": _answer(description, answer), **_UNAUTHORIZED, **problems}
+    return {"get": {"parameters": [*_path(path), *query], "responses": answers}}
 
 
 def _post(
     description: str,
-    answer: type[BaseModel] | Json,
+    answer: type[BaseModel],
     body: type[BaseModel] | None,
     *path: str,
-    query: tuple[str, ...] = (),
+    query: tuple[Json, ...] = (),
 ) -> Json:
     answers = {
         "200": _answer(description, answer),
         **_UNAUTHORIZED,
         **_problems(400, 404, 413, 503),
     }
-    parameters = [*_path(path), *(_query(name, required=True) for name in query)]
+    parameters = [*_path(path), *query]
     operation: Json = {"parameters": parameters, "responses": answers}
     if body is not None:
         operation["requestBody"] = _body(body)
@@ -135,8 +142,7 @@ def _path(names: tuple[str, ...]) -> list[Json]:
     return [{"name": name, "in": "path", "required": True, "schema": _TEXT} for name in names]
 
 
-def _query(name: str, *, required: bool) -> Json:
-    schema = {**_TEXT, "minLength": 1} if required else _TEXT
+def _query(name: str, schema: Json, *, required: bool = False) -> Json:
     return {"name": name, "in": "query", "required": required, "schema": schema}
 
 
@@ -152,23 +158,18 @@ def _body(model: type[BaseModel]) -> Json:
     return {"required": True, "content": {"application/json": {"schema": (model, "validation")}}}
 
 
-def _answer(description: str, answer: type[BaseModel] | Json) -> Json:
-    schema = answer if isinstance(answer, dict) else (answer, "serialization")
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
+def _answer(description: str, answer: type[BaseModel]) -> Json:
+    content = {"application/json": {"schema": (answer, "serialization")}}
+    return {"description": description, "content": content}
 
 
-def _object(**properties: Json) -> Json:
-    return {"type": "object", "properties": properties, "required": list(properties)}
-
-
-def _array(items: Json) -> Json:
-    return {"type": "array", "items": items}
-
-
-_ANYTHING: Json = {"type": "object"}
-_ACTION_RESULT = _object(
-    succeeded={"type": "integer"}, failed=_ANYTHING, remaining={"type": "integer"}
+_PART = (
+    _query("after", _TEXT),
+    _query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_PAGE_SIZE}),
 )
+"""The part of a list: after the value of `next` in the previous answer."""
+
+_SELECTION = (_query("projection", {**_TEXT, "minLength": 1}, required=True), *_PART)
 _HEALTH: Json = {
     "security": [],
     "responses": {
@@ -183,19 +184,19 @@ _OPERATIONS: Json = {
         "Whether a module has processed an event.", EventStatus, *("name", "stream", "id")
     ),
     "/api/deadletters": _get(
-        "The dead letters and their counts.",
-        _object(counts=_array(_ANYTHING), deadLetters=_array(_ANYTHING)),
-        query=("projection",),
+        "A page of dead letters.",
+        DeadLetterPage,
+        query=(_query("projection", _TEXT), _query("discarded", {"type": "boolean"}), *_PART),
     ),
     "/api/deadletters/replay": _post(
-        "The result by dead letter.", _ACTION_RESULT, None, query=("projection",)
+        "The result for a page.", DeadLetterActionResult, None, query=_SELECTION
     ),
     "/api/deadletters/discard": _post(
-        "The result by dead letter.", _ACTION_RESULT, DiscardRequest, query=("projection",)
+        "The result for a page.", DeadLetterActionResult, DiscardRequest, query=_SELECTION
     ),
-    "/api/deadletters/{id}": _get("A dead letter.", _ANYTHING, "id"),
-    "/api/deadletters/{id}/replay": _post("The result of the replay.", _ANYTHING, None, "id"),
+    "/api/deadletters/{id}": _get("A dead letter.", DeadLetter, "id"),
+    "/api/deadletters/{id}/replay": _post("The result of the replay.", ReplayResult, None, "id"),
     "/api/deadletters/{id}/discard": _post(
-        "The discarded dead letter.", _ANYTHING, DiscardRequest, "id"
+        "The discarded dead letter.", DeadLetter, DiscardRequest, "id"
     ),
 }

@@ -8,12 +8,13 @@ import logging
 import re
 import traceback
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 from uuid import uuid4
 
 import azure.functions as func
 
-from core.dead_letters.dead_letter import count_dead_letters
+from core.dead_letters.queries import DeadLetterFilter
+from core.dead_letters.reader import MAX_PAGE_SIZE
 from core.errors import EngineError, FieldError, InvalidRequestError
 from core.functions.answers import AcceptedCommand, BlockingEvent, Health
 from core.functions.openapi import build_openapi
@@ -113,19 +114,21 @@ class Routes:
         return _json(status.to_dict())
 
     async def dead_letters(self, req: func.HttpRequest) -> func.HttpResponse:
-        """Return dead letters and their counts (GET /api/deadletters?projection=)."""
-        dead_letters = await self._application.dead_letters.search(req.params.get("projection"))
-        return _json(
-            {
-                "counts": [count.to_dict() for count in count_dead_letters(dead_letters)],
-                "deadLetters": [dead_letter.to_document() for dead_letter in dead_letters],
-            }
+        """Return a page of dead letters.
+
+        The route is GET /api/deadletters?projection=&discarded=&after=&limit=.
+        """
+        selection = DeadLetterFilter(
+            name=req.params.get("projection"),
+            discarded=req.params.get("discarded") == "true",
         )
+        page = await self._application.dead_letters.page(selection, **_part(req))
+        return _json(page.to_dict())
 
     async def dead_letter(self, req: func.HttpRequest) -> func.HttpResponse:
         """Return a dead letter (GET /api/deadletters/{id})."""
         dead_letter = await self._application.dead_letters.get(req.route_params["id"])
-        return _json(dead_letter.to_document())
+        return _json(dead_letter.to_dict())
 
     async def replay(self, req: func.HttpRequest) -> func.HttpResponse:
         """Project the event of a dead letter again (POST /api/deadletters/{id}/replay)."""
@@ -133,21 +136,29 @@ class Routes:
         return _json(result.to_dict())
 
     async def replay_all(self, req: func.HttpRequest) -> func.HttpResponse:
-        """Replay many dead letters (POST /api/deadletters/replay?projection=, * for all)."""
-        return _json((await self._application.dead_letters.replay_all(_selection(req))).to_dict())
+        """Replay a page of dead letters, of all projections for *.
+
+        The route is POST /api/deadletters/replay?projection=&after=&limit=.
+        """
+        result = await self._application.dead_letters.replay_page(_selection(req), **_part(req))
+        return _json(result.to_dict())
 
     async def discard_all(self, req: func.HttpRequest) -> func.HttpResponse:
-        """Discard many dead letters (POST /api/deadletters/discard?projection=, * for all)."""
+        """Discard a page of dead letters, of all projections for *.
+
+        The route is POST /api/deadletters/discard?projection=&after=&limit=.
+        """
         reason = parse_body(DiscardRequest, req.get_body(), "discard request").reason
-        return _json(
-            (await self._application.dead_letters.discard_all(_selection(req), reason)).to_dict()
+        result = await self._application.dead_letters.discard_page(
+            _selection(req), reason, **_part(req)
         )
+        return _json(result.to_dict())
 
     async def discard(self, req: func.HttpRequest) -> func.HttpResponse:
         """Discard a dead letter for a reason (POST /api/deadletters/{id}/discard)."""
         reason = parse_body(DiscardRequest, req.get_body(), "discard request").reason
         dead_letter = await self._application.dead_letters.discard(req.route_params["id"], reason)
-        return _json(dead_letter.to_document())
+        return _json(dead_letter.to_dict())
 
     async def openapi(self, req: func.HttpRequest) -> func.HttpResponse:
         """Return the description of these functions in OpenAPI 3.1 (GET /api/openapi.json)."""
@@ -178,13 +189,33 @@ def _error_response(error: Exception) -> func.HttpResponse:
     return _json(problem.to_dict(), HTTPStatus(problem.status), MEDIA_TYPE)
 
 
-def _selection(req: func.HttpRequest) -> str | None:
-    """Return the projection that the request names, None for all, which must be explicit."""
+class _Part(TypedDict):
+    """The part of a list that a request is about."""
+
+    after: str | None
+    limit: int
+
+
+def _part(req: func.HttpRequest) -> _Part:
+    """Return the part of a list that the request is about, by default its beginning.
+
+    Raises:
+        InvalidRequestError: If the limit is not a number.
+    """
+    limit: str = req.params.get("limit") or str(MAX_PAGE_SIZE)
+    if not (limit.isascii() and limit.isdigit()):
+        detail = f"Pass a number from 1 to {MAX_PAGE_SIZE}, got {limit!r:.50}."
+        raise InvalidRequestError(detail, FieldError(field="limit", detail=detail))
+    return {"after": req.params.get("after") or None, "limit": int(limit[:6])}
+
+
+def _selection(req: func.HttpRequest) -> DeadLetterFilter:
+    """Return a filter by the projection that the request names; all must be explicit."""
     name: str | None = req.params.get("projection")
     if not name:
         detail = "Name a projection or a module, or pass * for all."
         raise InvalidRequestError(detail, FieldError(field="projection", detail=detail))
-    return None if name == "*" else name
+    return DeadLetterFilter(name=None if name == "*" else name)
 
 
 def _idempotency_key(req: func.HttpRequest) -> str | None:

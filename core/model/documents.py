@@ -25,7 +25,7 @@ from core.errors import InvalidEventError
 from core.model.names import stream_id
 from core.model.times import canonical_time
 from core.model.upcasts import upcast_fields
-from core.model.validation_errors import format_validation_errors
+from core.model.validation_errors import format_invalid_fields, format_validation_errors
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,7 +118,8 @@ class Envelope(BaseModel):
             return cls.model_validate(document)
         except ValidationError as error:
             raise InvalidEventError(
-                f"The document is not an event: {format_validation_errors(error)}"
+                f"The document is not an event: {format_validation_errors(error)}",
+                place=format_invalid_fields(error),
             ) from None
 
 
@@ -135,27 +136,14 @@ class Cause(NamedTuple):
         projection: The name of the projection; None if the source event cannot be read.
         stream_id: The stream of the source event; any JSON value if it is not an event.
         event_id: The id of the source event; any JSON value if it is not an event.
-        feed_order: The place of the source event in its stream, as text that sorts.
+        stream_order: The place of the source event in its stream, as text that sorts; empty, and so
+            before all others, if the document is not an event.
     """
 
     projection: str | None
     stream_id: Any
     event_id: Any
-    feed_order: str
-
-
-def feed_order(document: Mapping[str, Any]) -> str:
-    """Return the place of a document in its stream, as text that sorts.
-
-    It is the transaction; events of one transaction are ordered by their times, which grow. Where
-    the time is not one, the document is not an event.
-    """
-    lsn, time = document.get("_lsn"), document.get("time")
-    try:
-        order = canonical_time(time) if isinstance(time, str) else ""
-    except ValueError:
-        order = ""
-    return f"{lsn if isinstance(lsn, int) else 0:016d} {order}"
+    stream_order: str
 
 
 class Origin(NamedTuple):
@@ -199,7 +187,8 @@ def parse_event(envelope: Envelope, model: type[Event]) -> Event:
         stream = stream_of(event)
     except ValidationError as error:
         raise InvalidEventError(
-            f"The data is not a valid {model.__name__}: {format_validation_errors(error)}"
+            f"The data is not a valid {model.__name__}: {format_validation_errors(error)}",
+            place=format_invalid_fields(error),
         ) from None
     except ValueError as error:
         raise InvalidEventError(f"{model.__name__}: {error}") from None

@@ -49,6 +49,12 @@ class ProjectionModule:
         types = (one for projection in self.projections for one in projection.source_types)
         return {event_type.__name__: event_type for event_type in types}
 
+    @property
+    def package(self) -> str:
+        """The package that the module's file belongs to, as in `projections`."""
+        name = self.projections[0].function.__module__
+        return name.rpartition(".")[0] or name
+
     def restricted_to(self, projection: str | None) -> ProjectionModule:
         """Return the module with one of its projections, if it has it, or with all for None."""
         chosen = (own for own in self.projections if projection in (None, own.name))
@@ -70,7 +76,12 @@ class ProjectionModule:
     @property
     def parks_streams(self) -> bool:
         """Whether one of its projections parks the later events of a stream as well."""
-        return any(own.on_failure == "park_stream" for own in self.projections)
+        return bool(self.stream_parking_projections)
+
+    @property
+    def stream_parking_projections(self) -> list[str]:
+        """The names of these projections."""
+        return [own.name for own in self.projections if own.on_failure == "park_stream"]
 
 
 @dataclass(frozen=True, kw_only=True)

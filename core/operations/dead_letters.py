@@ -1,28 +1,46 @@
-"""Dead letters: list, replay and discard them."""
+"""Dead letters: list, replay and discard them, one or a page at a time."""
 
 from __future__ import annotations
 
+import base64
 import contextlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-from core.errors import FieldError, InvalidRequestError, UnknownResourceError
+from core.camel_model import CamelModel
+from core.dead_letters.dead_letter import DeadLetterSummary
+from core.dead_letters.reader import MAX_PAGE_SIZE
+from core.errors import (
+    DeadlineExceededError,
+    FieldError,
+    InvalidRequestError,
+    UnknownResourceError,
+)
 from core.operations.replay import Replayer
 from core.services import HEALTH_TIMEOUT_SECONDS, HTTP_TIMEOUT_SECONDS
 from core.throttling.deadline import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from core.dead_letters.dead_letter import DeadLetter
+    from core.dead_letters.queries import DeadLetterFilter
     from core.model.registry import Registry
     from core.operations.replay import ReplayResult
     from core.services import Services
 
+    Action = Callable[[str, "_Progress", Deadline], Awaitable[None]]
+
 MAX_DISCARD_REASON_LENGTH = 1000
 """The characters of the reason for which a dead letter is discarded."""
+
+_MARK = "1"
+"""The first character of a continuation, so that none is empty."""
+
+_MAX_BLOCKING = 20
+"""The blocking dead letters that are shown in public."""
 
 
 class DiscardRequest(BaseModel):
@@ -30,27 +48,45 @@ class DiscardRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    reason: str = Field(min_length=1, max_length=MAX_DISCARD_REASON_LENGTH, pattern=r"\S")
+    reason: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class DeadLetterActionResult:
-    """The result of an action on many dead letters.
+class DeadLetterPage(CamelModel):
+    """A page of a list of dead letters."""
 
-    Attributes:
-        succeeded: The number of dead letters for which it succeeded.
-        failed: The reasons why it failed for others, by id.
-        remaining: The number of dead letters for which there was no time.
-    """
+    dead_letters: list[DeadLetterSummary]
+    """The dead letters, the oldest of the page first."""
+
+    next: str | None
+    """The value of `after` for the next page, null if this is the last one."""
+
+
+class DeadLetterActionResult(CamelModel):
+    """The result of an action on a page of dead letters."""
 
     succeeded: int
-    failed: Mapping[str, str]
-    remaining: int
+    """The number of dead letters for which it succeeded."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return what is shown of it."""
-        failed = dict(self.failed)
-        return {"succeeded": self.succeeded, "failed": failed, "remaining": self.remaining}
+    failed: dict[str, str]
+    """The reasons why it failed for others, by id."""
+
+    next: str | None
+    """The value of `after` for the next dead letters, null if there are no more."""
+
+
+@dataclass
+class _Progress:
+    """What an action has come to."""
+
+    succeeded: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def add(self, result: ReplayResult) -> None:
+        """Add the result of a replay."""
+        if result.reason is None:
+            self.succeeded += 1
+        else:
+            self.failed[result.id] = result.reason
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +107,7 @@ class DeadLetterOperations:
     replay_timeout_seconds: float
 
     async def blocking(self) -> list[dict[str, str | None]]:
-        """Return projection, event and error of what blocks leases, but no stream in public."""
+        """Return up to 20 of what blocks leases, but no stream, as this is shown in public."""
         deadline = Deadline.after(HEALTH_TIMEOUT_SECONDS)
         return [
             {
@@ -80,13 +116,38 @@ class DeadLetterOperations:
                 "eventId": str(dead_letter.event_id),
                 "errorType": dead_letter.error_type,
             }
-            for dead_letter in await self.services.dead_letters.blocking(None, deadline)
+            for dead_letter in await self.services.dead_letters.blocking(
+                deadline, limit=_MAX_BLOCKING
+            )
         ]
 
-    async def search(self, name: str | None, *, discarded: bool = False) -> list[DeadLetter]:
-        """Return the dead letters of a projection or a module (None: all), the oldest first."""
-        deadline = Deadline.after(HTTP_TIMEOUT_SECONDS)
-        return await self.services.dead_letters.search(name, deadline, discarded=discarded)
+    async def page(
+        self,
+        selection: DeadLetterFilter,
+        *,
+        after: str | None = None,
+        limit: int = MAX_PAGE_SIZE,
+    ) -> DeadLetterPage:
+        """Return a page of dead letters.
+
+        Args:
+            selection: Which ones.
+            after: The `next` of the page before, None for the first page.
+            limit: The largest number of dead letters, up to 200.
+
+        Raises:
+            InvalidRequestError: If `after` or `limit` is invalid.
+        """
+        if not 1 <= limit <= MAX_PAGE_SIZE:
+            raise _invalid("limit", f"Pass a number from 1 to {MAX_PAGE_SIZE}, got {limit}.")
+        page = await self.services.dead_letters.page(
+            selection,
+            Deadline.after(HTTP_TIMEOUT_SECONDS),
+            after=None if after is None else _decode(after),
+            limit=limit,
+        )
+        following = None if page.next is None else _encode(page.next)
+        return DeadLetterPage(dead_letters=page.dead_letters, next=following)
 
     async def get(self, dead_letter_id: str) -> DeadLetter:
         """Return a dead letter.
@@ -103,26 +164,24 @@ class DeadLetterOperations:
         Raises:
             UnknownResourceError: If the dead letter does not exist.
         """
-        replayer = Replayer(
-            modules=self.registry.modules,
-            reader=self.services.reader,
-            processor=self.services.processor,
-            dead_letters=self.services.dead_letters,
-        )
-        dead_letter = await self.get(dead_letter_id)
-        return await replayer.replay(dead_letter, Deadline.after(self.replay_timeout_seconds))
+        return await self._replay(dead_letter_id, Deadline.after(self.replay_timeout_seconds))
 
-    async def replay_all(self, name: str | None) -> DeadLetterActionResult:
-        """Replay the dead letters of a projection or a module (None: all), the oldest first.
+    async def replay_page(
+        self,
+        selection: DeadLetterFilter,
+        *,
+        after: str | None = None,
+        limit: int = MAX_PAGE_SIZE,
+    ) -> DeadLetterActionResult:
+        """Replay a page of dead letters, for up to a minute.
 
-        After a minute the remaining ones are left for the next call. If an error is raised, what
-        succeeded before is not undone.
+        Those that must wait for earlier events of their streams are replayed after these. Ending it
+        at any time and calling it again is safe.
+
+        Raises:
+            InvalidRequestError: If `after` or `limit` is invalid.
         """
-
-        async def replay_one(dead_letter_id: str) -> str | None:
-            return (await self.replay(dead_letter_id)).failure
-
-        return await self._apply_to_all(name, replay_one)
+        return await self._apply(selection, self._replay_in_order, after=after, limit=limit)
 
     async def discard(self, dead_letter_id: str, reason: str) -> DeadLetter:
         """Discard a dead letter, which is kept with the reason but not listed, and return it.
@@ -132,47 +191,100 @@ class DeadLetterOperations:
             InvalidRequestError: If the reason is empty or too long.
         """
         _check_reason(reason)
-        dead_letter = (await self.get(dead_letter_id)).discard(reason.strip())
         deadline = Deadline.after(HTTP_TIMEOUT_SECONDS)
-        await self.services.dead_letters.replace(dead_letter, deadline)
-        return dead_letter
+        return await self.services.dead_letters.discard(dead_letter_id, reason.strip(), deadline)
 
-    async def discard_all(self, name: str | None, reason: str) -> DeadLetterActionResult:
-        """Discard the dead letters of a projection or a module (None: all).
-
-        After a minute the remaining ones are left for the next call. If an error is raised, what
-        succeeded before is not undone.
+    async def discard_page(
+        self,
+        selection: DeadLetterFilter,
+        reason: str,
+        *,
+        after: str | None = None,
+        limit: int = MAX_PAGE_SIZE,
+    ) -> DeadLetterActionResult:
+        """Discard a page of dead letters, for up to a minute.
 
         Raises:
-            InvalidRequestError: If the reason is empty or too long.
+            InvalidRequestError: If the reason is empty or too long, or `after` or `limit` invalid.
         """
         _check_reason(reason)
 
-        async def discard_one(dead_letter_id: str) -> None:
-            await self.discard(dead_letter_id, reason)
+        async def discard(dead_letter_id: str, progress: _Progress, deadline: Deadline) -> None:
+            store = self.services.dead_letters
+            await store.discard(dead_letter_id, reason.strip(), deadline)
+            progress.succeeded += 1
 
-        return await self._apply_to_all(name, discard_one)
+        return await self._apply(selection, discard, after=after, limit=limit)
 
-    async def _apply_to_all(
-        self, name: str | None, act: Callable[[str], Awaitable[str | None]]
+    async def _apply(
+        self, selection: DeadLetterFilter, action: Action, *, after: str | None, limit: int
     ) -> DeadLetterActionResult:
+        """Apply an action to a page; if the time is up after a success, `next` is this page."""
         deadline = Deadline.after(HTTP_TIMEOUT_SECONDS)
-        dead_letters = await self.search(name)
-        failures: dict[str, str | None] = {}
-        for dead_letter in dead_letters:
-            if not deadline.remaining():
+        page = await self.page(selection, after=after, limit=limit)
+        progress, following = _Progress(), page.next
+        for dead_letter in page.dead_letters:
+            if dead_letter.id in progress.failed:
+                continue
+            try:
+                deadline.check("acting on dead letters")
+                with contextlib.suppress(UnknownResourceError):  # somebody else was faster
+                    await action(dead_letter.id, progress, deadline)
+            except DeadlineExceededError:
+                progress.failed[dead_letter.id] = "There was not enough time for it. Try again."
+                following = after or _encode("") if progress.succeeded else page.next
                 break
-            with contextlib.suppress(UnknownResourceError):  # somebody else was faster
-                failures[dead_letter.id] = await act(dead_letter.id)
-        failed = {key: failure for key, failure in failures.items() if failure is not None}
         return DeadLetterActionResult(
-            succeeded=len(failures) - len(failed),
-            failed=failed,
-            remaining=len(dead_letters) - len(failures),
+            succeeded=progress.succeeded, failed=progress.failed, next=following
         )
+
+    async def _replay_in_order(
+        self, dead_letter_id: str, progress: _Progress, deadline: Deadline
+    ) -> None:
+        """Replay a dead letter after those that precede it in its stream, if they succeed."""
+        result = await self._replay(dead_letter_id, deadline)
+        while result.preceding is not None and result.preceding not in progress.failed:
+            with contextlib.suppress(UnknownResourceError):  # somebody else was faster
+                progress.add(await self._replay(result.preceding, deadline))
+            result = await self._replay(dead_letter_id, deadline)
+        progress.add(result)
+
+    async def _replay(self, dead_letter_id: str, deadline: Deadline) -> ReplayResult:
+        replayer = Replayer(
+            modules=self.registry.modules,
+            reader=self.services.reader,
+            processor=self.services.processor,
+            dead_letters=self.services.dead_letters,
+        )
+        dead_letter = await self.services.dead_letters.get(dead_letter_id, deadline)
+        return await replayer.replay(dead_letter, deadline)
+
+
+def _encode(continuation: str) -> str:
+    """Return a continuation, empty for the first page, as text for an address."""
+    return base64.urlsafe_b64encode(f"{_MARK}{continuation}".encode()).decode().rstrip("=")
+
+
+def _decode(after: str) -> str | None:
+    """Return the continuation of such a text, None for the first page.
+
+    Raises:
+        InvalidRequestError: If it is not one.
+    """
+    padded = f"{after}{'=' * (-len(after) % 4)}"
+    try:
+        content = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
+    except ValueError:
+        content = ""
+    if not content.startswith(_MARK):
+        raise _invalid("after", "Pass what `next` was in the previous answer.")
+    return content.removeprefix(_MARK) or None
 
 
 def _check_reason(reason: str) -> None:
     if not reason.strip() or len(reason) > MAX_DISCARD_REASON_LENGTH:
-        detail = f"A reason has 1 to {MAX_DISCARD_REASON_LENGTH} characters."
-        raise InvalidRequestError(detail, FieldError(field="reason", detail=detail))
+        raise _invalid("reason", f"A reason has 1 to {MAX_DISCARD_REASON_LENGTH} characters.")
+
+
+def _invalid(name: str, detail: str) -> InvalidRequestError:
+    return InvalidRequestError(detail, FieldError(field=name, detail=detail))

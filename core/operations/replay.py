@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
+from core.camel_model import CamelModel
+from core.dead_letters.dead_letter import letter_id
+from core.dead_letters.poison import Failure
 from core.projecting.batch_run import BatchRun
 from core.projecting.derivation import derive
 from core.throttling.stats import RequestStats
@@ -23,36 +27,23 @@ if TYPE_CHECKING:
     from core.throttling.deadline import Deadline
 
 
-@dataclass(frozen=True, kw_only=True)
-class ReplayResult:
-    """The result of a replay.
+class ReplayResult(CamelModel):
+    """The result of a replay."""
 
-    Attributes:
-        dead_letter: The dead letter; it is removed if the replay succeeded.
-        derived: The number of derived events that are durable.
-        failure: Why the dead letter is kept, None if it is not.
-    """
+    id: str
+    """The id of the dead letter."""
 
-    dead_letter: DeadLetter
+    replayed: bool
+    """Whether it succeeded, so that the dead letter is removed."""
+
     derived: int = 0
-    failure: str | None = None
+    """The number of derived events that are durable."""
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return what is shown of it."""
-        return {
-            "id": self.dead_letter.id,
-            "replayed": self.failure is None,
-            "derived": self.derived,
-            "reason": self.failure,
-        }
+    reason: str | None = None
+    """Why the dead letter is kept, null if it is not."""
 
-
-class _Failure(NamedTuple):
-    """Why a replay failed."""
-
-    error_type: str
-    reason: str
-    traceback: str = ""
+    preceding: str | None = Field(default=None, exclude=True)
+    """The id of the dead letter that must be replayed first, null if there is none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,31 +68,33 @@ class Replayer:
         Derived ids are those of the first attempt, so replaying twice, or while the trigger
         projects the same event, leads to the same documents. A dead letter that fails again is kept
         with its new reason. One that must wait for an earlier event of its stream is not changed.
+        Nor is one that somebody discards meanwhile.
 
         Raises:
             DeadlineExceededError: If the deadline is reached. The dead letter is not changed.
             CosmosError: If Cosmos DB returns an error that is not retryable.
         """
-        preceding = await self._preceding(dead_letter, deadline)
-        if preceding is not None:
-            failure = f"Dead letter {preceding.id} must be replayed first."
-            return ReplayResult(dead_letter=dead_letter, failure=failure)
-        event = await self._event(dead_letter, deadline)
         module = self._module(dead_letter)
+        preceding = await self._preceding(dead_letter, module, deadline)
+        if preceding is not None:
+            reason = f"Dead letter {preceding} must be replayed first."
+            return ReplayResult(
+                id=dead_letter.id, replayed=False, reason=reason, preceding=preceding
+            )
+        event = await self._event(dead_letter, deadline)
         if event is None:
-            failed = _Failure("SourceEventNotFound", "The event does not exist.")
-            return await self._keep(dead_letter, failed, deadline)
+            failure = Failure("SourceEventNotFound", "The event does not exist.")
+            return await self._keep(dead_letter, failure, deadline)
         if module is None:
             name = dead_letter.projection or dead_letter.module
-            failed = _Failure("ProjectionNotFound", f"The projection {name} does not exist.")
-            return await self._keep(dead_letter, failed, deadline)
+            failure = Failure("ProjectionNotFound", f"The projection {name} does not exist.")
+            return await self._keep(dead_letter, failure, deadline)
         run = BatchRun(module, derive(module, [event]), limits=self.processor.limits)
         own = await self._complete(run, dead_letter, deadline)
         if own is not None:
-            failed = _Failure(own.error_type, own.reason, own.traceback)
-            return await self._keep(dead_letter, failed, deadline)
+            return await self._keep(dead_letter, own.failure, deadline)
         await self.dead_letters.remove(dead_letter, deadline)
-        return ReplayResult(dead_letter=dead_letter, derived=run.written)
+        return ReplayResult(id=dead_letter.id, replayed=True, derived=run.written)
 
     async def _complete(
         self, run: BatchRun, dead_letter: DeadLetter, deadline: Deadline
@@ -114,36 +107,36 @@ class Replayer:
         async with aclosing(self.processor.complete(run, deadline, RequestStats())) as chunks:
             poison_events = [one async for chunk in chunks for one in chunk]
         others = [
-            replace(one, cause=one.cause._replace(feed_order=dead_letter.feed_order))
+            replace(one, cause=one.cause._replace(stream_order=dead_letter.stream_order))
             for one in poison_events
-            if not dead_letter.is_about(one)
+            if letter_id(one) != dead_letter.id
         ]
         await self.dead_letters.park(others, deadline)
-        return next((one for one in poison_events if dead_letter.is_about(one)), None)
+        return next((one for one in poison_events if letter_id(one) == dead_letter.id), None)
 
     async def _keep(
-        self, dead_letter: DeadLetter, failure: _Failure, deadline: Deadline
+        self, dead_letter: DeadLetter, failure: Failure, deadline: Deadline
     ) -> ReplayResult:
-        failed = dead_letter.failed_again(*failure, now=datetime.now(timezone.utc))
-        await self.dead_letters.replace(failed, deadline)
-        return ReplayResult(dead_letter=failed, failure=failure.reason)
+        await self.dead_letters.record_failure(dead_letter, failure, deadline)
+        return ReplayResult(id=dead_letter.id, replayed=False, reason=failure.reason)
 
-    async def _preceding(self, dead_letter: DeadLetter, deadline: Deadline) -> DeadLetter | None:
-        """Return a dead letter that must go first, if its projection parks streams."""
-        module = self._module(dead_letter)
+    async def _preceding(
+        self, dead_letter: DeadLetter, module: ProjectionModule | None, deadline: Deadline
+    ) -> str | None:
+        """Return the id of the dead letter that must go first, if its projection parks streams."""
         if module is None or not module.parks_streams:
             return None
-        for other in await self.dead_letters.search(dead_letter.module, deadline):
-            if (
-                dead_letter.is_preceded_by(other)
-                and module.restricted_to(other.projection).parks_streams
-            ):
-                return other
-        return None
+        first = await self.dead_letters.first_of_stream(
+            module.name, module.stream_parking_projections, dead_letter.stream_id, deadline
+        )
+        is_earlier = first is not None and first.stream_order < dead_letter.stream_order
+        return first.id if first is not None and is_earlier else None
 
     async def _event(self, dead_letter: DeadLetter, deadline: Deadline) -> Mapping[str, Any] | None:
         stream_id, event_id = dead_letter.stream_id, dead_letter.event_id
         if not isinstance(stream_id, str) or not isinstance(event_id, str):
+            return None
+        if dead_letter.cut.keys() & {"streamId", "eventId"}:
             return None
         return await self.reader.get(stream_id, event_id, deadline)
 

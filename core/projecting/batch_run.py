@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from core.dead_letters.poison import PoisonEvent
@@ -13,15 +12,16 @@ from core.errors import (
     PoisonError,
     ProjectionTooSlowError,
 )
+from core.projecting.batch_result import BatchResult
 from core.projecting.fan_out import CHUNK_SIZE, MAX_CHUNK_BYTES, FanOut
 from core.writing.writes import Write, Written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from core.model.documents import Cause
     from core.model.registry import ProjectionModule
-    from core.projecting.parked_streams import ParkedStreams
+    from core.projecting.parked_streams import ParkedEvent, ParkedStreams
     from core.projecting.turn import Turn
     from core.throttling.stats import RequestStats
     from core.tracking.fan_out_progress import FanOutProgress
@@ -44,35 +44,6 @@ class ProjectionLimits(NamedTuple):
 
     hops: int
     cpu_seconds: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class BatchResult:
-    """The result of a batch.
-
-    Attributes:
-        events: The number of documents in the batch.
-        derived: The number of derived events that are durable.
-        already_written: The number of these that an earlier attempt had written.
-        parked: The number of dead letters that were stored.
-        stats: The meter of the requests.
-    """
-
-    events: int
-    derived: int
-    already_written: int
-    parked: int
-    stats: RequestStats
-
-    def __str__(self) -> str:
-        """Return it as text for a log line."""
-        stats = self.stats
-        return (
-            f"events={self.events} derived={self.derived} already_written={self.already_written} "
-            f"parked={self.parked} requests={stats.requests} "
-            f"throttled_requests={stats.throttled_requests} wait_seconds={stats.wait_seconds:.2f} "
-            f"request_charge={stats.request_charge:.1f}"
-        )
 
 
 class BatchRun:
@@ -120,6 +91,7 @@ class BatchRun:
         self._limits = limits
         self._parked_streams = parked_streams
         self._current: FanOut | None = None
+        self._waiting: FanOut | None = None
         self._first_chunk: list[Write] = []
         self._failed: set[Cause] = set()
         self._bytes = 0
@@ -167,6 +139,11 @@ class BatchRun:
             reason = f"Cosmos DB rejected a derived event with status {result.error.status}."
             self._fail(result.write.cause, InvalidOutputError(reason))
 
+    def hold_streams(self, parked: Iterable[ParkedEvent]) -> None:
+        """Park what comes later in the streams of parked events, if the module parks streams."""
+        if self._parked_streams is not None:
+            self._parked_streams.add(parked)
+
     def start_new_fan_out(self) -> None:
         """Write the new fan-out from its first chunk on: it has no stored progress."""
         self._hold(self._first_chunk)
@@ -209,18 +186,30 @@ class BatchRun:
 
     def _open_next(self) -> bool:
         """Take the next fan-out or poison event, or return False at the end."""
-        opened = next(self._derived, None)
+        opened, self._waiting = self._waiting or next(self._derived, None), None
         if isinstance(opened, PoisonEvent):
             self._add(opened)
         elif opened is not None:
-            self._current = opened
-            parked = self._parked_streams
-            if parked is not None and parked.must_park(opened.projection, opened.cause):
-                error = EarlierEventParkedError("An earlier event of its stream is parked.")
-                self._fail(opened.cause, error)
-            elif (hops := opened.source.meta.hops) >= self._limits.hops:
-                self._fail(opened.cause, _hop_limit_error(hops, self._limits.hops))
+            if self._parked_streams is not None and self._must_wait(opened, self._parked_streams):
+                self._waiting = opened
+                return False
+            self._open(opened)
         return opened is not None
+
+    def _must_wait(self, fan_out: FanOut, parked: ParkedStreams) -> bool:
+        """Return whether it depends on what is pending whether the event must be parked."""
+        if not self.has_pending_work:
+            parked.finish()
+        return parked.must_wait(fan_out.projection, fan_out.cause)
+
+    def _open(self, fan_out: FanOut) -> None:
+        self._current = fan_out
+        parked = self._parked_streams
+        if parked is not None and parked.must_park(fan_out.projection, fan_out.cause):
+            error = EarlierEventParkedError("An earlier event of its stream is parked.")
+            self._fail(fan_out.cause, error)
+        elif (hops := fan_out.source.meta.hops) >= self._limits.hops:
+            self._fail(fan_out.cause, _hop_limit_error(hops, self._limits.hops))
 
     def _derive_chunk(self, fan_out: FanOut, turn: Turn) -> None:
         """Derive the next chunk, of which the first of several waits for its stored progress."""
@@ -231,7 +220,10 @@ class BatchRun:
             return
         if writes is None:
             self._record_cpu_time(fan_out, turn.cpu_seconds)
-        elif fan_out.is_done or fan_out in self.large_fan_outs:
+            return
+        if self._parked_streams is not None:
+            self._parked_streams.start(fan_out.cause)
+        if fan_out.is_done or fan_out in self.large_fan_outs:
             self._hold(writes)
         else:
             self.large_fan_outs.append(fan_out)
@@ -267,11 +259,11 @@ class BatchRun:
             return
         self._failed.add(cause)
         blocks = self._module.blocks(cause.projection)
-        self._add(PoisonEvent.from_error(self._module.name, cause, error, blocks=blocks))
+        self._add(PoisonEvent.from_error(self._module, cause, error, blocks=blocks))
 
     def _add(self, poison_event: PoisonEvent) -> None:
         if self._parked_streams is not None:
-            self._parked_streams.park(poison_event.cause)
+            self._parked_streams.start(poison_event.cause)
         self.poison_events.append(poison_event)
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from core.dead_letters.poison import PoisonEvent
 from core.errors import InvalidEventError
-from core.model.documents import Cause, Envelope, feed_order, parse_event
+from core.model.documents import Cause, Envelope, parse_event
+from core.model.order import order_key
 from core.projecting.fan_out import FanOut
 
 if TYPE_CHECKING:
@@ -28,14 +29,15 @@ def derive(
         projections = module.projections_by_type.get(str(event_type), ())
         if not projections and isinstance(event_type, str):
             continue
-        order = feed_order(document)
+        order = ""
         try:
             envelope = Envelope.from_document(document)
+            order = order_key(envelope).to_text()
             event = parse_event(envelope, module.source_types[envelope.type])
         except InvalidEventError as error:
             cause = Cause(None, document.get("streamId"), document.get("id"), order)
             blocks = any(projection.on_failure == "block" for projection in projections)
-            yield PoisonEvent.from_error(module.name, cause, error, blocks=blocks)
+            yield PoisonEvent.from_error(module, cause, error, blocks=blocks)
         else:
             for projection in projections:
                 yield FanOut(projection, envelope, event, order)

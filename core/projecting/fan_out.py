@@ -35,7 +35,7 @@ class FanOut:
         projection: The projection.
         envelope: The document of the source event.
         event: The source event.
-        feed_order: The place of the source event in its stream.
+        stream_order: The place of the source event in its stream, as text that sorts.
 
     Attributes:
         projection: The projection.
@@ -52,10 +52,10 @@ class FanOut:
     )
 
     def __init__(
-        self, projection: Projection, envelope: Envelope, event: Event, feed_order: str
+        self, projection: Projection, envelope: Envelope, event: Event, stream_order: str
     ) -> None:
         self.projection = projection
-        self.cause = Cause(projection.name, envelope.stream_id, envelope.id, feed_order)
+        self.cause = Cause(projection.name, envelope.stream_id, envelope.id, stream_order)
         self.source = envelope
         self.has_failed = False
         self._event: Event | None = event

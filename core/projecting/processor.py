@@ -18,7 +18,7 @@ from core.errors import (
 )
 from core.projecting.batch_run import BatchRun
 from core.projecting.derivation import derive
-from core.projecting.parked_streams import ParkedStreams
+from core.projecting.parked_streams import ParkedStreams, in_stream_order
 from core.projecting.run_cache import BatchRunCache
 from core.projecting.turn import Turn
 from core.throttling.deadline import GRACE_SECONDS
@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from core.dead_letters.poison import PoisonEvent
     from core.dead_letters.store import DeadLetterStore
     from core.model.registry import ProjectionModule
-    from core.projecting.batch_run import BatchResult, ProjectionLimits
+    from core.projecting.batch_result import BatchResult
+    from core.projecting.batch_run import ProjectionLimits
     from core.projecting.fan_out import FanOut
+    from core.projecting.parked_streams import ParkedEvent
     from core.throttling.deadline import Deadline
     from core.tracking.fan_out_progress import FanOutProgressStore
     from core.writing.writes import Write, WriteResult
@@ -91,24 +93,22 @@ class BatchProcessor:
         """
         events = [(document.get("streamId"), document.get("id")) for document in documents]
         key = module.name, *(tuple(map(str, map(one.get, _VERSION))) for one in documents)
-        run = self.failed_runs.pop(key)
-        if run is None:
-            parked = await self._parked_streams(module, deadline)
-            derived = derive(module, documents)
-            run = BatchRun(module, derived, limits=self.limits, parked_streams=parked)
+        parked = await self._parked_events(module, documents, deadline)
+        run = self.failed_runs.pop(key) or self._start(module, documents)
+        if parked:
+            run.hold_streams(parked)
         stats = RequestStats(module=module.name)
         try:
             async with aclosing(self.complete(run, deadline, stats)) as chunks:
                 async for poison_events in chunks:
                     await self._record(run, poison_events, deadline)
-            if module.can_block and not run.blocked:
-                await self.dead_letters.unblock(module.name, events, deadline)
+            if not run.blocked:
+                await self.dead_letters.unblock(module, events, deadline)
         except (CosmosError, DeadlineExceededError, asyncio.CancelledError):
             self.failed_runs.put(key, run)
             raise
         if run.blocked:
-            self.failed_runs.put(key, run)  # kept also if the next line fails
-            self.failed_runs.put(key, await self._only_blocked(run, module, documents, deadline))
+            self.failed_runs.put(key, self._only_blocked(run, module, documents))
             raise _blocked_error(run.blocked[0])
         return run.result(len(documents), stats)
 
@@ -138,12 +138,15 @@ class BatchProcessor:
         for fan_out in () if run.blocked else run.large_fan_outs:
             await self.fan_out_progress.remove(_progress_of(fan_out), deadline)
 
-    async def _only_blocked(
-        self,
-        run: BatchRun,
-        module: ProjectionModule,
-        documents: Sequence[Mapping[str, Any]],
-        deadline: Deadline,
+    def _start(self, module: ProjectionModule, documents: Sequence[Mapping[str, Any]]) -> BatchRun:
+        """Return a run of a batch, which has each stream in its order if the module parks any."""
+        if not module.parks_streams:
+            return BatchRun(module, derive(module, documents), limits=self.limits)
+        derived = derive(module, in_stream_order(documents))
+        return BatchRun(module, derived, limits=self.limits, parked_streams=ParkedStreams())
+
+    def _only_blocked(
+        self, run: BatchRun, module: ProjectionModule, documents: Sequence[Mapping[str, Any]]
     ) -> BatchRun:
         """Return a run of the events that block the lease, so that no others are written again."""
         by_id = {(str(one.get("streamId")), str(one.get("id"))): one for one in documents}
@@ -158,17 +161,21 @@ class BatchProcessor:
             module,
             chain.from_iterable(derived),
             limits=self.limits,
-            parked_streams=await self._parked_streams(module, deadline),
+            parked_streams=ParkedStreams() if module.parks_streams else None,
             blocked_run=run,
         )
 
-    async def _parked_streams(
-        self, module: ProjectionModule, deadline: Deadline
-    ) -> ParkedStreams | None:
-        """Return the streams with a parked event, None if the module does not park streams."""
+    async def _parked_events(
+        self,
+        module: ProjectionModule,
+        documents: Sequence[Mapping[str, Any]],
+        deadline: Deadline,
+    ) -> Sequence[ParkedEvent]:
+        """Return the first parked event of each of the batch's streams, if the module parks any."""
         if not module.parks_streams:
-            return None
-        return ParkedStreams(await self.dead_letters.parked_positions(module.name, deadline))
+            return ()
+        stream_ids = {str(document.get("streamId")) for document in documents}
+        return await self.dead_letters.parked_orders(module, stream_ids, deadline)
 
     async def _fill(self, run: BatchRun, deadline: Deadline) -> bool:
         """Derive the next chunk, and return whether there is work."""
@@ -219,7 +226,9 @@ class BatchProcessor:
                 blocked.append(poison_event)
             else:
                 parked.append(poison_event)
-        await self.dead_letters.park(parked, deadline)
+        parked = await self.dead_letters.park(parked, deadline)
+        causes = (poison_event.cause for poison_event in (*parked, *blocked))
+        run.hold_streams((one.projection, one.stream_id, one.stream_order) for one in causes)
         run.blocked += blocked
         run.parked += len(parked)
         for poison_event in parked:
@@ -229,7 +238,7 @@ class BatchProcessor:
                 poison_event.cause.projection or "-",
                 poison_event.cause.stream_id,
                 poison_event.cause.event_id,
-                poison_event.error_type,
+                poison_event.failure.error_type,
             )
 
 
@@ -247,11 +256,10 @@ def _progress_of(fan_out: FanOut) -> FanOutProgress:
 
 
 def _blocked_error(poison_event: PoisonEvent) -> ProjectionBlockedError:
-    cause = poison_event.cause
+    cause, failure = poison_event.cause, poison_event.failure
     return ProjectionBlockedError(
         f"Projection {cause.projection or poison_event.module} failed on event {cause.event_id} "
-        f"({poison_event.error_type}); its lease is blocked. Deploy a fix or discard the dead "
-        "letter."
+        f"({failure.error_type}); its lease is blocked. Deploy a fix or discard the dead letter."
     )
 
 

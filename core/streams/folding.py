@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from core.errors import InvalidEventError
 from core.model.documents import Envelope, is_event, parse_event
-from core.streams.order import order_key
+from core.model.order import order_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from core.model.events import Event
-    from core.streams.order import OrderKey
+    from core.model.order import OrderKey
 
 
 def ordered_events(

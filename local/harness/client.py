@@ -137,19 +137,20 @@ class ApplicationClient:
         return statuses
 
     async def replay_dead_letters(self) -> int:
-        """Replay all dead letters, in several requests if needed; return how many were deleted.
+        """Replay all dead letters, page by page; return how many were deleted.
 
         Raises:
             ApplicationError: If the application does not accept a request.
         """
-        replayed = 0
+        replayed, parameters = 0, {"projection": "*"}
         while True:
-            status, body = await self._request("POST", "/api/deadletters/replay?projection=*")
+            status, body = await self._request("POST", "/api/deadletters/replay", params=parameters)
             if status != HTTPStatus.OK:
                 raise ApplicationError(f"The replay returned {status}: {body}.")
             replayed += int(body["succeeded"])
-            if not body["remaining"]:
+            if body["next"] is None:
                 return replayed
+            parameters["after"] = body["next"]
 
     async def _request(self, method: str, path: str, **options: Any) -> tuple[int, Any]:  # noqa: ANN401 - aiohttp's options
         retrying = AsyncRetrying(

@@ -142,9 +142,7 @@ ACCOUNTS: dict[str, tuple[str, Callable[[DatabaseProxy], Awaitable[None]]]] = {
     ),
     "index-missing": (
         "warning",
-        lambda database: _replace(
-            database, "deadletters", "/module", indexing_policy=_index("/a/?")
-        ),
+        lambda database: _replace(database, "deadletters", "/id", indexing_policy=_index("/a/?")),
     ),
     "lease-prefix-in-use": ("error", _taken),
 }

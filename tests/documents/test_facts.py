@@ -6,7 +6,7 @@ import ast
 import re
 
 from core.cosmos.requests import REQUEST_TIMEOUT_SECONDS
-from core.projecting.batch_run import BatchResult
+from core.projecting.batch_result import BatchResult
 from core.throttling.deadline import GRACE_SECONDS
 from core.throttling.stats import RequestStats
 from core.tracking.leases import LeaseState

@@ -13,6 +13,7 @@ from core.application import Application
 from tests.apps import notices
 from tests.apps.notices.board import Board, Reader
 from tests.stored import FOLDER, MODULE, OPTIONS, READERS, Stored, documents, load, store, version
+from tests.support import dead_letters_of
 
 VERSIONS = sorted(FOLDER.glob("*.json"))
 
@@ -78,11 +79,11 @@ async def test_dead_letters_are_listed_and_replayed(
     stored: Stored, application: Application
 ) -> None:
     """One that waits, and one that was discarded."""
-    (waiting,) = await application.dead_letters.search(MODULE)
-    (discarded,) = await application.dead_letters.search(MODULE, discarded=True)
+    (waiting,) = await dead_letters_of(application.dead_letters, MODULE)
+    (discarded,) = await dead_letters_of(application.dead_letters, MODULE, discarded=True)
 
     await application.dead_letters.replay(waiting.id)
-    (again,) = await application.dead_letters.search(MODULE)
+    (again,) = await dead_letters_of(application.dead_letters, MODULE)
 
     assert {waiting.id, discarded.id} == {document["id"] for document in stored["deadletters"]}
     assert (waiting.stream_id, discarded.stream_id) == ("board-b", "board-c")

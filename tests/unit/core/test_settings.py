@@ -115,7 +115,7 @@ def test_containers_are_those_that_the_trigger_needs() -> None:
 
     assert (events.name, events.partition_key, events.default_ttl) == ("e", "/streamId", -1)
     assert (leases.partition_key, leases.default_ttl) == ("/id", -1)
-    assert letters.partition_key == "/module"
+    assert letters.partition_key == "/id"
 
 
 def test_only_what_queries_filter_by_is_indexed() -> None:

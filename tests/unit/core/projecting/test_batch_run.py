@@ -15,7 +15,8 @@ import pytest
 from core import projection
 from core.errors import ConfigurationError, DeadlineExceededError, TransientError
 from core.model.registry import ProjectionModule
-from core.projecting.batch_run import BatchResult, BatchRun
+from core.projecting.batch_result import BatchResult
+from core.projecting.batch_run import BatchRun
 from core.projecting.derivation import derive
 from core.projecting.fan_out import FanOut
 from core.projecting.processor import BatchProcessor

@@ -152,16 +152,16 @@ def test_of_a_failing_projection_nothing_is_written(wish: str, error: str, reaso
     assert [write.stream_id for write in writes] == ["answer-echo"]
     assert (poison.module, poison.cause.projection) == ("oracle", "oracle.answers")
     assert (poison.cause.stream_id, poison.cause.event_id) == ("oracle-1", "q1")
-    assert poison.error_type == error
-    assert reason in poison.reason
-    assert "SECRET" not in poison.reason
+    assert poison.failure.error_type == error
+    assert reason in poison.failure.reason
+    assert "SECRET" not in poison.failure.reason
 
 
 def test_what_raised_is_kept_with_its_traceback() -> None:
     """For the person on call."""
     _, (poison,) = derived(ORACLE, asked("raise"))
 
-    assert 'raise ValueError("SECRET")' in poison.traceback
+    assert 'raise ValueError("SECRET")' in poison.failure.traceback
 
 
 @pytest.mark.parametrize(
@@ -211,8 +211,8 @@ def test_an_event_whose_own_code_fails_is_parked(kind: str) -> None:
 
     _, (poison,) = derived(reader, asked("x", type=kind))
 
-    assert (poison.error_type, poison.cause.projection) == ("InvalidEventError", None)
-    assert poison.reason == f"{kind} raised KeyError while its data was validated."
+    assert (poison.failure.error_type, poison.cause.projection) == ("InvalidEventError", None)
+    assert poison.failure.reason == f"{kind} raised KeyError while its data was validated."
 
 
 def test_other_event_types_are_passed_over_unread() -> None:
@@ -229,7 +229,7 @@ def test_an_event_too_many_projections_away_is_parked() -> None:
     writes, poison = derived(ORACLE, document)
 
     assert writes == []
-    assert {poison_event.error_type for poison_event in poison} == {"HopLimitError"}
+    assert {poison_event.failure.error_type for poison_event in poison} == {"HopLimitError"}
 
 
 def test_text_is_stored_as_it_is() -> None:

@@ -167,7 +167,7 @@ async def test_an_event_that_is_not_found_is_parked() -> None:
 
     assert isinstance(missing, MissingDocument)
     (poison_event,) = derive(MODULE, [missing])
-    assert "dateParseHandling" in getattr(poison_event, "reason", "")
+    assert "dateParseHandling" in str(getattr(poison_event, "failure", ""))
     assert sum(host.clock.slept) > 5
 
 

@@ -1,11 +1,15 @@
-"""The order in which the events of a stream are folded; pure."""
+"""The order of the events of a stream; pure."""
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from core.model.documents import Envelope
+
+_MAX_PART_LENGTH = 160
+"""The characters of a name or id that the text of a key holds; a hash stands for the others."""
 
 
 class OrderKey(NamedTuple):
@@ -25,6 +29,13 @@ class OrderKey(NamedTuple):
     place: int
     id: str
 
+    def to_text(self) -> str:
+        """Return the key as text that sorts like it, of less than a kilobyte."""
+        names = map(_shorten, (self.projection, self.source_stream, self.source_id, self.id))
+        projection, stream, source, own = names
+        parts = (self.time, f"{self.hops:06d}", projection, stream, source, f"{self.place:09d}")
+        return "\t".join((*parts, own))
+
 
 def order_key(envelope: Envelope) -> OrderKey:
     """Return the place of an event in its stream."""
@@ -38,3 +49,9 @@ def order_key(envelope: Envelope) -> OrderKey:
         place=meta.index,
         id=envelope.id,
     )
+
+
+def _shorten(part: str) -> str:
+    if len(part) <= _MAX_PART_LENGTH:
+        return part
+    return part[:_MAX_PART_LENGTH] + hashlib.sha256(part.encode()).hexdigest()[:16]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from core.model.documents import Envelope
-from core.streams.order import order_key
+from core.model.order import OrderKey, order_key
 from tests.support import TIME, Document, followed
 
 LATER = "2026-01-02T03:04:05.000070Z"
@@ -44,3 +44,27 @@ def test_the_order_does_not_depend_on_storing(events: list[Document]) -> None:
     """It is that of times, and of what follows from what where times are equal."""
     for stored in permutations(events):
         assert sorted(stored, key=lambda one: order_key(Envelope.from_document(one))) == events
+
+
+def test_the_text_of_a_key_sorts_like_it() -> None:
+    """Numbers by their values, and a short name before those that begin with it."""
+    keys = [
+        OrderKey(time, hops, projection, source, "e", place, "x")
+        for time in (TIME, LATER)
+        for hops in (0, 2, 10)
+        for projection in ("", "m.a", "m.a b", "m.b")
+        for source in ("s", "s-1", "s-1!")
+        for place in (0, 9, 10, 100_000)
+    ]
+
+    assert keys == sorted(keys)
+    assert [key.to_text() for key in keys] == sorted(key.to_text() for key in keys)
+
+
+def test_the_text_of_a_key_is_short_and_tells_long_names_apart() -> None:
+    """Whatever the names are."""
+    keys = [OrderKey(TIME, 1, "p" * 1_000, "s" * 1_000, f"{'e' * 900}{n}", 0, "i") for n in (1, 2)]
+    first, second = (key.to_text() for key in keys)
+
+    assert first != second
+    assert len(first) < 1_000
