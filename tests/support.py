@@ -180,11 +180,8 @@ class MemoryContainer:
     ) -> list[Document]:
         """Apply a batch, all or nothing; or, in the bulk form, each operation by itself."""
         if raw_request_hook is None:
-            verb = operations[0][0]
-            if verb == "read" and not no_response:
+            if not no_response:
                 return [self._read(partition_key, *operations[0][1])]
-            if verb == "read":
-                return await self._read_all([str(item) for _, (item,) in operations], partition_key)
             return await self._create([operation for _, (operation,) in operations], partition_key)
         request = HttpRequest("POST", "", headers={"x-ms-documentdb-partitionkey": "[]"})
         raw_request_hook(SimpleNamespace(http_request=request))
@@ -197,12 +194,6 @@ class MemoryContainer:
         if response_hook is not None:
             response_hook({"x-ms-request-charge": "10"}, results)
         return results
-
-    async def _read_all(self, items: list[str], partition_key: str) -> list[Document]:
-        for at, item in enumerate(items):
-            if (partition_key, item) not in self.documents:
-                raise batch_refusal(404, at=at, of=len(items))
-        return [{"statusCode": 200} for _ in items]
 
     async def _create(self, documents: list[Document], partition_key: str) -> list[Document]:
         if self.before is not None:

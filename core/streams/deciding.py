@@ -119,9 +119,10 @@ class DecisionMaker:
 
     async def _refuse(self, append: Append, state: StreamState, refusal: Refused) -> Appended:
         """Raise a refusal, unless an earlier execution with the key has another answer."""
-        following = own_event_id(state.head.position + 1)
-        if await self.appender.store.exists(append.stream_id, following, append.deadline):
-            raise PositionConflictError(f"Stream {append.stream_id} has {following} meanwhile.")
+        stream_id, following = append.stream_id, own_event_id(state.head.position + 1)
+        # It is read where writes run, so that what another process has just written is there.
+        if await self.appender.store.reader.get(stream_id, following, append.deadline) is not None:
+            raise PositionConflictError(f"Stream {stream_id} has {following} meanwhile.")
         if append.key is None:
             raise refusal
         return _result(await self.appender.record_refusal(append, append.key, refusal))

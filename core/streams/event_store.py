@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from core.cosmos.batches import create_all
 from core.cosmos.requests import REQUEST_TIMEOUT_SECONDS, collect
-from core.errors import NotFoundError
 from core.ids import is_own_id, own_event_id
 from core.streams.appends import Head, head_at, valid_time
 
@@ -104,27 +103,6 @@ class EventStore:
             if document is not None:
                 return document
         return None
-
-    async def exists(self, stream_id: str, document_id: str, deadline: Deadline) -> bool:
-        """Return whether a document exists, as the replica knows that takes the writes.
-
-        Batches go to it even if they only read.
-        """
-        partition = await self.reader.partitions.locate(stream_id, deadline)
-        try:
-            await self.reader.requests.send(
-                f"looking for {document_id} in stream {stream_id}",
-                lambda hook: self.reader.container.execute_item_batch(
-                    [("read", (document_id,))], stream_id, response_hook=hook
-                ),
-                partition=partition.start,
-                deadline=deadline,
-                not_found=NotFoundError,
-                timeout_seconds=REQUEST_TIMEOUT_SECONDS,
-            )
-        except NotFoundError:
-            return False
-        return True
 
     async def _first(
         self, stream_id: str, query: str, deadline: Deadline, start: str = ""
