@@ -182,7 +182,8 @@ class MemoryContainer:
         if raw_request_hook is None:
             if not no_response:
                 return [self._read(partition_key, *operations[0][1])]
-            return await self._create([operation for _, (operation,) in operations], partition_key)
+            store = self._create if operations[0][0] == "create" else self._atomic
+            return await store([document for _, (document,) in operations], partition_key)
         request = HttpRequest("POST", "", headers={"x-ms-documentdb-partitionkey": "[]"})
         raw_request_hook(SimpleNamespace(http_request=request))
         documents = [operation["resourceBody"] for operation in json.loads(request.data)]  # type: ignore[arg-type] # bytes

@@ -1,0 +1,183 @@
+"""Faults in deriving events, parking events and large fan-outs."""
+
+from __future__ import annotations
+
+from tests.sabotage.mutation import fault
+
+_IDS = "core/ids.py"
+_PROCESSOR = "core/projecting/processor.py"
+_RUN = "core/projecting/batch_run.py"
+_FAN_OUT = "core/projecting/fan_out.py"
+
+_TEST_PROCESSOR = "tests/unit/core/projecting/test_processor.py"
+_TEST_RUN = "tests/unit/core/projecting/test_batch_run.py"
+_TEST_DERIVATION = "tests/unit/core/projecting/test_derivation.py"
+
+DERIVING = (
+    fault(
+        "random-ids",
+        "Derived events get random ids.",
+        _IDS,
+        "text = sha1(_DERIVED_EVENTS.bytes + to_json(parts), usedforsecurity=False).hexdigest()",
+        "text = (sha1(to_json(parts)).hexdigest(), uuid4().hex + '0' * 8)[1]",
+        "tests/unit/core/test_ids.py",
+        _TEST_DERIVATION,
+        imports="from uuid import uuid4",
+    ),
+    fault(
+        "ordinals-not-counted",
+        "Two derived events of one type and stream get the same id.",
+        "core/projecting/ordinals.py",
+        "        self._counts[slot] = ordinal + 1",
+        "        self._counts[slot] = 0",
+        "tests/unit/core/projecting/test_ordinals.py",
+        _TEST_DERIVATION,
+    ),
+    fault(
+        "derived-time-differs",
+        "Derived events get the time at which they are derived.",
+        "core/model/documents.py",
+        "        self._time = source.time",
+        "        self._time = format_time(datetime.now(timezone.utc)) or source.time",
+        _TEST_DERIVATION,
+        imports=(
+            "from datetime import datetime, timezone\nfrom core.model.times import format_time"
+        ),
+    ),
+    fault(
+        "hops-not-counted",
+        "A derived event counts as many hops as its source, so that cycles never end.",
+        "core/model/documents.py",
+        "hops=meta.hops + 1",
+        "hops=meta.hops",
+        _TEST_DERIVATION,
+    ),
+    fault(
+        "hop-limit-ignored",
+        "Events are projected however many projections lie behind them.",
+        _RUN,
+        ") >= self._limits.hops:",
+        ") > 2 * self._limits.hops:",
+        _TEST_DERIVATION,
+    ),
+    fault(
+        "undeclared-events-written",
+        "A projection may emit events that its annotation does not declare.",
+        _FAN_OUT,
+        "if type(event) not in self.projection.derived_types:",
+        "if False:",
+        _TEST_DERIVATION,
+    ),
+)
+
+POISON = (
+    fault(
+        "poison-not-parked",
+        "An event that cannot be projected is passed over without a dead letter.",
+        _PROCESSOR,
+        "        parked = await self.dead_letters.park(parked, deadline)\n",
+        "",
+        _TEST_PROCESSOR,
+    ),
+    fault(
+        "poison-parked-late",
+        "A batch is done although parking a poison event failed.",
+        _PROCESSOR,
+        "        parked = await self.dead_letters.park(parked, deadline)\n",
+        "        try:\n"
+        "            await self.dead_letters.park(parked, deadline)\n"
+        "        except Exception as error:\n"
+        "            logger.error('parking failed: %r', error)\n",
+        _TEST_PROCESSOR,
+    ),
+    fault(
+        "unreadable-event-skipped",
+        "An event that cannot be read is left out.",
+        "core/projecting/derivation.py",
+        "            yield PoisonEvent.from_error(module, cause, error, blocks=blocks)",
+        "            _ = (PoisonEvent, cause, blocks)",
+        _TEST_DERIVATION,
+    ),
+    fault(
+        "part-of-a-failed-fan-out-written",
+        "Of a projection that fails, what it emitted before is written.",
+        _FAN_OUT,
+        "            write = self._to_write(event, first + len(chunk))\n",
+        "            try:\n"
+        "                write = self._to_write(event, first + len(chunk))\n"
+        "            except PoisonError:\n"
+        "                self.is_done = True\n"
+        "                break\n",
+        _TEST_DERIVATION,
+    ),
+    fault(
+        "lease-not-blocked",
+        "The lease advances past an event that blocks it.",
+        _PROCESSOR,
+        "            raise _blocked_error(run.blocked[0])",
+        "            _ = _blocked_error(run.blocked[0])",
+        _TEST_PROCESSOR,
+    ),
+    fault(
+        "parked-stream-continues",
+        "Later events of a stream are projected although an earlier one is parked.",
+        "core/projecting/batch_run.py",
+        "if parked is not None and parked.must_park(fan_out.projection, fan_out.cause):",
+        "if parked is not None and parked is None:",
+        "tests/unit/core/projecting/test_parked_streams.py",
+        _TEST_PROCESSOR,
+    ),
+    fault(
+        "dead-letter-replaced",
+        "Parking an event again replaces its first dead letter.",
+        "core/dead_letters/store.py",
+        "return await self.container.create(action, dead_letter.to_document(), deadline)",
+        "await self.container.upsert(action, dead_letter.to_document(), deadline); return True",
+        "tests/unit/core/dead_letters/test_store.py",
+    ),
+)
+
+FAN_OUTS = (
+    fault(
+        "progress-not-reset",
+        "A large fan-out continues after its stored progress although the code emits other events.",
+        _RUN,
+        "        if fan_out.fingerprint == progress.fingerprint:",
+        "        if progress.fingerprint:",
+        _TEST_RUN,
+    ),
+    fault(
+        "progress-ahead",
+        "The stored progress of a large fan-out counts a chunk that is not durable.",
+        _PROCESSOR,
+        "        written=fan_out.derived_count,",
+        "        written=fan_out.derived_count + CHUNK_SIZE,",
+        _TEST_RUN,
+    ),
+    fault(
+        "progress-left-behind",
+        "The stored progress of a large fan-out stays when the fan-out is done.",
+        _PROCESSOR,
+        "            await self.fan_out_progress.remove(_progress_of(fan_out), deadline)",
+        "            _progress_of(fan_out)",
+        _TEST_RUN,
+    ),
+    fault(
+        "ordinals-begin-again",
+        "After stored progress, ordinals are counted from 0 again.",
+        _FAN_OUT,
+        "                if self.derived_count >= count or turn.is_over:\n",
+        "                if self.derived_count >= count or turn.is_over:\n"
+        "                    self._ordinals = Ordinals()\n",
+        _TEST_RUN,
+    ),
+    fault(
+        "written-again-on-retry",
+        "A retry in the same process writes again what was acknowledged.",
+        _PROCESSOR,
+        "        run = self.failed_runs.pop(key)",
+        "        run = self.failed_runs.pop(key) and None",
+        _TEST_PROCESSOR,
+        _TEST_RUN,
+    ),
+)

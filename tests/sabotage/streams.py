@@ -1,0 +1,258 @@
+"""Faults in appending to streams, and in their order."""
+
+from __future__ import annotations
+
+from tests.sabotage.mutation import Edit, Mutation, fault
+
+_APPENDER = "core/streams/appender.py"
+_APPENDS = "core/streams/appends.py"
+_QUEUE = "core/streams/append_queue.py"
+_ORDER = "core/streams/order.py"
+
+_TEST_APPENDER = "tests/unit/core/streams/test_appender.py"
+_TEST_APPENDS = "tests/unit/core/streams/test_appends.py"
+_TEST_QUEUE = "tests/unit/core/streams/test_append_queue.py"
+_TEST_ORDER = "tests/unit/core/streams/test_order.py"
+
+STREAMS = (
+    fault(
+        "command-acknowledged-before-durable",
+        "A command is accepted before its events are durable.",
+        _APPENDER,
+        "            conflict = await self.store.create(stream_id, creation.documents, deadline)\n",
+        "            writing = self.store.create(stream_id, creation.documents, deadline)\n"
+        "            asyncio.get_running_loop().create_task(writing)\n"
+        "            conflict = None\n",
+        _TEST_APPENDER,
+    ),
+    fault(
+        "positions-not-checked",
+        "An event replaces the one that another process stored at its position.",
+        "core/cosmos/batches.py",
+        'operations = [("create", (document,)) for document in documents]',
+        'operations = [("upsert", (document,)) for document in documents]',
+        _TEST_APPENDER,
+    ),
+    fault(
+        "rejected-create-not-looked-at",
+        "A command is accepted whatever the statuses of its operations are.",
+        "core/cosmos/batches.py",
+        "    if statuses != [_CREATED] * len(documents):",
+        "    if not isinstance(statuses, list):",
+        _TEST_APPENDER,
+    ),
+    fault(
+        "own-append-taken-for-a-conflict",
+        "After a lost reply a command does not know its own events, and appends them again.",
+        _APPENDER,
+        "        if _token(stored) == _token(sent):",
+        "        if _token(stored) == object():",
+        _TEST_APPENDER,
+    ),
+    fault(
+        "token-from-key",
+        "Two executions of one key have the same token, so that one takes the other for itself.",
+        "core/application.py",
+        "                token=token_hex(8),",
+        "                token=idempotency_key or token_hex(8),",
+        "tests/acceptance/test_application.py::test_a_key_for_two_requests_is_rejected",
+    ),
+    fault(
+        "unseen-taken-for-absent",
+        "What a lagging replica does not show counts as not stored, and is appended again.",
+        _APPENDER,
+        "            raise DeadlineExceededError(\n"
+        "                f\"Document {sent['id']} in stream {stream_id} exists",
+        "            return [None] * len(group)\n"
+        "            raise DeadlineExceededError(\n"
+        "                f\"Document {sent['id']} in stream {stream_id} exists",
+        _TEST_APPENDER,
+    ),
+    fault(
+        "conflict-read-once",
+        "What a replica does not show at once after a conflict is unknown.",
+        "core/streams/event_store.py",
+        "for attempt in range(8)",
+        "for attempt in range(0)",
+        _TEST_APPENDER,
+    ),
+    fault(
+        "stale-head-kept",
+        "After a conflict the same head is used again.",
+        _APPENDER,
+        "        self.heads.put(stream_id, max(newest, head_at(stored)))",
+        "        max(newest, head_at(stored))",
+        _TEST_APPENDER,
+    ),
+    fault(
+        "unknown-outcome-keeps-head",
+        "A process keeps the head of a stream of which it does not know what was stored.",
+        _APPENDER,
+        "            self.heads.forget(stream_id)\n            raise",
+        "            raise",
+        _TEST_APPENDER,
+    ),
+    fault(
+        "unknown-outcome-sent-singly",
+        "Commands of a joint request with an unknown outcome are sent again one by one.",
+        _QUEUE,
+        "        except RejectedByCosmosError as error:",
+        "        except (RejectedByCosmosError, DeadlineExceededError) as error:",
+        _TEST_QUEUE,
+    ),
+    fault(
+        "one-rejected-rejects-all",
+        "One command that Cosmos DB rejects fails those that were sent with it.",
+        _QUEUE,
+        "            if len(group) > 1:",
+        "            if len(group) > 1_000:",
+        f"{_TEST_APPENDER}::test_a_joint_group_that_is_too_large_is_sent_append_by_append",
+    ),
+    fault(
+        "expected-position-follows-others",
+        "An append with an expected position is sent behind others in one request.",
+        _APPENDS,
+        "if count and (is_full or append.expected or (",
+        "if count and (is_full or (",
+        _TEST_APPENDER,
+        _TEST_APPENDS,
+    ),
+    fault(
+        "others-follow-expected-position",
+        "Others share the request of an append with an expected position, and its conflict.",
+        _APPENDS,
+        "        if append.expected:\n            break\n",
+        "",
+        _TEST_APPENDER,
+        _TEST_APPENDS,
+    ),
+    Mutation(
+        name="expected-position-trusted",
+        effect="An expected position is taken from the caller's word, so that gaps appear.",
+        edits=(
+            Edit(
+                file=_APPENDER,
+                old='            raise PositionConflictError(f"Stream {stream_id} has no position',
+                new='            head = Head(position, "")\n            str(f"Stream {stream_id}',
+            ),
+            Edit(
+                file=_APPENDER,
+                old="import create_documents, head_at",
+                new="import Head as Head, create_documents, head_at",
+            ),
+        ),
+        tests=(_TEST_APPENDER,),
+    ),
+    fault(
+        "keys-not-recorded",
+        "A command with a key that was executed is executed again.",
+        _APPENDS,
+        "        if append.key:\n            stream_id, token",
+        "        if append.key and not append.events:\n            stream_id, token",
+        _TEST_APPENDER,
+        _TEST_APPENDS,
+    ),
+    fault(
+        "key-after-events",
+        "A repetition meets a conflict with events before it meets its key.",
+        _APPENDS,
+        "            documents.insert(first, key)",
+        "            documents.append(key)",
+        _TEST_APPENDER,
+        _TEST_APPENDS,
+    ),
+    fault(
+        "key-twice-in-a-request",
+        "Two executions of one key share a request.",
+        _APPENDS,
+        " or (append.key and append.key.id in keys)",
+        "",
+        _TEST_APPENDER,
+        _TEST_APPENDS,
+    ),
+    fault(
+        "other-request-gets-the-answer",
+        "Another request with the same key gets the answer of the first one.",
+        "core/streams/keys.py",
+        '    if data["request"] != key.request:',
+        '    if not data["request"]:',
+        _TEST_APPENDER,
+        _TEST_APPENDS,
+    ),
+    fault(
+        "bytes-not-counted",
+        "A joint request is bounded by operations alone, and becomes too large.",
+        _APPENDS,
+        " or size > MAX_REQUEST_BYTES\n",
+        "\n",
+        _TEST_APPENDS,
+    ),
+    fault(
+        "too-many-events-accepted",
+        "A command may append more events than are atomic.",
+        "core/streams/commands.py",
+        "    if append.operations > MAX_OPERATIONS:",
+        "    if append.operations > 3 * MAX_OPERATIONS:",
+        "tests/unit/core/streams/test_commands.py",
+    ),
+)
+
+ORDER = (
+    fault(
+        "time-by-the-clock",
+        "An event may be earlier than the one before it, where clocks differ.",
+        _APPENDS,
+        "filter(None, (time, append.floor))",
+        "filter(None, (append.floor,))",
+        _TEST_APPENDER,
+        _TEST_APPENDS,
+    ),
+    fault(
+        "time-after-the-head-only",
+        "An event may be earlier than a derived event that its command has seen.",
+        _APPENDS,
+        "filter(None, (time, append.floor))",
+        "filter(None, (time,))",
+        _TEST_APPENDS,
+    ),
+    fault(
+        "cause-after-effect",
+        "Of events with equal times, one may be folded before its cause.",
+        _ORDER,
+        "        hops=meta.hops,",
+        "        hops=0,",
+        _TEST_ORDER,
+    ),
+    fault(
+        "siblings-by-id",
+        "Derived events of one source are folded in the order of their ids.",
+        _ORDER,
+        "        place=meta.index,",
+        "        place=0,",
+        _TEST_ORDER,
+    ),
+    fault(
+        "index-not-stored",
+        "Derived events do not have their place among those of their source.",
+        "core/projecting/fan_out.py",
+        "index=index",
+        "index=0",
+        "tests/unit/core/projecting/test_derivation.py",
+    ),
+    fault(
+        "rewritten-dates-projected",
+        "Events whose dates the host has rewritten are projected as they are handed over.",
+        "core/streams/stored_documents.py",
+        "        if self.dates_rewritten is False:",
+        "        if self.dates_rewritten is not True or documents:",
+        "tests/unit/core/streams/test_stored_documents.py",
+    ),
+    fault(
+        "old-version-projected",
+        "Where a replica lags, an older version of an event is projected.",
+        "core/streams/stored_documents.py",
+        "        if _age(stored) < _age(document):",
+        "        if _age(stored) < 0:",
+        "tests/unit/core/streams/test_stored_documents.py",
+    ),
+)
