@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.sabotage.host import HOST
 from tests.sabotage.projecting import DERIVING, FAN_OUTS, POISON
-from tests.sabotage.streams import ORDER, STREAMS
+from tests.sabotage.streams import DECIDING, ORDER, STREAMS
 from tests.sabotage.writing import WRITING
 
 if TYPE_CHECKING:
@@ -15,6 +15,6 @@ if TYPE_CHECKING:
 MUTATIONS: tuple[Mutation, ...] = (
     *(*DERIVING, *POISON, *FAN_OUTS),
     *WRITING,
-    *(*STREAMS, *ORDER),
+    *(*STREAMS, *DECIDING, *ORDER),
     *HOST,
 )

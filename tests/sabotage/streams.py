@@ -7,11 +7,13 @@ from tests.sabotage.mutation import Edit, Mutation, fault
 _APPENDER = "core/streams/appender.py"
 _APPENDS = "core/streams/appends.py"
 _QUEUE = "core/streams/append_queue.py"
+_DECIDING = "core/streams/deciding.py"
 _ORDER = "core/streams/order.py"
 
 _TEST_APPENDER = "tests/unit/core/streams/test_appender.py"
 _TEST_APPENDS = "tests/unit/core/streams/test_appends.py"
 _TEST_QUEUE = "tests/unit/core/streams/test_append_queue.py"
+_TEST_DECIDING = "tests/unit/core/streams/test_deciding.py"
 _TEST_ORDER = "tests/unit/core/streams/test_order.py"
 
 STREAMS = (
@@ -37,16 +39,16 @@ STREAMS = (
         "rejected-create-not-looked-at",
         "A command is accepted whatever the statuses of its operations are.",
         "core/cosmos/batches.py",
-        "    if statuses != [_CREATED] * len(documents):",
-        "    if not isinstance(statuses, list):",
+        "        if result.status not in required:",
+        "        if not result.status:",
         _TEST_APPENDER,
     ),
     fault(
         "own-append-taken-for-a-conflict",
         "After a lost reply a command does not know its own events, and appends them again.",
         _APPENDER,
-        "        if _token(stored) == _token(sent):",
-        "        if _token(stored) == object():",
+        "        return None if _token(stored) == _token(sent) else stored",
+        "        return stored",
         _TEST_APPENDER,
     ),
     fault(
@@ -61,11 +63,10 @@ STREAMS = (
         "unseen-taken-for-absent",
         "What a lagging replica does not show counts as not stored, and is appended again.",
         _APPENDER,
-        "            raise DeadlineExceededError(\n"
-        "                f\"Document {sent['id']} in stream {stream_id} exists",
-        "            return [None] * len(group)\n"
-        "            raise DeadlineExceededError(\n"
-        "                f\"Document {sent['id']} in stream {stream_id} exists",
+        "        if stored is None:\n            raise DeadlineExceededError(",
+        "        if stored is None:\n"
+        '            return {**sent, "meta": {}}\n'
+        "            raise DeadlineExceededError(",
         _TEST_APPENDER,
     ),
     fault(
@@ -104,9 +105,12 @@ STREAMS = (
         "one-rejected-rejects-all",
         "One command that Cosmos DB rejects fails those that were sent with it.",
         _QUEUE,
-        "            if len(group) > 1:",
-        "            if len(group) > 1_000:",
-        f"{_TEST_APPENDER}::test_a_joint_group_that_is_too_large_is_sent_append_by_append",
+        "            if len(group) > 1:\n"
+        "                return await self._send_singly(stream_id, group)\n"
+        "            answers = [error]\n",
+        "            answers = [error] * len(group)\n",
+        _TEST_QUEUE,
+        _TEST_APPENDER,
     ),
     fault(
         "expected-position-follows-others",
@@ -194,6 +198,65 @@ STREAMS = (
         "    if append.operations > MAX_OPERATIONS:",
         "    if append.operations > 3 * MAX_OPERATIONS:",
         "tests/unit/core/streams/test_commands.py",
+    ),
+)
+
+DECIDING = (
+    fault(
+        "refused-on-an-old-state",
+        "A decision refuses on a state that is not the newest one.",
+        _DECIDING,
+        "if await self.appender.store.exists(append.stream_id, following, append.deadline):",
+        "if not following:",
+        _TEST_DECIDING,
+    ),
+    fault(
+        "refusal-not-recorded",
+        "A refusal with a key is forgotten, and a repetition gets another answer.",
+        _DECIDING,
+        "        return _result(await self.appender.record_refusal(append, append.key, refusal))",
+        "        raise refusal",
+        _TEST_DECIDING,
+    ),
+    fault(
+        "decided-before-the-key",
+        "A repetition decides on a state that holds its own events.",
+        _DECIDING,
+        "        if append.key is not None and append.key.id in state.keys:",
+        "        if append.key is not None and append.key.id in ():",
+        _TEST_DECIDING,
+    ),
+    fault(
+        "decision-follows-others",
+        "A decision is stored behind events that it was not made on.",
+        _DECIDING,
+        "events=decision, expected=state.head, floor=state.floor",
+        "events=decision, floor=state.floor",
+        _TEST_DECIDING,
+    ),
+    fault(
+        "decision-before-what-it-saw",
+        "A decision gets a time before that of a derived event that it was made on.",
+        _DECIDING,
+        "events=decision, expected=state.head, floor=state.floor",
+        "events=decision, expected=state.head",
+        _TEST_DECIDING,
+    ),
+    fault(
+        "decided-on-a-gap",
+        "A decision is made on a state in which a position is missing.",
+        "core/streams/stream_state.py",
+        "        is_whole=head.position == len(own),",
+        "        is_whole=True,",
+        _TEST_DECIDING,
+    ),
+    fault(
+        "expected-position-decided-again",
+        "A decision that expects a position is made again after a conflict.",
+        _DECIDING,
+        "                if expected_position is not None:\n                    raise\n",
+        "                expected_position = None\n",
+        _TEST_DECIDING,
     ),
 )
 

@@ -63,8 +63,8 @@ WRITING = (
         "results-not-counted",
         "A response with fewer results than operations counts as a success.",
         _BATCHES,
-        "    if len(responses) != len(operations):",
-        "    if not isinstance(responses, list):",
+        "    if len(results) != count:",
+        "    if not count:",
         _TEST_WRITER,
     ),
     fault(

@@ -92,6 +92,20 @@ async def test_a_repetition_gets_the_answer_of_its_key(
         await hosts().decide(spend, key=OTHER)
 
 
+async def test_a_repetition_that_has_nothing_to_do_gets_the_answer_of_its_key(
+    container: MemoryContainer, hosts: Callable[..., Host]
+) -> None:
+    """Of a command that makes sure of something, as of any other."""
+
+    def switch_on(types: list[str]) -> str | None:
+        return None if "on" in types else "on"
+
+    answers = [await hosts().decide(switch_on, key=KEY) for _ in range(2)]
+
+    assert answers == [Appended(1, 1)] * 2
+    assert stored(container) == ["on"]
+
+
 async def test_a_repetition_on_an_old_state_gets_it_as_well(
     container: MemoryContainer, hosts: Callable[..., Host]
 ) -> None:
