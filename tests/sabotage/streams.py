@@ -8,13 +8,13 @@ _APPENDER = "core/streams/appender.py"
 _APPENDS = "core/streams/appends.py"
 _QUEUE = "core/streams/append_queue.py"
 _DECIDING = "core/streams/deciding.py"
-_ORDER = "core/streams/order.py"
+_ORDER = "core/model/order.py"
 
 _TEST_APPENDER = "tests/unit/core/streams/test_appender.py"
 _TEST_APPENDS = "tests/unit/core/streams/test_appends.py"
 _TEST_QUEUE = "tests/unit/core/streams/test_append_queue.py"
 _TEST_DECIDING = "tests/unit/core/streams/test_deciding.py"
-_TEST_ORDER = "tests/unit/core/streams/test_order.py"
+_TEST_ORDER = "tests/unit/core/model/test_order.py"
 
 STREAMS = (
     fault(
@@ -206,8 +206,8 @@ DECIDING = (
         "refused-on-an-old-state",
         "A decision refuses on a state that is not the newest one.",
         _DECIDING,
-        "if await self.appender.store.exists(append.stream_id, following, append.deadline):",
-        "if not following:",
+        'raise PositionConflictError(f"Stream {stream_id} has {following} meanwhile.")',
+        "pass",
         _TEST_DECIDING,
     ),
     fault(
