@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from benchmarks import large
 from benchmarks.events import among, announced, followed
 from benchmarks.output import JsonOption, save, show
 from benchmarks.plots import Plot
@@ -24,12 +25,23 @@ from local.harness.processes import peak_memory
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from core.model.registry import ProjectionModule
+
 _BATCH = 500
 _LEAST = 10_000
 """Events of the shortest runs."""
 
 _LARGEST_BATCH = 1_000
 _USERS = 5_000
+_LARGEST_PAGE = 4_000_000
+"""Bytes of the largest page of the change feed, and so of the largest batch."""
+
+_SIZES = (1_000, 10_000, 100_000, 1_000_000)
+"""Bytes of the large events."""
+
+_LARGE_BYTES = 200_000_000
+"""Bytes that each run with large events derives."""
+
 _HOUR = 3_600.0
 
 
@@ -40,6 +52,7 @@ class Case(NamedTuple):
     events: int
     batch: int
     fan_out: int
+    size: int = 0
 
 
 class Grown(NamedTuple):
@@ -78,6 +91,12 @@ def _cases(largest: int) -> Iterator[Case]:
     for fan_out in sizes:
         events = max(1, min(10 * _LEAST, largest) // fan_out)
         yield Case(f"fan-out of {fan_out:,}", events, max(1, _BATCH // fan_out), fan_out)
+    for size in _SIZES:
+        events, fan_out = 200, max(1, _LARGE_BYTES // 200 // size)
+        batch = min(_BATCH, _LARGEST_PAGE // size)
+        yield Case(f"{events} fan-outs of {fan_out}, {size:,} bytes", events, batch, fan_out, size)
+        fan_out *= events
+        yield Case(f"fan-out of {fan_out:,}, {size:,} bytes", 1, 1, fan_out, size)
 
 
 def _run(case: Case) -> Grown:
@@ -85,8 +104,7 @@ def _run(case: Case) -> Grown:
 
 
 async def _project(case: Case) -> Grown:
-    package = stations if case.fan_out else projections
-    module = Registry.discover(package).module("announcements" if case.fan_out else "followship")
+    module = _module(case)
     processor = Stub().processor()
     derived, spent, before = 0, 0.0, _peak()
     for first in range(0, case.events, case.batch):
@@ -100,7 +118,16 @@ async def _project(case: Case) -> Grown:
     return Grown(spent / derived * 1e6, _peak(), _peak() - before)
 
 
+def _module(case: Case) -> ProjectionModule:
+    if case.size:
+        return large.MODULE
+    package = stations if case.fan_out else projections
+    return Registry.discover(package).module("announcements" if case.fan_out else "followship")
+
+
 def _event(case: Case, number: int) -> dict[str, Any]:
+    if case.size:
+        return large.published(number, case.fan_out, case.size)
     if case.fan_out:
         return {**announced("a", case.fan_out, 1), "id": f"announcement-{number}"}
     return followed(number, among(number, _USERS))

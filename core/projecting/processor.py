@@ -105,10 +105,10 @@ class BatchProcessor:
             if not run.blocked:
                 await self.dead_letters.unblock(module, events, deadline)
         except (CosmosError, DeadlineExceededError, asyncio.CancelledError):
-            self.failed_runs.put(key, run)
+            self.failed_runs.put(key, run, documents)
             raise
         if run.blocked:
-            self.failed_runs.put(key, self._only_blocked(run, module, documents))
+            self.failed_runs.put(key, self._only_blocked(run, module, documents), documents)
             raise _blocked_error(run.blocked[0])
         return run.result(len(documents), stats)
 

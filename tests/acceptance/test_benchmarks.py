@@ -48,12 +48,13 @@ def test_a_fan_out_is_checked_whole(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(120)
 def test_growth_is_measured_over_events_batches_and_fan_outs(tmp_path: Path) -> None:
-    """Each in a process of its own."""
+    """Each in a process of its own, which takes less than 300 MB, however large events are."""
     runs = measured(tmp_path, "growth", "--largest", "10000", "--rounds", "1")
 
     assert next(run["run"] for run in runs) == "10,000 source events"
-    assert [run["run"] for run in runs][-1] == "fan-out of 10,000"
-    assert all(run["microseconds"] > 0 and run["peak_mb"] > 10 for run in runs)
+    assert "fan-out of 10,000" in [run["run"] for run in runs]
+    assert [run["run"] for run in runs][-1] == "fan-out of 200, 1,000,000 bytes"
+    assert all(run["microseconds"] > 0 and 10 < run["peak_mb"] < 300 for run in runs)
     assert (tmp_path / "figures.svg").read_text(encoding="utf-8").startswith("<?xml")
 
 

@@ -531,15 +531,31 @@ async def test_what_nobody_acknowledged_is_not_done() -> None:
 
 def test_of_failed_runs_the_oldest_are_dropped() -> None:
     """There may be only so many, and they may hold only so much."""
-    many, large = BatchRunCache(), BatchRunCache()
+    many, large, sources = BatchRunCache(), BatchRunCache(), BatchRunCache()
     write = Write("s", "i", b"{}", CAUSE)
     for number in range(65):
-        many.put(number, BatchRun(FAN, iter(()), limits=LIMITS))
+        many.put(number, BatchRun(FAN, iter(()), limits=LIMITS), [])
     for number in range(3):
         run = BatchRun(FAN, iter(()), limits=LIMITS)
-        run.pending = {("s", str(nth)): write for nth in range(45_000)}
-        large.put(number, run)
+        run.pending = {("s", str(nth)): write for nth in range(60_000)}
+        large.put(number, run, [])
+        batch = [{"data": "x" * 7_000_000}]
+        sources.put(number, BatchRun(FAN, iter(()), limits=LIMITS), batch)
 
     assert many.pop(0) is None
     assert many.pop(1) is not None
     assert [large.pop(number) is None for number in range(3)] == [True, False, False]
+    assert [sources.pop(number) is None for number in range(3)] == [True, False, False]
+
+
+def test_a_run_that_ends_within_a_chunk_counts_what_it_holds() -> None:
+    """The cache of failed runs is bounded by it."""
+    run = BatchRun(FAN, derive(FAN, BATCH), limits=LIMITS)
+    turn = dataclasses.replace(ENDLESS_TURN, ends=-1.0)
+
+    assert run.fill_pending(turn)
+    assert run.fill_pending(turn)
+
+    count, size = run.held
+    assert count == code.pulled == 2
+    assert 500 < size < 2_000
