@@ -18,8 +18,9 @@ from core.model.entities import fold
 from core.model.names import stream_id
 from core.model.registry import Registry
 from core.operations.dead_letters import DeadLetterOperations
+from core.operations.health import HealthMonitor
 from core.operations.status import StatusOperations
-from core.services import HEALTH_TIMEOUT_SECONDS, HTTP_TIMEOUT_SECONDS, Services
+from core.services import HTTP_TIMEOUT_SECONDS, Services
 from core.settings import Settings
 from core.streams.commands import build_append
 from core.streams.folding import ordered_events
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
     from core.model.entities import Entity
+    from core.operations.health import Health
     from core.projecting.batch_result import BatchResult
 
 logger = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ class Application:
         self._open_services = open_services
         self._settings: Settings | None = None
         self._services: Services | None = None
+        self._health = HealthMonitor(lambda: self.services, registry)
 
     @classmethod
     def discover(
@@ -218,21 +221,9 @@ class Application:
         )
         return result
 
-    async def check_health(self) -> None:
-        """Return if the events container can be reached.
-
-        Raises:
-            SettingError: If the connection is missing.
-            CosmosError, DeadlineExceededError: If the container cannot be reached.
-        """
-        services = self.services
-        await services.requests.send(
-            f"reading container {self.settings.events_container}",
-            lambda _: services.events.read(),
-            partition="reads",
-            deadline=Deadline.after(HEALTH_TIMEOUT_SECONDS),
-            timeout_seconds=HEALTH_TIMEOUT_SECONDS,
-        )
+    async def check_health(self) -> Health:
+        """Return whether settings and Cosmos DB are usable, and what is wrong."""
+        return await self._health.check()
 
     async def close(self) -> None:
         """Close what was opened, if anything was."""

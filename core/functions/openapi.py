@@ -9,13 +9,14 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from core.dead_letters.dead_letter import DeadLetter
 from core.dead_letters.reader import MAX_PAGE_SIZE
-from core.functions.answers import AcceptedCommand, Health
+from core.functions.answers import AcceptedCommand
 from core.functions.problems import MEDIA_TYPE, Problem
 from core.operations.dead_letters import (
     DeadLetterActionResult,
     DeadLetterPage,
     DiscardRequest,
 )
+from core.operations.health import Health
 from core.operations.replay import ReplayResult
 from core.operations.status import StatusReport
 from core.tracking.status import EventStatus

@@ -16,9 +16,9 @@ import azure.functions as func
 from core.dead_letters.queries import DeadLetterFilter
 from core.dead_letters.reader import MAX_PAGE_SIZE
 from core.errors import EngineError, FieldError, InvalidRequestError
-from core.functions.answers import AcceptedCommand, BlockingEvent, Health
+from core.functions.answers import AcceptedCommand
 from core.functions.openapi import build_openapi
-from core.functions.problems import MEDIA_TYPE, to_problem
+from core.functions.problems import MEDIA_TYPE, Problem, to_problem
 from core.model.commands import parse_body
 from core.operations.dead_letters import DiscardRequest
 
@@ -88,15 +88,19 @@ class Routes:
         return _json(entity.model_dump(mode="json"))
 
     async def health(self, req: func.HttpRequest) -> func.HttpResponse:
-        """Return 200 if settings and Cosmos DB are usable, with blocked leases (GET /api/health).
+        """Return 200 if settings and Cosmos DB are usable, with what is wrong (GET /api/health).
 
-        A blocked lease is not a reason to restart the app, so the status is not that of an error.
+        What is wrong is not a reason to restart the app, so the status is not that of an error. For
+        anybody may ask, the log has one line for each look at Cosmos DB, and none for each request.
         """
         del req
-        await self._application.check_health()
-        dead_letters = await self._application.dead_letters.blocking()
-        blocked = tuple(BlockingEvent.model_validate(dead_letter) for dead_letter in dead_letters)
-        return _json(Health(status="blocked" if blocked else "ok", blocked=blocked).to_dict())
+        health = await self._application.check_health()
+        if health.status == "unusable":
+            status = HTTPStatus.SERVICE_UNAVAILABLE
+            detail = "Settings or Cosmos DB are not usable. See the application log."
+            problem = Problem(title=status.phrase, status=int(status), detail=detail)
+            return _json(problem.to_dict(), status, MEDIA_TYPE)
+        return _json(health.to_dict())
 
     async def projections(self, req: func.HttpRequest) -> func.HttpResponse:
         """Return the status of each module, and what is wrong (GET /api/projections)."""

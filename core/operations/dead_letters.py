@@ -19,7 +19,7 @@ from core.errors import (
     UnknownResourceError,
 )
 from core.operations.replay import Replayer
-from core.services import HEALTH_TIMEOUT_SECONDS, HTTP_TIMEOUT_SECONDS
+from core.services import HTTP_TIMEOUT_SECONDS
 from core.throttling.deadline import Deadline
 
 if TYPE_CHECKING:
@@ -38,9 +38,6 @@ MAX_DISCARD_REASON_LENGTH = 1000
 
 _MARK = "1"
 """The first character of a continuation, so that none is empty."""
-
-_MAX_BLOCKING = 20
-"""The blocking dead letters that are shown in public."""
 
 
 class DiscardRequest(BaseModel):
@@ -105,21 +102,6 @@ class DeadLetterOperations:
     services: Services
     registry: Registry
     replay_timeout_seconds: float
-
-    async def blocking(self) -> list[dict[str, str | None]]:
-        """Return up to 20 of what blocks leases, but no stream, as this is shown in public."""
-        deadline = Deadline.after(HEALTH_TIMEOUT_SECONDS)
-        return [
-            {
-                "module": dead_letter.module,
-                "projection": dead_letter.projection,
-                "eventId": str(dead_letter.event_id),
-                "errorType": dead_letter.error_type,
-            }
-            for dead_letter in await self.services.dead_letters.blocking(
-                deadline, limit=_MAX_BLOCKING
-            )
-        ]
 
     async def page(
         self,

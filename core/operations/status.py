@@ -53,9 +53,9 @@ class StatusOperations:
     services: Services
     registry: Registry
 
-    async def report(self) -> StatusReport:
+    async def report(self, timeout_seconds: float = HTTP_TIMEOUT_SECONDS) -> StatusReport:
         """Return the status of each projection module, and what is wrong."""
-        deadline = Deadline.after(HTTP_TIMEOUT_SECONDS)
+        deadline = Deadline.after(timeout_seconds)
         progress = await self.services.fan_out_progress.all(deadline)
         observation = await self.services.tracker.observe(sorted(self.registry.modules), deadline)
         now = datetime.now(timezone.utc)

@@ -7,10 +7,11 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from core.errors import ThrottledError
+from core.errors import CosmosError, ThrottledError
 from core.quotas import MAX_OPERATIONS
 from core.telemetry.spans import record_charge
 from core.throttling.backoff import INITIAL_BACKOFF_SECONDS
+from core.throttling.recent_errors import RecentErrors
 from core.throttling.token_bucket import AdaptiveTokenBucket
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class RequestAttempt:
         deadline: The time by which it must be admitted.
         stats: The meter that counts it.
         sleep: The function that waits.
+        recent: What counts it, and its error.
         pending_operations: The number of operations of a background request; None if a caller
             waits for the request, which has one.
 
@@ -128,6 +130,8 @@ class RequestAttempt:
         deadline: Deadline,
         stats: RequestStats,
         sleep: Callable[[float], Awaitable[None]],
+        recent: RecentErrors,
+        *,
         pending_operations: int | None = None,
     ) -> None:
         self.max_operations = 1
@@ -135,6 +139,7 @@ class RequestAttempt:
         self._deadline = deadline
         self._stats = stats
         self._sleep = sleep
+        self._recent = recent
         self._pending = pending_operations
         self._reservations: list[Reservation] = []
         self._charge = 0.0
@@ -158,11 +163,14 @@ class RequestAttempt:
             raise
         self.max_operations = self._reservations[-1].operations
         self._stats.requests += 1
+        self._recent.requests += 1
         self._stats.wait_seconds += sum(reserved.delay for reserved in self._reservations)
         return self
 
     async def __aexit__(self, _: object, error: BaseException | None, __: object) -> None:
         """Record the outcome of the request, which may have been applied without a response."""
+        if isinstance(error, CosmosError):
+            self._recent.record(error)
         of_partition, last = self._limiters[-1], self._reservations[-1]
         charge = self._charge
         if error is None and self._pending is not None and charge:
@@ -205,6 +213,9 @@ class RateLimiters:
         projection_limits: The request units a second by projection, over all partitions.
         clock: The seconds of a monotonic clock.
         sleep: The function that waits; tests replace it.
+
+    Attributes:
+        recent: What went wrong with the requests of the last minutes.
     """
 
     def __init__(
@@ -216,6 +227,7 @@ class RateLimiters:
     ) -> None:
         self._clock = clock
         self._sleep = sleep
+        self.recent = RecentErrors(clock)
         self._by_partition: dict[str, RateLimiter] = {}
         limits = projection_limits or {}
         self._by_projection = {name: RateLimiter(clock, rate) for name, rate in limits.items()}
@@ -235,7 +247,8 @@ class RateLimiters:
 
     def attempt(self, partition: str, deadline: Deadline, stats: RequestStats) -> RequestAttempt:
         """Return an attempt of a request that a caller waits for."""
-        return RequestAttempt((self.for_partition(partition),), deadline, stats, self._sleep)
+        limiters = (self.for_partition(partition),)
+        return RequestAttempt(limiters, deadline, stats, self._sleep, self.recent)
 
     def background_attempt(
         self,
@@ -251,4 +264,11 @@ class RateLimiters:
         one at a time waits to be admitted.
         """
         limiters = (*projection_limiters, self.for_partition(partition))
-        return RequestAttempt(limiters, deadline, stats, self._sleep, pending_operations)
+        return RequestAttempt(
+            limiters,
+            deadline,
+            stats,
+            self._sleep,
+            self.recent,
+            pending_operations=pending_operations,
+        )

@@ -256,6 +256,12 @@ async def block(application: Application, *documents: dict[str, Any]) -> None:
         await application.services.processor.process(STRICT, documents, Deadline.after(20))
 
 
+async def blocking(operations: DeadLetterOperations) -> list[object]:
+    """The ids of the events that block leases."""
+    dead_letters = operations.services.dead_letters
+    return [one.event_id for one in await dead_letters.blocking(Deadline.after(20), limit=20)]
+
+
 async def test_a_line_waits_for_its_event_and_goes_on_once_it_is_mended(
     application: Application, operations: DeadLetterOperations, database: DatabaseProxy
 ) -> None:
@@ -270,21 +276,13 @@ async def test_a_line_waits_for_its_event_and_goes_on_once_it_is_mended(
         if dead_letter.event_id == "q1"
     ]
     assert (letter.attempts, letter.state) == (3, "blocking")
-    assert await operations.blocking() == [
-        {
-            "module": "strict",
-            "projection": "strict.answers",
-            "eventId": name,
-            "errorType": "ProjectionFailedError",
-        }
-        for name in ("q1", "q2")
-    ]
+    assert await blocking(operations) == ["q1", "q2"]
     assert await derived(database) == [101, 102]
 
     Oracle.broken = False
     await application.services.processor.process(STRICT, events, Deadline.after(20))
 
-    assert await operations.blocking() == []
+    assert await blocking(operations) == []
     assert await dead_letters_of(operations) == []
     assert await derived(database) == [1, 2, 101, 102]
 
@@ -299,7 +297,7 @@ async def test_a_line_goes_on_past_an_event_that_was_discarded(
     outcome = await application.services.processor.process(STRICT, [asked(1)], Deadline.after(20))
 
     assert outcome.parked == 0
-    assert await operations.blocking() == []
+    assert await blocking(operations) == []
     assert await derived(database) == [101]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -128,10 +129,14 @@ async def of_doctor(folder: Path, environ: dict[str, str]) -> list[str]:
 async def seen(
     world: World, folder: Path, environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> StatusReport:
-    """Return what the status shows, of which the doctor finds the same."""
+    """Return what the status shows; doctor and health show the same."""
     monkeypatch.setattr(command, "projections", follows)
     report = await world.application.status.report()
-    assert await of_doctor(folder, environ) == [finding.code for finding in report.findings]
+    codes = [finding.code for finding in report.findings]
+    health = await world.application.check_health()
+    assert await of_doctor(folder, environ) == codes
+    assert health.status == ("degraded" if codes else "ok")
+    assert health.reasons == Counter(codes)
     return report
 
 

@@ -93,7 +93,8 @@ def test_the_description_has_the_schemas_of_what_is_answered(application: Applic
 
     assert shown == {"$ref": "#/components/schemas/StatusReport"}
     assert problem == {"$ref": "#/components/schemas/Problem"}
-    assert set(schemas["Problem"]["properties"]) == {"title", "status", "detail", "errors"}
+    names = {"title", "status", "detail", "instance", "errors"}
+    assert set(schemas["Problem"]["properties"]) == names
     assert {"leaseToken", "lagSeconds", "caughtUp"} < set(schemas["LeaseStatus"]["properties"])
     assert schemas["DiscardRequest"]["properties"]["reason"]["maxLength"] == 1_000
 
