@@ -13,8 +13,6 @@ from core.errors import SettingError, UnknownResourceError
 from core.ids import key_id
 from core.model.canonical import request_hash
 from core.model.commands import parse_command
-from core.model.documents import is_event
-from core.model.entities import fold
 from core.model.names import stream_id
 from core.model.registry import Registry
 from core.operations.dead_letters import DeadLetterOperations
@@ -23,8 +21,9 @@ from core.operations.status import StatusOperations
 from core.services import HTTP_TIMEOUT_SECONDS, Services
 from core.settings import Settings
 from core.streams.commands import build_append
-from core.streams.folding import ordered_events
+from core.streams.folding import EntityState, fold_stream
 from core.streams.keys import Appended, IdempotencyKey
+from core.streams.pacer import Pacer
 from core.telemetry.spans import batch_span, command_span, record_batch, traceparent
 from core.throttling.deadline import Deadline
 
@@ -168,11 +167,12 @@ class Application:
                 return Appended()
             return await appends.append(append, expected_position)
 
-    async def load_entity(self, name: str, entity_id: str) -> Entity:
+    async def load_entity(self, name: str, entity_id: str) -> EntityState[Entity]:
         """Return an entity, folded from its stream.
 
         Raises:
             UnknownResourceError: If there is no such entity, or it has no events.
+            UnreadableEventError: If one of its events cannot be read.
             CosmosError, DeadlineExceededError: If the stream cannot be read.
         """
         entity = self.registry.entity(name)
@@ -181,15 +181,13 @@ class Application:
         except ValueError as error:
             raise UnknownResourceError(f"There is no {name} of this id: {error}.") from None
         deadline = Deadline.after(HTTP_TIMEOUT_SECONDS)
-        documents = await self.services.reader.read(stream, deadline)
-        if not any(map(is_event, documents)):
+        pages = self.services.reader.pages(stream, deadline)
+        state = await fold_stream(entity, pages, self.registry.events, Pacer())
+        if state is None:
             raise UnknownResourceError(
                 f"There is no {name} {entity_id!r}: its stream has no events."
             )
-        events, invalid = ordered_events(documents, self.registry.events)
-        for event_id in invalid:
-            logger.warning("event.invalid stream_id=%s event_id=%s", stream, event_id)
-        return fold(entity, events)
+        return state
 
     async def project(self, module: str, documents: Sequence[Mapping[str, Any]]) -> BatchResult:
         """Project a batch of the change feed until everything that it implies is durable.

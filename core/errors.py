@@ -26,6 +26,7 @@ EngineError
 │   ├── ConflictError              a document with this id exists
 │   ├── NotFoundError              the document does not exist
 │   └── RejectedByCosmosError      the request itself is invalid
+├── UnreadableEventError           a stream holds an event that this code cannot read
 ├── ReservedIdError                another program wrote an id that the engine gives
 ├── LeaseFormatError               a lease or a response of the feed is not as documented
 └── DeadlineExceededError          the deadline was reached before the work was done
@@ -203,6 +204,23 @@ class NotFoundError(CosmosError):
 
 class RejectedByCosmosError(CosmosError):
     """Cosmos DB will never accept the request as it is."""
+
+
+class UnreadableEventError(EngineError):
+    """A stream holds an event that cannot be read, so that no state of its entity is right.
+
+    Attributes:
+        event_id: The id of the event.
+        event_type: The type of the event.
+    """
+
+    def __init__(self, *, event_id: str, event_type: str, reason: str) -> None:
+        super().__init__(
+            f"Event {event_id!r:.200} of type {event_type!r:.200} cannot be read. {reason} Deploy "
+            "code that reads it, as the version that stored it does."
+        )
+        self.event_id = event_id
+        self.event_type = event_type
 
 
 class ReservedIdError(EngineError):

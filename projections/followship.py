@@ -34,24 +34,20 @@ class Follow(Command):
 
 
 class Followship(Entity):
-    """The users whom a user follows and the user's followers, in the order of the events."""
+    """The users whom a user follows, and the user's followers."""
 
-    following: tuple[UUID, ...] = ()
-    followers: tuple[UUID, ...] = ()
+    following: frozenset[UUID] = frozenset()
+    followers: frozenset[UUID] = frozenset()
 
     @reduces
     def followed(self, event: Followed) -> "Followship":
-        """Add the followed user, unless the user follows them already."""
-        if event.to_follow in self.following:
-            return self
-        return self.evolve(following=(*self.following, event.to_follow))
+        """Add the followed user."""
+        return self.evolve(following=self.following | {event.to_follow})
 
     @reduces
     def was_followed(self, event: WasFollowed) -> "Followship":
-        """Add the follower, unless they follow the user already."""
-        if event.follower in self.followers:
-            return self
-        return self.evolve(followers=(*self.followers, event.follower))
+        """Add the follower."""
+        return self.evolve(followers=self.followers | {event.follower})
 
 
 @projection

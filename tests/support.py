@@ -133,20 +133,20 @@ def batch_refusal(status: int, *, at: int, of: int, **fields: Any) -> CosmosBatc
     )
 
 
-class NoResults:
-    """The results of a query that finds nothing."""
+class Query:
+    """The results of a query, all on one page."""
+
+    def __init__(self, items: list[Document]) -> None:
+        self._items = items
 
     async def __aiter__(self) -> AsyncIterator[Document]:
-        """No documents."""
-        documents: tuple[Document, ...] = ()
-        for document in documents:
-            yield document
+        """Yield the items."""
+        for item in self._items:
+            yield item
 
-    async def by_page(self, _: str | None) -> AsyncIterator[AsyncIterator[Document]]:
-        """No pages."""
-        pages: tuple[AsyncIterator[Any], ...] = ()
-        for page in pages:
-            yield page
+    async def by_page(self, _: str | None = None) -> AsyncIterator[Query]:
+        """Yield the page."""
+        yield self
 
 
 @dataclass
@@ -211,9 +211,10 @@ class MemoryContainer:
 
         Queries over all streams, as for dead letters, find nothing.
         """
-        return self._newest(text, **options) if "partition_key" in options else NoResults()
+        is_of_stream = "partition_key" in options
+        return Query(self._newest(text, **options) if is_of_stream else [])
 
-    async def _newest(self, text: str, *, partition_key: Any, **options: Any) -> Any:
+    def _newest(self, text: str, *, partition_key: Any, **options: Any) -> list[Document]:
         visible = self._visible()
         stored = [item for (stream_id, _), item in visible.items() if stream_id == partition_key]
         if "TOP" not in text:
@@ -224,8 +225,7 @@ class MemoryContainer:
             start = options["parameters"][0]["value"]
             own = [item for item in stored if start <= item["id"] < "n:"]
             matching = sorted(own, key=lambda item: item["id"])[-1:]
-        for item in matching:
-            yield item
+        return matching
 
     async def _atomic(self, documents: list[Document], partition_key: str) -> list[Document]:
         if self.before is not None:

@@ -17,6 +17,7 @@ from core.errors import (
     ThrottledError,
     TransientError,
     UnknownResourceError,
+    UnreadableEventError,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -42,8 +43,11 @@ _INTERNAL = {
 class Problem(CamelModel):
     """A problem document (RFC 9457).
 
-    `type` is left out, which RFC 9457 section 4.2.1 reads as "about:blank": the status suffices.
+    Most have no `type`, which RFC 9457 section 4.2.1 reads as "about:blank".
     """
+
+    type: str = ""
+    """The kind of problem, left out if the status suffices."""
 
     title: str
     """The phrase of the status."""
@@ -60,6 +64,12 @@ class Problem(CamelModel):
     errors: tuple[FieldError, ...] = ()
     """The invalid fields, left out if there are none."""
 
+    event_id: str = ""
+    """The id of the event that cannot be read, left out otherwise."""
+
+    event_type: str = ""
+    """The type of that event, left out otherwise."""
+
     def to_dict(self) -> dict[str, Any]:
         """Return the members of the document."""
         return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
@@ -71,6 +81,8 @@ def to_problem(error: Exception, *, instance: str = "") -> Problem:
     It shows what is wrong with the request, and whether to retry it. Internal errors are for the
     log only, where the instance is their id.
     """
+    if isinstance(error, UnreadableEventError):
+        return _unreadable_event(error, instance)
     status = next(
         (_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES),
         HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -82,4 +94,16 @@ def to_problem(error: Exception, *, instance: str = "") -> Problem:
         detail=_INTERNAL.get(status, str(error)),
         instance=instance if status in _INTERNAL else "",
         errors=fields,
+    )
+
+
+def _unreadable_event(error: UnreadableEventError, instance: str) -> Problem:
+    return Problem(
+        type="/problems/unreadable_event",
+        title="Unreadable event",
+        status=int(HTTPStatus.INTERNAL_SERVER_ERROR),
+        detail=str(error),
+        instance=instance,
+        event_id=error.event_id,
+        event_type=error.event_type,
     )

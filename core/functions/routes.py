@@ -82,10 +82,10 @@ class Routes:
 
     async def entity(self, req: func.HttpRequest) -> func.HttpResponse:
         """Return an entity, folded from its stream (GET /api/entities/{entity}/{id})."""
-        entity = await self._application.load_entity(
+        state = await self._application.load_entity(
             req.route_params["entity"], req.route_params["id"]
         )
-        return _json(entity.model_dump(mode="json"))
+        return _response(state.body, HTTPStatus.OK, "application/json")
 
     async def health(self, req: func.HttpRequest) -> func.HttpResponse:
         """Return 200 if settings and Cosmos DB are usable, with what is wrong (GET /api/health).
@@ -248,9 +248,8 @@ def _json(
     status: HTTPStatus = HTTPStatus.OK,
     media_type: str = "application/json",
 ) -> func.HttpResponse:
-    return func.HttpResponse(
-        json.dumps(content, allow_nan=False),
-        status_code=int(status),
-        mimetype=media_type,
-        charset="utf-8",
-    )
+    return _response(json.dumps(content, allow_nan=False), status, media_type)
+
+
+def _response(body: str, status: HTTPStatus, media_type: str) -> func.HttpResponse:
+    return func.HttpResponse(body, status_code=int(status), mimetype=media_type, charset="utf-8")

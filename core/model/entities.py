@@ -29,11 +29,11 @@ class Entity(BaseModel):
     """The state of one entity; the defaults of its fields are the state before any event.
 
         class Followship(Entity):               # GET /api/entities/followship/{id}
-            following: tuple[UUID, ...] = ()
+            following: frozenset[UUID] = frozenset()
 
             @reduces
             def followed(self, event: Followed) -> Self:
-                return self.evolve(following=(*self.following, event.to_follow))
+                return self.evolve(following=self.following | {event.to_follow})
 
     Events are applied in the order of their `time`, and those with the same time after what they
     follow from.

@@ -1,35 +1,120 @@
-"""From the documents of a stream to its events; pure."""
+"""From the documents of a stream to its entity; pure."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import heapq
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import sha256
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from core.errors import InvalidEventError
+from core.errors import InvalidEventError, UnreadableEventError
+from core.ids import own_event_position
 from core.model.documents import Envelope, is_event, parse_event
+from core.model.entities import Entity, reducers
 from core.model.order import order_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import AsyncIterable, Iterable, Mapping
 
+    from core.model.documents import Document
     from core.model.events import Event
     from core.model.order import OrderKey
+    from core.streams.pacer import Pacer
+
+EntityT = TypeVar("EntityT", bound=Entity)
+
+_by_key = itemgetter(0)
 
 
-def ordered_events(
-    documents: Iterable[Mapping[str, Any]], models: Mapping[str, type[Event]]
-) -> tuple[list[Event], list[Any]]:
-    """Return the events in the order of `OrderKey`, and the ids of those that cannot be read.
+@dataclass(frozen=True)
+class EntityState(Generic[EntityT]):
+    """An entity as it is shown.
 
-    Key documents and the stubs of erased events are passed over.
+    Attributes:
+        entity: The entity.
+        position: The position of the last event that a command has appended to its stream.
     """
-    events: list[tuple[OrderKey, Event]] = []
-    invalid: list[Any] = []
-    for document in filter(is_event, documents):
-        try:
-            envelope = Envelope.from_document(document)
-            model = models.get(envelope.type)
-            if model is not None:
-                events.append((order_key(envelope), parse_event(envelope, model)))
-        except InvalidEventError:
-            invalid.append(document.get("id"))
-    return [event for _, event in sorted(events, key=lambda pair: pair[0])], invalid
+
+    entity: EntityT
+    position: int
+
+    @cached_property
+    def body(self) -> str:
+        """The JSON of the fields, in which sets are sorted so that it is the same on every host.
+
+        Raises:
+            ValueError: If a field holds a number that JSON does not have.
+        """
+        fields = self.entity.model_dump(mode="json")
+        for name, value in self.entity:
+            if isinstance(value, (set, frozenset)):
+                fields[name] = sorted(fields[name], key=json.dumps)
+        return json.dumps(fields, allow_nan=False)
+
+    @property
+    def etag(self) -> str:
+        """The entity tag of the body: the position, a dot, and a part of the hash.
+
+        The hash is needed because derived events and changed reducers change the body as well.
+        """
+        return f'"{self.position}.{sha256(self.body.encode()).hexdigest()[:16]}"'
+
+
+async def fold_stream(
+    entity: type[EntityT],
+    pages: AsyncIterable[Iterable[Document]],
+    models: Mapping[str, type[Event]],
+    pacer: Pacer,
+) -> EntityState[EntityT] | None:
+    """Return an entity, None if its stream has no events.
+
+    The events are folded in the order of `OrderKey`. The types whose names begin with `$` are the
+    engine's own documents, such as keys.
+
+    Args:
+        entity: The class of the entity.
+        pages: The documents of the stream, in any order.
+        models: The event types by name.
+        pacer: What bounds the time for which the event loop is held.
+
+    Raises:
+        UnreadableEventError: If an event cannot be read, so that the state would be without it.
+    """
+    runs: list[list[tuple[OrderKey, Event]]] = []
+    position = 0
+    async for page in pages:
+        run: list[tuple[OrderKey, Event]] = []
+        for document in page:
+            position = max(position, _position(document))
+            if is_event(document):
+                run.append(_read(document, models))
+            await pacer.pause()
+        runs.append(sorted(run, key=_by_key))
+    state, apply = entity(), reducers(entity)
+    for _, event in heapq.merge(*runs, key=_by_key):
+        reducer = apply.get(type(event))
+        if reducer is not None:
+            state = reducer(state, event)
+        await pacer.pause()
+    return EntityState(state, position) if any(runs) else None
+
+
+def _position(document: Mapping[str, Any]) -> int:
+    return own_event_position(str(document.get("id"))) or 0
+
+
+def _read(document: Mapping[str, Any], models: Mapping[str, type[Event]]) -> tuple[OrderKey, Event]:
+    model = models.get(str(document.get("type")))
+    try:
+        envelope = Envelope.from_document(document)
+        if model is not None:
+            return order_key(envelope), parse_event(envelope, model)
+        reason = "This code has no event type of this name."
+    except InvalidEventError as error:
+        reason = str(error)
+    raise UnreadableEventError(
+        event_id=str(document.get("id")), event_type=str(document.get("type")), reason=reason
+    )

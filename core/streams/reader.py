@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from core.cosmos.batches import read_current
-from core.cosmos.requests import QUERY_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS, collect
+from core.cosmos.requests import REQUEST_TIMEOUT_SECONDS
 from core.cosmos.sessions import session_lsn
 from core.errors import NotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
     from azure.cosmos import CosmosList
     from azure.cosmos.aio import ContainerProxy
 
     from core.cosmos.partitions import PartitionMap
-    from core.cosmos.requests import Requests
+    from core.cosmos.requests import Requests, ResponseHook
     from core.model.documents import Document
     from core.throttling.deadline import Deadline
+
+_PAGE_SIZE = 500
+"""The documents of a page, which take the SDK some 5 ms to parse."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,25 +40,33 @@ class StreamReader:
     partitions: PartitionMap
     requests: Requests
 
-    async def read(self, stream_id: str, deadline: Deadline) -> list[Document]:
-        """Return all events of a stream in the order in which they are stored.
+    async def pages(self, stream_id: str, deadline: Deadline) -> AsyncIterator[list[Document]]:
+        """Yield the documents of a stream page by page, in the order in which they are stored.
+
+        A page that is throttled is read again alone.
 
         Raises:
             DeadlineExceededError: If the deadline is reached.
             CosmosError: If Cosmos DB returns an error that is not retryable.
         """
         partition = await self.partitions.locate(stream_id, deadline)
-        return await self.requests.send(
-            f"reading stream {stream_id}",
-            lambda hook: collect(
-                self.container.query_items(
-                    "SELECT * FROM c", partition_key=stream_id, response_hook=hook
-                )
-            ),
-            partition=partition.start,
-            deadline=deadline,
-            timeout_seconds=QUERY_TIMEOUT_SECONDS,
-        )
+        continuation: str | None = None
+        while True:
+            read = partial(self._read_page, stream_id, continuation)
+            page, continuation = await self.requests.send(
+                f"reading stream {stream_id}",
+                read,
+                partition=partition.start,
+                deadline=deadline,
+                timeout_seconds=REQUEST_TIMEOUT_SECONDS,
+            )
+            yield page
+            if continuation is None:
+                return
+
+    async def read(self, stream_id: str, deadline: Deadline) -> list[Document]:
+        """Return all documents of a stream, as `pages` does."""
+        return [document async for page in self.pages(stream_id, deadline) for document in page]
 
     async def get(self, stream_id: str, event_id: str, deadline: Deadline) -> Document | None:
         """Return an event as it is stored, None if it does not exist.
@@ -89,3 +103,23 @@ class StreamReader:
             )
         except NotFoundError:
             return None
+
+    async def _read_page(
+        self, stream_id: str, continuation: str | None, hook: ResponseHook
+    ) -> tuple[list[Document], str | None]:
+        """Return a page and the continuation of the next one, None if there is none."""
+        continuations: list[str | None] = []
+
+        def record(headers: Mapping[str, Any], results: object) -> None:
+            hook(headers, results)
+            continuations.append(headers.get("x-ms-continuation") or None)
+
+        query = self.container.query_items(
+            "SELECT * FROM c",
+            partition_key=stream_id,
+            max_item_count=_PAGE_SIZE,
+            response_hook=record,
+        )
+        page = await anext(aiter(query.by_page(continuation)), None)
+        documents = [] if page is None else [document async for document in page]
+        return documents, continuations[-1] if continuations else None

@@ -88,7 +88,7 @@ async def mirrored(application: Application, environ: dict[str, str]) -> Mirror:
             return len(documents) == COUNT
 
         await until(complete)
-    entity = await application.load_entity("mirror", "1")
+    entity = (await application.load_entity("mirror", "1")).entity
     assert isinstance(entity, Mirror)
     return entity
 

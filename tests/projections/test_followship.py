@@ -41,7 +41,7 @@ def test_following_twice_counts_once() -> None:
         entity = entity.followed(Followed(user_id=ALICE, to_follow=BOB))
         entity = entity.was_followed(WasFollowed(user_id=ALICE, follower=BOB))
 
-    assert (entity.following, entity.followers) == ((BOB,), (BOB,))
+    assert (entity.following, entity.followers) == (frozenset({BOB}), frozenset({BOB}))
 
 
 @pytest.mark.parametrize("name", ["function_app.py", "host.json", "projections/followship.py"])

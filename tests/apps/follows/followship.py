@@ -27,20 +27,16 @@ class Follow(Command):
 
 
 class Followship(Entity):
-    following: tuple[UUID, ...] = ()
-    followers: tuple[UUID, ...] = ()
+    following: frozenset[UUID] = frozenset()
+    followers: frozenset[UUID] = frozenset()
 
     @reduces
     def followed(self, event: Followed) -> "Followship":
-        if event.to_follow in self.following:
-            return self
-        return self.evolve(following=(*self.following, event.to_follow))
+        return self.evolve(following=self.following | {event.to_follow})
 
     @reduces
     def was_followed(self, event: WasFollowed) -> "Followship":
-        if event.follower in self.followers:
-            return self
-        return self.evolve(followers=(*self.followers, event.follower))
+        return self.evolve(followers=self.followers | {event.follower})
 
 
 @projection

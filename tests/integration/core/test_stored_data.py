@@ -66,8 +66,8 @@ async def test_events_are_folded_and_projected_to_what_is_there(
         if event["streamId"] == "board-a" and event["type"] == "Posted"
     )
 
-    board = await application.load_entity("board", "a")
-    reader = await application.load_entity("reader", "1")
+    board = (await application.load_entity("board", "a")).entity
+    reader = (await application.load_entity("reader", "1")).entity
     await application.project(MODULE, [posted])
 
     assert board == Board(readers=2)

@@ -37,6 +37,7 @@ from core.errors import (
     SettingError,
     ThrottledError,
     TransientError,
+    UnreadableEventError,
 )
 from tests.support import batch_refusal, refusal
 
@@ -125,6 +126,7 @@ def test_every_error_of_the_engine_has_an_answer() -> None:
         "raise, and have it corrected": (
             *(ConfigurationError, RejectedByCosmosError, NotFoundError, ConflictError),
             *(DefinitionError, SettingError, LeaseFormatError, ReservedIdError),
+            UnreadableEventError,
         ),
         "park": (PoisonError,),
         "tell the caller": (RequestError,),

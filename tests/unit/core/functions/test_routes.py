@@ -12,6 +12,7 @@ import pytest
 from core.errors import ConfigurationError, EngineError, TransientError
 from core.functions.routes import register_routes
 from core.model.entities import Entity
+from core.streams.folding import EntityState
 
 SECRET = "s3cr3t"
 
@@ -80,8 +81,8 @@ async def test_an_entity_that_json_cannot_hold_is_a_problem() -> None:
     class Average(Entity):
         value: float = float("nan")
 
-    async def load_entity(*_: object) -> Entity:
-        return Average()
+    async def load_entity(*_: object) -> EntityState[Average]:
+        return EntityState(Average(), 0)
 
     entity = functions(SimpleNamespace(load_entity=load_entity))["entity"]
     response = await entity(request(entity="average", id="1"))

@@ -46,7 +46,7 @@ def test_following_twice_leaves_one_follow() -> None:
 
     state = fold(Followship, [follow, was_followed, follow, was_followed])
 
-    assert state == Followship(following=(user(2),), followers=(user(3),))
+    assert state == Followship(following=frozenset({user(2)}), followers=frozenset({user(3)}))
 
 
 class NoDefault(Entity):

@@ -22,7 +22,7 @@ from tests.apps.follows.followship import Followed, WasFollowed, followers
 from tests.support import (
     FakeTime,
     MemoryContainer,
-    NoResults,
+    Query,
     followed,
     processor,
     refusal,
@@ -168,7 +168,7 @@ async def test_letters_are_read_again_where_they_cannot_be_read() -> None:
         def query_items(self, *values: Any, **options: Any) -> Any:
             (text,), parameters = values, options["parameters"]
             asked.append((text, {one["name"]: one["value"] for one in parameters}))
-            return NoResults() if "state = 'blocking'" in text else self.results()
+            return Query([]) if "state = 'blocking'" in text else self.results()
 
         async def results(self) -> Any:
             if len(asked) == 1:

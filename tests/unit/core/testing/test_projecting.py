@@ -88,7 +88,9 @@ def test_impurities_fail(impure: Projection, message: str) -> None:
 
 def test_states_and_stored_events() -> None:
     """Folded and read as the engine does it."""
-    assert folded(Followship, EVENT, DERIVED) == Followship(following=(B,), followers=(A,))
+    assert folded(Followship, EVENT, DERIVED) == Followship(
+        following=frozenset({B}), followers=frozenset({A})
+    )
     assert read_as(Followed, 1, {"user_id": str(A), "to_follow": str(B)}) == EVENT
 
 

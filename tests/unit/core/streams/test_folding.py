@@ -1,0 +1,123 @@
+"""From pages of documents to an entity: everything that is stored counts, or it is an error."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from core.errors import UnreadableEventError
+from core.model.entities import Entity, reduces
+from core.model.registry import Registry
+from core.streams.folding import EntityState, fold_stream
+from core.streams.pacer import Pacer
+from tests.apps.follows import followship
+from tests.apps.follows.followship import Followed
+from tests.support import followed, stream, user
+
+MODELS = Registry.from_modules([followship]).events
+
+
+async def pages(*contents: Iterable[dict[str, Any]]) -> AsyncIterator[Iterable[dict[str, Any]]]:
+    for content in contents:
+        yield content
+
+
+class Followship(Entity):
+    """The users whom a user follows, in the order of the events."""
+
+    following: tuple[UUID, ...] = ()
+
+    @reduces
+    def followed(self, event: Followed) -> Followship:
+        return self.evolve(following=(*self.following, event.to_follow))
+
+
+async def folded(*contents: Iterable[dict[str, Any]]) -> EntityState[Followship] | None:
+    return await fold_stream(Followship, pages(*contents), MODELS, Pacer())
+
+
+def at(second: int, target: int, **changes: Any) -> dict[str, Any]:
+    """Return an event of a second."""
+    return followed(1, target, time=f"2026-01-01T00:00:{second:02d}.000000Z", **changes)
+
+
+async def test_events_are_folded_in_their_order_across_pages() -> None:
+    """A derived event with an early time may be stored on the last page."""
+    state = await folded([at(4, 4), at(2, 2)], [at(3, 3)], [at(1, 5)])
+
+    assert state is not None
+    assert list(state.entity.following) == [user(5), user(2), user(3), user(4)]
+
+
+async def test_the_position_is_that_of_the_last_event_of_a_command() -> None:
+    """Derived events have none, and keys are not events."""
+    own = [at(1, 2, id="n000000000001"), at(2, 3, id="n000000000002"), at(3, 4, id="derived")]
+    key = {"id": "k" + "0" * 32, "streamId": stream(1), "type": "$key", "data": {"position": 9}}
+
+    state = await folded([key, *own])
+
+    assert state is not None
+    assert state.position == 2
+    assert len(state.entity.following) == 3
+
+
+async def test_erased_events_hold_their_position() -> None:
+    """The position is not given again, so no reader may see it go back."""
+    stub = {"id": "n000000000002", "streamId": stream(1), "type": "$erased"}
+
+    state = await folded([at(1, 2, id="n000000000001"), stub])
+
+    assert state is not None
+    assert (state.position, len(state.entity.following)) == (2, 1)
+
+
+@pytest.mark.parametrize("contents", [[], [{"id": "k1", "type": "$key"}]])
+async def test_without_events_there_is_no_entity(contents: list[dict[str, Any]]) -> None:
+    """Also where only documents of the engine are stored."""
+    assert await folded(contents) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"data": {"user_id": "x"}}, "The data is not a valid Followed"),
+        ({"version": 2}, "Followed has version 2; this code has 1"),
+        ({"type": "Renamed"}, "This code has no event type of this name"),
+        ({"type": None}, "The document is not an event"),
+        ({"streamId": stream(7)}, "is stored in the stream of another entity"),
+    ],
+)
+async def test_an_event_that_cannot_be_read_is_an_error(
+    changes: dict[str, Any], reason: str
+) -> None:
+    """A state without it would be wrong, and nothing would say so."""
+    with pytest.raises(UnreadableEventError, match=reason) as caught:
+        await folded([at(1, 2), at(2, 3, **{"id": "broken", **changes})])
+
+    assert caught.value.event_id == "broken"
+
+
+async def test_other_tasks_continue_while_many_events_are_folded() -> None:
+    """The loop is given back by time, here of a clock on which each event takes 1 ms."""
+    now, gaps = [0.0], [0]
+
+    def clock() -> float:
+        return now[0]
+
+    async def give_way() -> None:
+        gaps.append(0)
+
+    class Counting(Pacer):
+        async def pause(self) -> None:
+            now[0] += 0.001
+            gaps[-1] += 1
+            await super().pause()
+
+    documents = [at(0, target) for target in range(30_000)]
+    await fold_stream(followship.Followship, pages(documents), MODELS, Counting(clock, give_way))
+
+    assert sum(gaps) == 60_000
+    assert max(gaps) <= 21
