@@ -21,6 +21,7 @@ from core.projecting.derivation import derive
 from core.projecting.parked_streams import ParkedStreams, in_stream_order
 from core.projecting.run_cache import BatchRunCache
 from core.projecting.turn import Turn
+from core.telemetry.log_values import log_value
 from core.throttling.deadline import GRACE_SECONDS
 from core.throttling.stats import RequestStats
 from core.tracking.fan_out_progress import FanOutProgress, container_rid
@@ -236,8 +237,8 @@ class BatchProcessor:
                 "event.parked module=%s projection=%s stream_id=%s event_id=%s error_type=%s",
                 poison_event.module,
                 poison_event.cause.projection or "-",
-                poison_event.cause.stream_id,
-                poison_event.cause.event_id,
+                log_value(poison_event.cause.stream_id),
+                log_value(poison_event.cause.event_id),
                 poison_event.failure.error_type,
             )
 

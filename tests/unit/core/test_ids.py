@@ -143,3 +143,13 @@ def test_cursor_ids_begin_with_no_lease_prefix() -> None:
 
     assert progress_id == "fanout.28dcc271-eeff-5c8f-a92a-c29371fde606"
     assert "." in progress_id.partition("-")[0]
+
+
+def test_a_dead_letter_has_an_id_whatever_the_document_holds() -> None:
+    """Half of a surrogate pair is not the text of its escape."""
+    ids = {
+        dead_letter_id(module="m", projection=None, source_stream="s", source_id=source_id)
+        for source_id in ("\ud800", "\\ud800", "\ufffd", ["\ud800"], {"\udfff": None})
+    }
+
+    assert len(ids) == 5
