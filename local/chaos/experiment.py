@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import cached_property
@@ -21,6 +21,7 @@ from local.chaos.app.projections.followship import POISON_PREFIX
 from local.chaos.damage import find_damage
 from local.chaos.history import Change, stream_of
 from local.chaos.injector import ChaosInjector
+from local.chaos.leases import set_back_leases
 from local.chaos.load import LoadSender
 from local.chaos.report import ChaosReport
 from local.chaos.schedule import poison_positions, schedule
@@ -94,6 +95,7 @@ async def run_experiment(
     async with ApplicationClient(cluster.urls, FUNCTION_KEY, _CONCURRENCY) as client:
         load = LoadSender(seed=experiment.seed, client=client)
         poison = await _run_load_with_faults(injector, cluster, load, experiment, progress)
+        await set_back_leases(cluster)
         await wait_until_caught_up(client, progress)
         parked = {
             (dead_letter["streamId"], dead_letter["eventId"])
@@ -219,7 +221,10 @@ async def _store_older_version(cluster: Cluster, stream_id: str, follow: Follow)
         reraise=True,
     ):
         with attempt:
-            async with CosmosClient(cluster.endpoint, WELL_KNOWN_KEY) as sdk:
+            async with AsyncExitStack() as stack:
+                sdk = CosmosClient(cluster.endpoint, WELL_KNOWN_KEY)
+                stack.push_async_callback(sdk.close)  # also if it cannot be opened
+                await stack.enter_async_context(sdk)
                 events = sdk.get_database_client(DATABASE).get_container_client("events")
                 await events.upsert_item(event)
     return str(event["id"])
