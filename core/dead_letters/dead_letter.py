@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from core.dead_letters.poison import Failure, PoisonEvent
+    from core.dead_letters.poison import PoisonEvent, ProjectionFailure
     from core.model.documents import Document
 
 State = Literal["waiting", "blocking", "discarded"]
@@ -134,7 +134,7 @@ class DeadLetter(DeadLetterSummary):
         """Return the dead letter as waiting if it blocks its lease."""
         return self.model_copy(update={"state": "waiting"}) if self.state == "blocking" else self
 
-    def fail_again(self, failure: Failure, now: datetime) -> DeadLetter:
+    def fail_again(self, failure: ProjectionFailure, now: datetime) -> DeadLetter:
         """Return the dead letter after one more attempt, unchanged if it is discarded."""
         if self.state == "discarded":
             return self
@@ -146,7 +146,7 @@ class DeadLetter(DeadLetterSummary):
         }
         return self.model_copy(update=changes)
 
-    def block(self, failure: Failure, now: datetime) -> DeadLetter:
+    def block(self, failure: ProjectionFailure, now: datetime) -> DeadLetter:
         """Return the dead letter as blocking, unchanged if it is discarded."""
         if self.state == "discarded":
             return self

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _GROUP_DIGITS = 12
 
 
-class Failure(NamedTuple):
+class ProjectionFailure(NamedTuple):
     """Why an event cannot be projected.
 
     Attributes:
@@ -40,7 +40,7 @@ class Failure(NamedTuple):
     traceback: str = ""
 
     @classmethod
-    def from_error(cls, error: PoisonError, package: str) -> Failure:
+    def from_error(cls, error: PoisonError, package: str) -> ProjectionFailure:
         """Return the failure that an error is, in code of the author's package."""
         original = error.__cause__
         fields = error.place if isinstance(error, InvalidEventError) else ""
@@ -72,7 +72,7 @@ class PoisonEvent:
 
     module: str
     cause: Cause
-    failure: Failure
+    failure: ProjectionFailure
     blocks: bool
 
     @classmethod
@@ -80,7 +80,7 @@ class PoisonEvent:
         cls, module: ProjectionModule, cause: Cause, error: PoisonError, *, blocks: bool
     ) -> PoisonEvent:
         """Return the poison event for an error."""
-        failure = Failure.from_error(error, module.package)
+        failure = ProjectionFailure.from_error(error, module.package)
         return cls(module=module.name, cause=cause, failure=failure, blocks=blocks)
 
 

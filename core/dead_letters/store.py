@@ -16,7 +16,7 @@ from core.ids import dead_letter_id
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
 
-    from core.dead_letters.poison import Failure, PoisonEvent
+    from core.dead_letters.poison import PoisonEvent, ProjectionFailure
     from core.model.registry import ProjectionModule
     from core.throttling.deadline import Deadline
 
@@ -98,7 +98,7 @@ class DeadLetterStore(DeadLetterReader):
         self.checked_at[module.name] = now
 
     async def record_failure(
-        self, dead_letter: DeadLetter, failure: Failure, deadline: Deadline
+        self, dead_letter: DeadLetter, failure: ProjectionFailure, deadline: Deadline
     ) -> DeadLetter:
         """Store that a replay failed, unless the dead letter is discarded or removed by now."""
         now = _now()

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from core.camel_model import CamelModel
 from core.dead_letters.dead_letter import letter_id
-from core.dead_letters.poison import Failure
+from core.dead_letters.poison import ProjectionFailure
 from core.projecting.batch_run import BatchRun
 from core.projecting.derivation import derive
 from core.throttling.stats import RequestStats
@@ -83,11 +83,13 @@ class Replayer:
             )
         event = await self._event(dead_letter, deadline)
         if event is None:
-            failure = Failure("SourceEventNotFound", "The event does not exist.")
+            failure = ProjectionFailure("SourceEventNotFound", "The event does not exist.")
             return await self._keep(dead_letter, failure, deadline)
         if module is None:
             name = dead_letter.projection or dead_letter.module
-            failure = Failure("ProjectionNotFound", f"The projection {name} does not exist.")
+            failure = ProjectionFailure(
+                "ProjectionNotFound", f"The projection {name} does not exist."
+            )
             return await self._keep(dead_letter, failure, deadline)
         run = BatchRun(module, derive(module, [event]), limits=self.processor.limits)
         own = await self._complete(run, dead_letter, deadline)
@@ -115,7 +117,7 @@ class Replayer:
         return next((one for one in poison_events if letter_id(one) == dead_letter.id), None)
 
     async def _keep(
-        self, dead_letter: DeadLetter, failure: Failure, deadline: Deadline
+        self, dead_letter: DeadLetter, failure: ProjectionFailure, deadline: Deadline
     ) -> ReplayResult:
         await self.dead_letters.record_failure(dead_letter, failure, deadline)
         return ReplayResult(id=dead_letter.id, replayed=False, reason=failure.reason)

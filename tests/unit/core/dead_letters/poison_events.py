@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from core.dead_letters.poison import Failure, PoisonEvent
+from core.dead_letters.poison import PoisonEvent, ProjectionFailure
 from core.model.documents import Cause
 
-FAILURE = Failure("ProjectionFailedError", "why", "ValueError", "m.py f: yield 1", "here")
+FAILURE = ProjectionFailure("ProjectionFailedError", "why", "ValueError", "m.py f: yield 1", "here")
 
 
 def poison_event(
@@ -16,7 +16,7 @@ def poison_event(
     stream_id: Any = "s-1",
     event_id: Any = "e",
     order: str = "",
-    failure: Failure = FAILURE,
+    failure: ProjectionFailure = FAILURE,
     blocks: bool = False,
 ) -> PoisonEvent:
     """An event on which a projection of module `m` failed."""

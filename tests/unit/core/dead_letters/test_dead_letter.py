@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from core.dead_letters.dead_letter import DeadLetter, DeadLetterSummary
-from core.dead_letters.poison import Failure
+from core.dead_letters.poison import ProjectionFailure
 from tests.unit.core.dead_letters.poison_events import FAILURE, poison_event
 
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -17,7 +17,7 @@ LATER = datetime(2026, 1, 2, tzinfo=timezone.utc)
 HUGE = "\U0001f600\x00\"'\\\ud800é" * 300_000
 """Two megabytes of what takes most bytes in JSON."""
 
-OTHER = Failure("OtherError", "worse", "KeyError", "m.py g: raise", "there")
+OTHER = ProjectionFailure("OtherError", "worse", "KeyError", "m.py g: raise", "there")
 
 
 def letter(**options: Any) -> DeadLetter:
@@ -42,12 +42,12 @@ def test_a_letter_reads_back_as_it_was_stored() -> None:
         {"stream_id": HUGE, "event_id": HUGE, "order": HUGE, "projection": HUGE},
         {"stream_id": [[HUGE]], "event_id": {"a": float("nan"), HUGE: 1}},
         {"stream_id": 10**400, "event_id": float("inf")},
-        {"failure": Failure(HUGE, HUGE, HUGE, HUGE, HUGE)},
+        {"failure": ProjectionFailure(HUGE, HUGE, HUGE, HUGE, HUGE)},
     ],
 )
 def test_a_letter_can_always_be_stored(values: dict[str, Any]) -> None:
     """It has less than 32 KB in UTF-8, whatever the event holds and however often it fails."""
-    worst = letter(**values).fail_again(Failure(HUGE, HUGE, HUGE, HUGE, HUGE), LATER)
+    worst = letter(**values).fail_again(ProjectionFailure(HUGE, HUGE, HUGE, HUGE, HUGE), LATER)
     for stored in (letter(**values), worst, worst.discard(HUGE)):
         text = json.dumps(stored.to_document(), ensure_ascii=False, allow_nan=False)
 

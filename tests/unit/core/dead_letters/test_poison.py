@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from core import projection
-from core.dead_letters.poison import Failure
+from core.dead_letters.poison import ProjectionFailure
 from core.errors import HopLimitError, ProjectionFailedError
 from core.model.registry import ProjectionModule
 from tests.apps.follows.followship import Followed, WasFollowed
@@ -53,7 +53,7 @@ def test_the_place_of_what_cannot_be_read_is_its_fields(
 
 def test_what_failed_outside_of_the_author_s_code_has_no_place() -> None:
     """The error tells enough."""
-    limit = Failure.from_error(HopLimitError("too many"), MODULE.package)
+    limit = ProjectionFailure.from_error(HopLimitError("too many"), MODULE.package)
     foreign = ProjectionFailedError("x")
     try:
         int("x")
@@ -61,4 +61,4 @@ def test_what_failed_outside_of_the_author_s_code_has_no_place() -> None:
         foreign.__cause__ = error.with_traceback(None)
 
     assert (limit.place, limit.exception_type, limit.traceback) == ("", None, "")
-    assert Failure.from_error(foreign, MODULE.package).place == ""
+    assert ProjectionFailure.from_error(foreign, MODULE.package).place == ""
