@@ -10,7 +10,7 @@ from core.operations.cached import Cached
 from tests.support import FakeTime
 
 
-class Source:
+class CountedSource:
     """A source whose reads last until they are let go."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class Source:
 
 async def test_concurrent_callers_share_one_read() -> None:
     """However long it takes."""
-    source, clock = Source(), FakeTime()
+    source, clock = CountedSource(), FakeTime()
     cached = Cached(source.read, 5.0, clock)
     callers = [asyncio.create_task(cached.get()) for _ in range(100)]
     await asyncio.sleep(0)
@@ -44,7 +44,7 @@ async def test_concurrent_callers_share_one_read() -> None:
 
 async def test_a_value_is_read_again_after_a_while() -> None:
     """Counted from the start of the read."""
-    source, clock = Source(), FakeTime()
+    source, clock = CountedSource(), FakeTime()
     source.go.set()
     cached = Cached(source.read, 5.0, clock)
 
@@ -58,7 +58,7 @@ async def test_a_value_is_read_again_after_a_while() -> None:
 
 async def test_a_caller_that_leaves_does_not_end_the_read() -> None:
     """Otherwise callers that leave would make it begin again and again."""
-    source = Source()
+    source = CountedSource()
     cached = Cached(source.read, 5.0, FakeTime())
     caller = asyncio.create_task(cached.get())
     await asyncio.sleep(0)
@@ -70,7 +70,7 @@ async def test_a_caller_that_leaves_does_not_end_the_read() -> None:
 
 async def test_an_error_is_kept_as_a_value_is() -> None:
     """It costs no more than a value."""
-    source, clock = Source(), FakeTime()
+    source, clock = CountedSource(), FakeTime()
     source.go.set()
     source.fails = True
     cached = Cached(source.read, 5.0, clock)
