@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,10 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pathspec import PathSpec
 
+from admin.doctor.configuration import check_dates
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _IGNORE_FILE = ".funcignore"
+_HOST_FILE = "host.json"
 _REQUIREMENTS, _PINNED_REQUIREMENTS = "requirements.txt", "requirements.lock"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -23,7 +27,12 @@ def package(
     """Write the deployment package: all files but those of .funcignore, as a zip file.
 
     Its requirements are the pinned ones of the lock file. The same files give the same bytes.
+    Exit with code 1 if host.json lets the host rewrite the dates in events.
     """
+    host = json.loads(Path(_HOST_FILE).read_text(encoding="utf-8"))
+    for finding in check_dates(host, {}):
+        typer.echo(f"{finding.message} {finding.remedy}", err=True)
+        raise typer.Exit(1)
     names = list(package_files(Path()))
     output.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(output, "w") as archive:

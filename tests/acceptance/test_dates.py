@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from typing import Any
 
 import azure.functions as func
 import pytest
@@ -76,18 +77,27 @@ async def application(
     await application.close()
 
 
-async def mirrored(application: Application, environ: dict[str, str]) -> Mirror:
-    """The entity behind the trigger, once all of a command's events are projected."""
+async def projected(
+    application: Application, environ: dict[str, str], append: Awaitable[object], count: int
+) -> list[dict[str, Any]]:
+    """Append events, and return what is derived from them behind the trigger."""
     app = func.FunctionApp()
     register_triggers(app, application, environ)
+    documents: list[dict[str, Any]] = []
+
+    async def complete() -> bool:
+        documents[:] = await application.services.reader.read("mirror-1", Deadline.after(10))
+        return len(documents) == count
+
     async with FunctionsHost(HostOptions(port=0), environ, app):
-        await application.execute("fill", b"{}")
-
-        async def complete() -> bool:
-            documents = await application.services.reader.read("mirror-1", Deadline.after(10))
-            return len(documents) == COUNT
-
+        await append
         await until(complete)
+    return documents
+
+
+async def mirrored(application: Application, environ: dict[str, str]) -> Mirror:
+    """The entity behind the trigger, once all of a command's events are projected."""
+    await projected(application, environ, application.execute("fill", b"{}"), COUNT)
     entity = (await application.load_entity("mirror", "1")).entity
     assert isinstance(entity, Mirror)
     return entity
@@ -107,3 +117,32 @@ async def test_dates_in_the_data_are_derived_as_they_are_stored(
 ) -> None:
     """With their zeros and their offset."""
     assert set((await mirrored(application, environ)).times) == {WHEN}
+
+
+@both_date_handlings
+async def test_events_of_other_writers_are_derived_as_they_are_stored(
+    application: Application, environ: dict[str, str], database: DatabaseProxy
+) -> None:
+    """Also where their ids are dates, and their times do not show what the host does."""
+
+    async def append() -> None:
+        for number, event_id in enumerate(("2026-01-01T00:00:00.10Z", "with space", "plain")):
+            event = {
+                "id": event_id,
+                "streamId": "cart-1",
+                "type": "Added",
+                "version": 1,
+                "time": "2026-01-01T10:00:00+02:00",
+                "data": {"number": number, "when": WHEN},
+            }
+            await database.get_container_client("events").create_item(event)
+
+    documents = await projected(application, environ, append(), 3)
+
+    assert {document["data"]["when"] for document in documents} == {WHEN}
+    assert {document["time"] for document in documents} == {"2026-01-01T08:00:00.000000Z"}
+    assert {document["meta"]["causationId"] for document in documents} == {
+        "2026-01-01T00:00:00.10Z",
+        "with space",
+        "plain",
+    }

@@ -13,7 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import typer
 
+from admin import package as packaging
 from local.cosmos import CosmosOptions, EmbeddedCosmos, run_in_thread
 from local.harness.follows import POLBLOGS, read_follows
 from tests.commands import EXAMPLE, ROOT
@@ -193,3 +195,16 @@ def uv(*arguments: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
+
+
+def test_a_host_that_rewrites_dates_is_not_packaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The package would work, but read every event before it is projected."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "host.json").write_text('{"version": "2.0"}', encoding="utf-8")
+
+    with pytest.raises(typer.Exit):
+        packaging.package(tmp_path / "package.zip")
+
+    assert not (tmp_path / "package.zip").exists()
