@@ -59,7 +59,7 @@ class Settings(BaseModel):
         default=500, ge=1, le=10_000, alias="MaxItemsPerInvocation"
     )
     feed_poll_delay_ms: int = Field(
-        default=1_000, ge=1, le=600_000, alias="FeedPollDelayMilliseconds"
+        default=250, ge=1, le=600_000, alias="FeedPollDelayMilliseconds"
     )
     invocation_timeout_seconds: float = Field(
         default=240.0, gt=0, le=86_400, alias="InvocationTimeoutSeconds"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tests.sabotage.host import HOST
-from tests.sabotage.projecting import DERIVING, FAN_OUTS, POISON
+from tests.sabotage.projecting import BOUNDS, DERIVING, FAN_OUTS, POISON
 from tests.sabotage.streams import DECIDING, ORDER, STREAMS
 from tests.sabotage.writing import WRITING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.sabotage.mutation import Mutation
 
 MUTATIONS: tuple[Mutation, ...] = (
-    *(*DERIVING, *POISON, *FAN_OUTS),
+    *(*DERIVING, *POISON, *BOUNDS, *FAN_OUTS),
     *WRITING,
     *(*STREAMS, *DECIDING, *ORDER),
     *HOST,

@@ -137,6 +137,49 @@ POISON = (
     ),
 )
 
+BOUNDS = (
+    fault(
+        "loop-held",
+        "A fan-out is derived at one go, while other tasks wait.",
+        _FAN_OUT,
+        "            if now() >= turn_ends:",
+        "            if now() < 0:",
+        _TEST_RUN,
+    ),
+    fault(
+        "slow-by-the-clock",
+        "A projection is too slow by a clock, which a busy host makes slow.",
+        _RUN,
+        "self._record_cpu_time(fan_out, turn.cpu_seconds)",
+        "self._record_cpu_time(fan_out, turn.clock() - turn.ends)",
+        _TEST_RUN,
+    ),
+    fault(
+        "slow-once",
+        "A projection is too slow when it exceeds its processor time once.",
+        _RUN,
+        "_MAX_OVERRUNS = 2",
+        "_MAX_OVERRUNS = 1",
+        _TEST_RUN,
+    ),
+    fault(
+        "slow-projection-not-parked",
+        "An event whose projection computes for too long is delivered for ever.",
+        _RUN,
+        "self._overruns += 1",
+        "self._overruns += 0",
+        _TEST_RUN,
+    ),
+    fault(
+        "chunk-not-bounded-by-bytes",
+        "A chunk of large events takes any amount of memory.",
+        _FAN_OUT,
+        " or self._chunk_bytes >= MAX_CHUNK_BYTES:",
+        ":",
+        _TEST_RUN,
+    ),
+)
+
 FAN_OUTS = (
     fault(
         "progress-not-reset",
@@ -151,8 +194,32 @@ FAN_OUTS = (
         "The stored progress of a large fan-out counts a chunk that is not durable.",
         _PROCESSOR,
         "        written=fan_out.derived_count,",
-        "        written=fan_out.derived_count + CHUNK_SIZE,",
+        "        written=fan_out.derived_count + 1_000,",
         _TEST_RUN,
+    ),
+    fault(
+        "progress-of-another-container",
+        "In a container that was created again, progress of the one before counts as durable.",
+        "core/tracking/fan_out_progress.py",
+        'progress is not None and progress.container == started.container != ""',
+        "progress is not None",
+        _TEST_RUN,
+    ),
+    fault(
+        "run-of-another-container",
+        "In a container that was created again, a failed batch of the one before is continued.",
+        _PROCESSOR,
+        '_VERSION = ("streamId", "id", "_rid", "_etag")',
+        '_VERSION = ("streamId", "id")',
+        _TEST_RUN,
+    ),
+    fault(
+        "late-progress-shown",
+        "Progress that is stored after the event was processed is shown as a fan-out in progress.",
+        "core/tracking/fan_out_progress.py",
+        "(lease.lsn is None or lease.lsn < self.lsn)",
+        "True",
+        "tests/integration/core/test_fan_outs.py",
     ),
     fault(
         "progress-left-behind",
