@@ -320,7 +320,7 @@ class MemoryContainer:
         return {key: document for key, document in self.documents.items() if key not in hidden}
 
     async def read_feed_ranges(
-        self, *, raw_response_hook: Callable[[Any], None], **_: object
+        self, *, raw_response_hook: Callable[[Any], None] = lambda _: None, **_: object
     ) -> AsyncIterator[Document]:
         """Physical partitions of equal width over two hexadecimal digits."""
         self.refreshed += 1

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from azure.core import MatchConditions
 
 from core.cosmos.batches import read_current
+from core.cosmos.key_ranges import KeyRange, name_within
 from core.cosmos.requests import QUERY_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS, collect
 from core.errors import ConflictError, NotFoundError
 
@@ -147,6 +148,18 @@ class Container:
         except ConflictError:
             return False
         return True
+
+    async def catch_up(self, action: str, deadline: Deadline) -> None:
+        """Let later queries of this process see whatever any process has stored by now.
+
+        A query may be answered by a replica that lags, but not by one that is behind the session.
+        Reading any document where writes run brings the session up to date, and so does reading one
+        that does not exist. The container has its ids as partition keys.
+        """
+        async for feed_range in self.proxy.read_feed_ranges():
+            borders = feed_range["Range"]
+            name = name_within(KeyRange(start=borders["min"], end=borders["max"]))
+            await self.read(action, name, name, deadline)
 
     async def page(
         self,

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import mmh3
 
 _HASH_BITS = (1 << 126) - 1
+
+_MAX_NAMES = 100_000
+"""The names that are tried for one in a range; each of a thousand ranges has one of the first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,3 +42,10 @@ def effective_partition_key(stream_id: str) -> str:
     """
     hashed = mmh3.hash128(b"\x08" + stream_id.encode() + b"\xff", 0, x64arch=True)
     return f"{hashed & _HASH_BITS:032X}"
+
+
+@lru_cache(maxsize=1024)
+def name_within(key_range: KeyRange) -> str:
+    """Return a name that belongs to a range as a partition key."""
+    names = (f"probe-{number}" for number in range(_MAX_NAMES))
+    return next((name for name in names if key_range.holds(effective_partition_key(name))), "probe")

@@ -78,8 +78,8 @@ def of_event(module: str, stream_id: str, event_id: str) -> Query:
 
 
 def any_open(module: str) -> Query:
-    """Return the query for one dead letter of a module that is not discarded."""
-    return _select("TOP 1 c.id", ["c.module = @module", _OPEN], {"@module": module})
+    """Return the query for dead letters of a module that are not discarded."""
+    return _select("c.id", ["c.module = @module", _OPEN], {"@module": module})
 
 
 def open_streams(module: str, stream_ids: Sequence[object]) -> Query:

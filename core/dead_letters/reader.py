@@ -91,6 +91,7 @@ class DeadLetterReader:
 
     async def blocking_of(self, module: str, deadline: Deadline) -> AsyncIterator[DeadLetter]:
         """Yield what is needed to change the dead letters that block the leases of a module."""
+        await self.container.catch_up(_READING, deadline)
         query, after = queries.blocking(module), None
         while True:
             rows, after = await self.container.page(
@@ -116,7 +117,11 @@ class DeadLetterReader:
         Only the projections that park streams have an order, so for each of them it is the
         projection, the stream and the order.
         """
-        if not await self._query(queries.any_open(module.name), deadline):
+        await self.container.catch_up(_READING, deadline)
+        rows, _ = await self.container.page(
+            _READING, queries.any_open(module.name), deadline, after=None, limit=1
+        )
+        if not rows:
             return []
         query = queries.open_streams(
             module.name, [one for one in stream_ids if isinstance(one, str)]

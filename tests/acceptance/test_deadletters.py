@@ -6,7 +6,6 @@ import asyncio
 import json
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack
 from typing import Any
 
 import azure.functions as func
@@ -87,20 +86,6 @@ async def application(
     application = Application(registry, environ)
     yield application
     await application.close()
-
-
-@pytest.fixture
-async def opened(environ: dict[str, str]) -> AsyncIterator[Callable[..., Application]]:
-    """Opens an application of one module, and closes it whatever the test comes to."""
-    async with AsyncExitStack() as stack:
-
-        def open_application(module: ProjectionModule) -> Application:
-            registry = Registry(modules={module.name: module}, events={}, commands={}, entities={})
-            application = Application(registry, environ)
-            stack.push_async_callback(application.close)
-            return application
-
-        yield open_application
 
 
 @pytest.fixture

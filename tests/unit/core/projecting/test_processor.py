@@ -160,6 +160,9 @@ def ordered(event: Followed) -> Iterator[WasFollowed]:
     yield WasFollowed(user_id=event.to_follow, follower=event.user_id)
 
 
+ROW = {"id": "x", "streamId": stream(1), "streamOrder": "0"}
+
+
 async def test_letters_are_read_again_where_they_cannot_be_read() -> None:
     """Only those of the module and the batch, and only what tells the order."""
     asked = list[tuple[str, dict[str, Any]]]()
@@ -168,12 +171,13 @@ async def test_letters_are_read_again_where_they_cannot_be_read() -> None:
         def query_items(self, *values: Any, **options: Any) -> Any:
             (text,), parameters = values, options["parameters"]
             asked.append((text, {one["name"]: one["value"] for one in parameters}))
-            return Query([]) if "state = 'blocking'" in text else self.results()
+            return Query([]) if "state = 'blocking'" in text else OneResult([ROW])
 
-        async def results(self) -> Any:
+    class OneResult(Query):
+        async def by_page(self, _: str | None = None) -> Any:
             if len(asked) == 1:
                 raise refusal(429, retry_after_ms=10)
-            yield {"id": "x", "streamId": stream(1), "streamOrder": "0"}
+            yield self
 
     clock, module = FakeTime(), ProjectionModule(name="ordered", projections=(ordered,))
 

@@ -353,7 +353,7 @@ async def test_ids_that_somebody_else_has_just_read_are_read_again() -> None:
     """The SDK keeps what it has read, and then there is no answer to see."""
 
     class Kept(Service):
-        def read_feed_ranges(self, *, raw_response_hook: Any, **options: Any) -> Any:
+        def read_feed_ranges(self, *, raw_response_hook: Any = None, **options: Any) -> Any:
             hook = raw_response_hook if self.refreshed else lambda _: None
             return super().read_feed_ranges(raw_response_hook=hook, **options)
 

@@ -1,0 +1,158 @@
+"""Dead letters in pages: over HTTP, in the application and in the command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import azure.functions as func
+import pytest
+from azure.cosmos.aio import DatabaseProxy
+
+from core.application import Application
+from core.dead_letters.queries import DeadLetterFilter
+from core.errors import InvalidRequestError
+from core.model.registry import ProjectionModule
+from core.operations.dead_letters import DeadLetterOperations
+from core.throttling.deadline import Deadline
+from tests.acceptance.test_deadletters import MODULE, Oracle, asked, function
+from tests.support import dead_letters_of
+
+COUNT = 9
+
+
+ALL = DeadLetterFilter()
+
+
+@pytest.fixture
+async def application(
+    opened: Callable[[ProjectionModule], Application], database: DatabaseProxy
+) -> Application:
+    """An application with nine dead letters."""
+    Oracle.broken = True
+    application, batch = opened(MODULE), [asked(number) for number in range(COUNT)]
+    for event in batch:
+        await database.get_container_client("events").create_item(event)
+    await application.project("oracle", batch)
+    return application
+
+
+async def pages(read: Callable[[str | None], Any]) -> list[Any]:
+    """All pages, of which each is asked for with what the one before told."""
+    results = [await read(None)]
+    while results[-1].next is not None:
+        results.append(await read(results[-1].next))
+    return results
+
+
+async def test_a_list_is_read_page_by_page(application: Application) -> None:
+    """Each letter once, without what only one letter shows; a page may be the last full one."""
+    operations = application.dead_letters
+
+    listed = await pages(lambda after: operations.page(ALL, after=after, limit=4))
+
+    names = [letter.event_id for page in listed for letter in page.dead_letters]
+    assert all(len(page.dead_letters) <= 4 for page in listed)
+    assert sorted(names) == [f"q{number}" for number in range(COUNT)]
+    assert "traceback" not in listed[0].to_dict()["deadLetters"][0]
+
+
+async def test_all_are_replayed_page_by_page(application: Application) -> None:
+    """Those that fail again are named, and the pages go on behind them."""
+    operations = application.dead_letters
+
+    failed = await pages(lambda after: operations.replay_page(ALL, after=after, limit=4))
+    Oracle.broken = False
+    replayed = await pages(lambda after: operations.replay_page(ALL, after=after, limit=4))
+
+    assert [result.succeeded for result in failed] == [0] * len(failed)
+    assert sum(len(result.failed) for result in failed) == COUNT
+    assert sum(result.succeeded for result in replayed) == COUNT
+    assert await dead_letters_of(operations) == []
+
+
+async def test_an_action_can_be_ended_and_repeated(application: Application) -> None:
+    """What was done is done, and the others are left."""
+    operations = application.dead_letters
+
+    first = await operations.discard_page(ALL, "no use", limit=4)
+    again = await pages(lambda after: operations.discard_page(ALL, "no use", after=after))
+
+    assert first.succeeded == 4
+    assert sum(result.succeeded for result in again) == COUNT - 4
+    assert len(await dead_letters_of(operations, discarded=True)) == COUNT
+
+
+@pytest.mark.parametrize("after", ["x", "%", "é", "MXg", "Mg", "MQ\x00"])
+async def test_a_continuation_must_be_one(application: Application, after: str) -> None:
+    """The field is named."""
+    with pytest.raises(InvalidRequestError) as caught:
+        await application.dead_letters.page(ALL, after=after)
+
+    assert caught.value.errors[0].field == "after"
+
+
+@pytest.mark.parametrize("limit", ["0", "201", "-1", "many", "1e2", "9" * 5_000, "²"])
+async def test_a_limit_must_be_one(application: Application, limit: str) -> None:
+    """Over HTTP, for a list and for actions."""
+    requests = {
+        "deadletters": func.HttpRequest("GET", "/", params={"limit": limit}, body=b""),
+        "replayall": func.HttpRequest(
+            "POST", "/", params={"limit": limit, "projection": "*"}, body=b""
+        ),
+    }
+    for name, request in requests.items():
+        answer = await function(application, name)(request)
+
+        assert answer.status_code == 400
+        assert json.loads(answer.get_body())["errors"][0]["field"] == "limit"
+
+
+async def test_pages_go_on_over_http(application: Application) -> None:
+    """With what `next` told, until it is null."""
+    parameters, names = {"limit": "4", "projection": "oracle"}, list[str]()
+    while True:
+        request = func.HttpRequest("GET", "/", params=dict(parameters), body=b"")
+        page = json.loads((await function(application, "deadletters")(request)).get_body())
+        names += [letter["eventId"] for letter in page["deadLetters"]]
+        if page["next"] is None:
+            break
+        parameters["after"] = page["next"]
+
+    assert sorted(names) == [f"q{number}" for number in range(COUNT)]
+
+
+async def test_a_letter_of_another_version_is_listed(application: Application) -> None:
+    """With what of it cannot be read; it can be discarded."""
+    odd = {"id": "0" * 8 + "-0000-5000-8000-" + "0" * 12, "module": "oracle", "attempts": "none"}
+    container = application.services.dead_letters.container
+    await container.create("storing a dead letter", odd, Deadline.after(20))
+    operations = application.dead_letters
+
+    listed = {letter.id: letter for letter in (await operations.page(ALL)).dead_letters}
+    discarded = await operations.discard(odd["id"], "odd")
+
+    assert len(listed) == COUNT + 1
+    assert str(listed[odd["id"]].unreadable).startswith("attempts: ")
+    assert discarded.state == "discarded"
+
+
+async def test_a_huge_event_is_parked_shown_and_discarded(
+    opened: Callable[[ProjectionModule], Application], database: DatabaseProxy
+) -> None:
+    """Its dead letter is small."""
+    huge = asked(1, time="x" * 900_000)
+    await database.get_container_client("events").create_item(huge)
+    application = opened(MODULE)
+    operations: DeadLetterOperations = application.dead_letters
+
+    result = await application.project("oracle", [huge])
+    (letter,) = await dead_letters_of(operations)
+    shown = json.dumps(letter.to_dict())
+    await operations.discard(letter.id, "garbage")
+
+    assert result.parked == 1
+    assert len(shown) < 4_000
+    assert letter.place == "time: value_error"
+    assert await dead_letters_of(operations) == []
