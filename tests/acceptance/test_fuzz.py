@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+import requests
 import schemathesis
 from azure.cosmos import CosmosClient
 from hypothesis import HealthCheck, settings
@@ -94,6 +95,41 @@ def test_answers_are_those_that_are_described(case: Case[Any], served: Served) -
     served.note(response)
 
     case.validate_response(response, headers=KEY, excluded_checks=EXCLUDED)
+
+
+ODD_BODIES = {
+    "half a character": b'{"user_id": "\\ud800", "to_follow": "\\udfff"}',
+    "half a character in a name": b'{"\\ud800": 1}',
+    "no UTF-8": b'{"user_id": "\xff"}',
+    "a control character": b'{"user_id": "\x00", "to_follow": "\\u0000"}',
+    "a number that JSON does not have": b'{"user_id": NaN, "to_follow": 1e400}',
+    "an integer of 5,000 digits": b'{"user_id": ' + b"9" * 5_000 + b"}",
+    "100,000 levels": b"[" * 100_000,
+    "a large value": b'{"user_id": "' + b"x" * 900_000 + b'"}',
+    "a date that does not exist": b'{"user_id": "2026-99-99T00:00:00Z"}',
+}
+
+
+@pytest.mark.parametrize("name", ODD_BODIES)
+def test_odd_bodies_are_rejected(name: str, served: Served) -> None:
+    """With a problem document, whatever JSON can hold and UUIDs cannot."""
+    response = requests.post(
+        f"{served.url}/api/commands/follow", ODD_BODIES[name], headers=KEY, timeout=30
+    )
+
+    assert 400 <= response.status_code < 500
+    assert response.headers["Content-Type"].startswith("application/problem+json")
+
+
+@pytest.mark.parametrize("entity_id", ["%00", "%0A", "%ED%A0%80", "%FF", "%F0%9F%98%80", "x" * 300])
+def test_odd_ids_name_no_entity(entity_id: str, served: Served) -> None:
+    """With a problem document, too."""
+    response = requests.get(
+        f"{served.url}/api/entities/followship/{entity_id}", headers=KEY, timeout=30
+    )
+
+    assert 400 <= response.status_code < 500
+    assert response.headers["Content-Type"].startswith("application/problem+json")
 
 
 def test_rejected_requests_have_written_nothing(served: Served) -> None:
