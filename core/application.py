@@ -13,7 +13,7 @@ from core.errors import SettingError, UnknownResourceError
 from core.ids import key_id
 from core.model.canonical import request_hash
 from core.model.commands import parse_command
-from core.model.names import stream_id
+from core.model.entity_streams import entity_stream
 from core.model.registry import Registry
 from core.operations.dead_letters import DeadLetterOperations
 from core.operations.health import HealthMonitor
@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from core.projecting.batch_result import BatchResult
 
 logger = logging.getLogger(__name__)
+
+_MAX_POSITION_WAIT_SECONDS = 5.0
+"""The seconds for which a read waits until the stream has reached a position."""
 
 
 class Application:
@@ -167,20 +170,31 @@ class Application:
                 return Appended()
             return await appends.append(append, expected_position)
 
-    async def load_entity(self, name: str, entity_id: str) -> EntityState[Entity]:
+    async def load_entity(
+        self, name: str, entity_id: str, minimum_position: int = 0
+    ) -> EntityState[Entity]:
         """Return an entity, folded from its stream.
+
+        Args:
+            name: The name of the entity.
+            entity_id: The id of the entity, in any spelling that its type accepts.
+            minimum_position: The position that the stream must have reached.
 
         Raises:
             UnknownResourceError: If there is no such entity, or it has no events.
+            PositionNotReachedError: If the stream does not reach the position within 5 s.
             UnreadableEventError: If one of its events cannot be read.
             CosmosError, DeadlineExceededError: If the stream cannot be read.
         """
         entity = self.registry.entity(name)
         try:
-            stream = stream_id(name, entity_id)
-        except ValueError as error:
-            raise UnknownResourceError(f"There is no {name} of this id: {error}.") from None
+            stream = entity_stream(name, entity_id, self.registry.events.values())
+        except ValueError:
+            raise UnknownResourceError(f"There is no {name} {entity_id!r:.80}.") from None
         deadline = Deadline.after(HTTP_TIMEOUT_SECONDS)
+        if minimum_position:
+            patience = deadline.at_most(_MAX_POSITION_WAIT_SECONDS)
+            await self.services.reader.await_position(stream, minimum_position, patience)
         pages = self.services.reader.pages(stream, deadline)
         state = await fold_stream(entity, pages, self.registry.events, Pacer())
         if state is None:

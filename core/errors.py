@@ -10,7 +10,8 @@ EngineError
 │   │   └── Refused                an author's command rejects the request
 │   ├── RequestTooLargeError       the request is larger than is accepted
 │   ├── IdempotencyKeyReusedError  the Idempotency-Key was used for another request
-│   └── PositionConflictError      the stream is not at the expected position
+│   ├── PositionConflictError      the stream is not at the expected position
+│   └── PositionNotReachedError    the stream has not reached the position yet
 ├── PoisonError                    an event that no attempt can project
 │   ├── InvalidEventError          the document is not a valid event
 │   ├── ProjectionFailedError      the projection raised an exception
@@ -116,6 +117,10 @@ class IdempotencyKeyReusedError(RequestError):
 
 class PositionConflictError(RequestError):
     """The stream is not at the position that the request or a decision was made on."""
+
+
+class PositionNotReachedError(RequestError):
+    """The stream has not reached the position that the request asks for."""
 
 
 class PoisonError(EngineError):

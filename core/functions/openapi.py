@@ -33,6 +33,10 @@ Model = tuple[type[BaseModel], JsonSchemaMode]
 
 _REFERENCE = "#/components/schemas/{model}"
 _TEXT = {"type": "string"}
+_POSITION: Json = {
+    "in": "header",
+    "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999},
+}
 _UNAUTHORIZED = {"401": {"description": "The function key is missing or wrong."}}
 
 
@@ -92,11 +96,7 @@ def _command(name: str, model: type[BaseModel]) -> Json:
             "in": "header",
             "schema": {**_TEXT, "minLength": 1, "maxLength": 255},
         },
-        {
-            "name": "Expected-Position",
-            "in": "header",
-            "schema": {"type": "integer", "minimum": 0, "maximum": 999_999_999_999},
-        },
+        _POSITION | {"name": "Expected-Position"},
     ]
     return {
         "post": {
@@ -109,7 +109,20 @@ def _command(name: str, model: type[BaseModel]) -> Json:
 
 
 def _entity(model: type[BaseModel]) -> Json:
-    return _get("The entity, folded from its stream.", model, "id")
+    answers = {
+        "200": {
+            **_answer("The entity, folded from its stream.", model),
+            "headers": {"ETag": {"schema": _TEXT}},
+        },
+        "304": {"description": "The entity has the tag of If-None-Match."},
+        **_UNAUTHORIZED,
+        **_problems(400, 404, 500, 503),
+    }
+    headers = [
+        _POSITION | {"name": "Minimum-Position"},
+        {"name": "If-None-Match", "in": "header", "schema": _TEXT},
+    ]
+    return {"get": {"parameters": [*_path(("id",)), *headers], "responses": answers}}
 
 
 def _get(

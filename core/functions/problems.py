@@ -13,6 +13,8 @@ from core.errors import (
     IdempotencyKeyReusedError,
     InvalidRequestError,
     PositionConflictError,
+    PositionNotReachedError,
+    RequestError,
     RequestTooLargeError,
     ThrottledError,
     TransientError,
@@ -28,6 +30,7 @@ _STATUSES: dict[type[EngineError], HTTPStatus] = {
     RequestTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     PositionConflictError: HTTPStatus.PRECONDITION_FAILED,
+    PositionNotReachedError: HTTPStatus.SERVICE_UNAVAILABLE,
     DeadlineExceededError: HTTPStatus.SERVICE_UNAVAILABLE,
     ThrottledError: HTTPStatus.SERVICE_UNAVAILABLE,
     TransientError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -87,12 +90,13 @@ def to_problem(error: Exception, *, instance: str = "") -> Problem:
         (_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES),
         HTTPStatus.INTERNAL_SERVER_ERROR,
     )
+    is_internal = status in _INTERNAL and not isinstance(error, RequestError)
     fields = error.errors if isinstance(error, InvalidRequestError) else ()
     return Problem(
         title=status.phrase,
         status=int(status),
-        detail=_INTERNAL.get(status, str(error)),
-        instance=instance if status in _INTERNAL else "",
+        detail=_INTERNAL[status] if is_internal else str(error),
+        instance=instance if is_internal else "",
         errors=fields,
     )
 

@@ -70,7 +70,7 @@ class Routes:
             req.route_params["command"],
             req.get_body(),
             idempotency_key=_idempotency_key(req),
-            expected_position=_expected_position(req),
+            expected_position=_position(req, "Expected-Position"),
             headers=req.headers,
         )
         position = appended.position
@@ -83,9 +83,16 @@ class Routes:
     async def entity(self, req: func.HttpRequest) -> func.HttpResponse:
         """Return an entity, folded from its stream (GET /api/entities/{entity}/{id})."""
         state = await self._application.load_entity(
-            req.route_params["entity"], req.route_params["id"]
+            req.route_params["entity"],
+            req.route_params["id"],
+            _position(req, "Minimum-Position") or 0,
         )
-        return _response(state.body, HTTPStatus.OK, "application/json")
+        if _has_tag(req.headers.get("If-None-Match", ""), state.etag):
+            response = func.HttpResponse(status_code=int(HTTPStatus.NOT_MODIFIED))
+        else:
+            response = _response(state.body, HTTPStatus.OK, "application/json")
+        response.headers["ETag"] = state.etag
+        return response
 
     async def health(self, req: func.HttpRequest) -> func.HttpResponse:
         """Return 200 if settings and Cosmos DB are usable, with what is wrong (GET /api/health).
@@ -190,7 +197,10 @@ def _error_response(error: Exception) -> func.HttpResponse:
             *(problem.instance, problem.status, type(error).__name__),
             error if known else "".join(traceback.format_tb(error.__traceback__)),
         )
-    return _json(problem.to_dict(), HTTPStatus(problem.status), MEDIA_TYPE)
+    response = _json(problem.to_dict(), HTTPStatus(problem.status), MEDIA_TYPE)
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = "1"
+    return response
 
 
 class _Part(TypedDict):
@@ -232,13 +242,19 @@ def _idempotency_key(req: func.HttpRequest) -> str | None:
     return key
 
 
-def _expected_position(req: func.HttpRequest) -> int | None:
-    text: str | None = req.headers.get("Expected-Position")
+def _has_tag(header: str, etag: str) -> bool:
+    """Return whether a list of entity tags has one, as If-None-Match compares them."""
+    tags = {tag.strip().removeprefix("W/") for tag in header.split(",")}
+    return not tags.isdisjoint({"*", etag})
+
+
+def _position(req: func.HttpRequest, header: str) -> int | None:
+    text: str | None = req.headers.get(header)
     if text is None:
         return None
     if not _POSITION.match(text):
         raise InvalidRequestError(
-            f"Header Expected-Position is a number of up to 12 digits, got {text!r:.40}."
+            f"Header {header} is a number of up to 12 digits, got {text!r:.40}."
         )
     return int(text)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from core.camel_model import CamelModel
 from core.errors import UnknownResourceError
+from core.model.entity_streams import entity_stream
 from core.model.names import is_document_id
 from core.operations.finding import Finding
 from core.operations.findings import Snapshot, findings
@@ -82,6 +83,7 @@ class StatusOperations:
             UnknownResourceError: If there is no such module or event.
         """
         self.registry.module(module)
+        stream_id = self._canonical_stream(stream_id)
         deadline = Deadline.after(HTTP_TIMEOUT_SECONDS)
         lsn = None
         if is_document_id(event_id):
@@ -115,6 +117,14 @@ class StatusOperations:
                 "fan_outs": tuple(one for one in progress if module.has_projection(one.projection)),
             }
         )
+
+    def _canonical_stream(self, stream_id: str) -> str:
+        """Return a stream in the spelling of its events, if it can be the stream of an entity."""
+        entity, _, entity_id = stream_id.partition("-")
+        try:
+            return entity_stream(entity, entity_id, self.registry.events.values())
+        except ValueError:
+            return stream_id
 
 
 def _ahead_of(

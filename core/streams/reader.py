@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -9,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 from core.cosmos.batches import read_current
 from core.cosmos.requests import REQUEST_TIMEOUT_SECONDS
 from core.cosmos.sessions import session_lsn
-from core.errors import NotFoundError
+from core.errors import NotFoundError, PositionNotReachedError
+from core.ids import own_event_id
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from azure.cosmos import CosmosList
     from azure.cosmos.aio import ContainerProxy
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from core.cosmos.requests import Requests, ResponseHook
     from core.model.documents import Document
     from core.throttling.deadline import Deadline
+
+_POLL_SECONDS = 0.1
+"""The pause before a position is looked for again."""
 
 _PAGE_SIZE = 500
 """The documents of a page, which take the SDK some 5 ms to parse."""
@@ -34,11 +39,13 @@ class StreamReader:
         container: The events container.
         partitions: The physical partitions of streams.
         requests: What sends the requests.
+        sleep: The function that waits.
     """
 
     container: ContainerProxy
     partitions: PartitionMap
     requests: Requests
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def pages(self, stream_id: str, deadline: Deadline) -> AsyncIterator[list[Document]]:
         """Yield the documents of a stream page by page, in the order in which they are stored.
@@ -87,6 +94,21 @@ class StreamReader:
         """
         results = await self._read_event(stream_id, event_id, deadline)
         return None if results is None else session_lsn(results.get_response_headers())
+
+    async def await_position(self, stream_id: str, position: int, deadline: Deadline) -> None:
+        """Return once a stream has an own event at a position, which later reads see then.
+
+        Raises:
+            PositionNotReachedError: If the deadline is reached before.
+            DeadlineExceededError: If Cosmos DB does not respond in time.
+            CosmosError: If Cosmos DB returns an error that is not retryable.
+        """
+        while await self.get(stream_id, own_event_id(position), deadline) is None:
+            if deadline.remaining() <= _POLL_SECONDS:
+                raise PositionNotReachedError(
+                    f"The stream has not reached position {position} yet. Retry later."
+                )
+            await self.sleep(_POLL_SECONDS)
 
     async def _read_event(
         self, stream_id: str, event_id: str, deadline: Deadline

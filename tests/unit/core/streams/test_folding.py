@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
 from uuid import UUID
@@ -121,3 +122,29 @@ async def test_other_tasks_continue_while_many_events_are_folded() -> None:
 
     assert sum(gaps) == 60_000
     assert max(gaps) <= 21
+
+
+async def test_the_tag_is_the_position_and_a_part_of_the_hash() -> None:
+    """A derived event changes the state and so the tag, but not the position."""
+    own = at(1, 2, id="n000000000001")
+
+    before, same, after = (await folded([own]), await folded([own]), await folded([own, at(2, 3)]))
+
+    assert before is not None
+    assert same is not None
+    assert after is not None
+    assert re.fullmatch(r'"1\.[0-9a-f]{16}"', before.etag)
+    assert before.etag == same.etag
+    assert after.etag.startswith('"1.')
+    assert after.etag != before.etag
+
+
+def test_sets_are_shown_in_one_order() -> None:
+    """Their own order differs between hosts, for hashes of texts are random."""
+
+    class Tagged(Entity):
+        tags: frozenset[str] = frozenset()
+
+    body = EntityState(Tagged(tags=frozenset("bca")), 0).body
+
+    assert body == '{"tags": ["a", "b", "c"]}'

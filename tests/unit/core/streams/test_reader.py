@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from core.cosmos.partitions import PartitionMap
+from core.errors import PositionNotReachedError
 from core.streams.reader import StreamReader
 from tests.support import FakeTime, MemoryContainer, followed, refusal, stream
 
@@ -68,3 +72,34 @@ async def test_a_stream_without_documents_has_one_empty_page() -> None:
     container, clock = PagedContainer([]), FakeTime()
 
     assert await reader_of(container, clock).read(stream(1), clock.deadline()) == []
+
+
+async def test_a_position_is_waited_for() -> None:
+    """Another host may just be storing it."""
+    container, clock = MemoryContainer(), FakeTime()
+    pauses = 0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal pauses
+        pauses += 1
+        await clock.sleep(seconds)
+        if pauses == 3:
+            container.documents[stream(1), "n000000000002"] = followed(1, 2, "n000000000002")
+
+    reader = replace(reader_of(container, clock), sleep=sleep)
+
+    await reader.await_position(stream(1), 2, clock.deadline(5))
+
+    assert pauses == 3
+
+
+async def test_a_position_that_is_not_reached_is_an_error() -> None:
+    """After the time that the caller gives, and not before."""
+    container, clock = MemoryContainer(), FakeTime()
+    started = clock.now
+    reader = replace(reader_of(container, clock), sleep=clock.sleep)
+
+    with pytest.raises(PositionNotReachedError, match="position 2"):
+        await reader.await_position(stream(1), 2, clock.deadline(5))
+
+    assert 4.8 < clock.now - started <= 5
