@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from core.cosmos.client import Client
@@ -24,6 +25,7 @@ from core.throttling.retrier import Retrier
 from core.tracking.change_feed import ChangeFeed
 from core.tracking.coverage_recorder import CoverageRecorder
 from core.tracking.fan_out_progress import FanOutProgressStore
+from core.tracking.hosts import HostReporter
 from core.tracking.tracker import ProgressTracker
 from core.writing.writer import BulkMode, Writer
 
@@ -91,12 +93,11 @@ class Services:
             return Container(proxy=proxy, requests=requests, limiter=limiter)
 
         leases = documents(settings.leases_container, "leases")
-        fan_out_progress = FanOutProgressStore(container=leases)
+        progress = FanOutProgressStore(container=leases)
         feed = ChangeFeed(container=events, requests=requests)
         tracker = ProgressTracker(feed=feed, leases=leases)
-        dead_letters = DeadLetterStore(
-            container=documents(settings.dead_letters_container, "dead letters")
-        )
+        parked = documents(settings.dead_letters_container, "dead letters")
+        dead_letters = DeadLetterStore(container=parked)
         writer = Writer(
             container=events,
             partitions=partitions,
@@ -107,6 +108,8 @@ class Services:
         )
         appender = Appender(store=EventStore(reader=reader), now=client.clock.now)
         appends = AppendQueue(appender)
+        stored = StoredDocuments(reader=reader)
+        hosts = HostReporter(leases, partial(_conditions, limiters, stored))
         return cls(
             client=client,
             requests=requests,
@@ -114,21 +117,32 @@ class Services:
             appends=appends,
             decisions=DecisionMaker(appender=appender, queue=appends),
             reader=reader,
-            stored_documents=StoredDocuments(reader=reader),
+            stored_documents=stored,
             processor=BatchProcessor(
                 writer=writer,
                 dead_letters=dead_letters,
-                fan_out_progress=fan_out_progress,
-                limits=ProjectionLimits(
-                    hops=settings.max_hops, cpu_seconds=settings.invocation_timeout_seconds
-                ),
+                fan_out_progress=progress,
+                limits=_limits(settings),
             ),
             dead_letters=dead_letters,
-            fan_out_progress=fan_out_progress,
+            fan_out_progress=progress,
             tracker=tracker,
-            coverage=CoverageRecorder(leases, tracker),
+            coverage=CoverageRecorder(leases, tracker, hosts),
         )
 
     async def close(self) -> None:
         """Close the client and its connections."""
         await self.client.close()
+
+    @property
+    def conditions(self) -> dict[str, int]:
+        """What went wrong in this process in the last minutes, by its code."""
+        return _conditions(self.requests.limiters, self.stored_documents)
+
+
+def _limits(settings: Settings) -> ProjectionLimits:
+    return ProjectionLimits(hops=settings.max_hops, cpu_seconds=settings.invocation_timeout_seconds)
+
+
+def _conditions(limiters: RateLimiters, stored_documents: StoredDocuments) -> dict[str, int]:
+    return {**stored_documents.conditions, **limiters.recent.counts()}

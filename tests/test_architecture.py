@@ -59,7 +59,8 @@ PURE = (
     *("projecting/parked_streams.py", "projecting/batch_run.py", "projecting/batch_result.py"),
     *("dead_letters/poison.py", "dead_letters/dead_letter.py", "dead_letters/bounds.py"),
     *("operations/finding.py", "operations/findings.py", "operations/lease_findings.py"),
-    *("operations/coverage_findings.py", "tracking/coverage.py", "tracking/name_changes.py"),
+    *("operations/host_findings.py", "operations/coverage_findings.py"),
+    *("tracking/coverage.py", "tracking/name_changes.py"),
     *("tracking/leases.py", "tracking/lease_sets.py", "tracking/lag.py"),
 )
 """Of `core`: what only computes."""

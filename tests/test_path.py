@@ -52,7 +52,7 @@ LIMITS = {
     "command": (Count(21, 9, 8), Count(80, 27, 26)),
     "entity": (Count(14, 7, 4), Count(59, 24, 19)),
     "replay": (Count(58, 19, 21), Count(126, 37, 37)),
-    "status": (Count(0, 0, 0), Count(55, 23, 24)),
+    "status": (Count(0, 0, 0), Count(60, 25, 25)),
 }
 """By path: where the data itself passes, and everything that is executed."""
 

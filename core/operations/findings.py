@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.operations.coverage_findings import coverage_findings, name_findings
+from core.operations.host_findings import host_findings
 from core.operations.lease_findings import foreign_findings, lease_findings
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Snapshot:
         lease_sets: The leases by module, including modules that it does not have.
         declared: Its modules.
         records: What projections were given, by module.
+        conditions: What processes reported of themselves, by its code.
     """
 
     taken_at: datetime
@@ -36,6 +38,7 @@ class Snapshot:
     lease_sets: Mapping[str, LeaseSet]
     declared: tuple[ProjectionModule, ...]
     records: Mapping[str, CoverageRecord]
+    conditions: Mapping[str, int]
 
 
 def findings(snapshot: Snapshot) -> list[Finding]:
@@ -52,4 +55,5 @@ def findings(snapshot: Snapshot) -> list[Finding]:
         *foreign_findings(snapshot.lease_sets.values(), names),
         *(finding for status in snapshot.modules for finding in coverage_findings(status)),
         *name_findings(snapshot.records, snapshot.declared, snapshot.taken_at),
+        *host_findings(snapshot.conditions),
     ]

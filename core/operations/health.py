@@ -80,8 +80,7 @@ class HealthMonitor:
         reasons = {
             **await self._findings.get(),
             "blocked": len(blocking),
-            "dates-rewritten": int(services.stored_documents.dates_rewritten is True),
-            **services.requests.limiters.recent.counts(),
+            **services.conditions,
         }
         present = {code: count for code, count in reasons.items() if count}
         return Health(status="degraded" if present else "ok", reasons=present)

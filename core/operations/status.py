@@ -16,6 +16,7 @@ from core.services import HTTP_TIMEOUT_SECONDS
 from core.throttling.deadline import Deadline
 from core.tracking.change_feed import SeenEvent
 from core.tracking.coverage import coverage_of, coverage_records
+from core.tracking.hosts import recent_conditions
 from core.tracking.status import ModuleStatus
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class StatusOperations:
             lease_sets=observation.lease_sets,
             declared=tuple(self.registry.modules.values()),
             records=records,
+            conditions=recent_conditions(observation.documents, now),
         )
         return StatusReport(projections=modules, findings=tuple(findings(snapshot)))
 

@@ -55,6 +55,11 @@ class StoredDocuments:
         default_factory=lambda: asyncio.Semaphore(_MAX_CONCURRENT_READS)
     )
 
+    @property
+    def conditions(self) -> dict[str, int]:
+        """What is wrong with the documents that are handed over, by its code."""
+        return {"dates-rewritten": 1} if self.dates_rewritten else {}
+
     async def restore(
         self, module: ProjectionModule, documents: Sequence[Document], deadline: Deadline
     ) -> list[Document]:

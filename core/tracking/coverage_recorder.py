@@ -21,11 +21,12 @@ from core.tracking.coverage import (
 from core.tracking.name_changes import name_changes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection
 
     from core.cosmos.container import Container, Document
     from core.model.registry import ProjectionModule
     from core.throttling.deadline import Deadline
+    from core.tracking.hosts import HostReporter
     from core.tracking.tracker import ProgressTracker
 
 logger = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class CoverageRecorder:
     Args:
         container: The lease container.
         tracker: What reads the leases.
+        hosts: What reports on this process, which is done on the same occasion.
         clock: The seconds of a monotonic clock.
         now: The function that returns the time.
     """
@@ -59,18 +61,21 @@ class CoverageRecorder:
         self,
         container: Container,
         tracker: ProgressTracker,
+        hosts: HostReporter,
+        *,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._container = container
         self._tracker = tracker
+        self._hosts = hosts
         self._clock = clock
         self._now = now
         self._due: dict[str, float] = {}
         self._lock = asyncio.Lock()
 
     async def record(
-        self, module: ProjectionModule, modules: Iterable[ProjectionModule], deadline: Deadline
+        self, module: ProjectionModule, modules: Collection[ProjectionModule], deadline: Deadline
     ) -> None:
         """Record that a host with a module takes events, if it is time to.
 
@@ -94,6 +99,7 @@ class CoverageRecorder:
                 await self._update(module, deadline, is_first=True)
             else:
                 await self._try_update(module, deadline.at_most(_TIMEOUT_SECONDS))
+            await self._hosts.report(modules, deadline)
             self._due[module.name] = self._clock() + CHECK_INTERVAL.total_seconds()
 
     async def _try_update(self, module: ProjectionModule, deadline: Deadline) -> None:
@@ -132,7 +138,9 @@ class CoverageRecorder:
             return await self._container.create(action, document, deadline)
         return await self._container.replace(action, document, stored["_etag"], deadline)
 
-    async def _compare_names(self, modules: Iterable[ProjectionModule], deadline: Deadline) -> None:
+    async def _compare_names(
+        self, modules: Collection[ProjectionModule], deadline: Deadline
+    ) -> None:
         """Log which projections are gone since the records were made, and which look renamed."""
         documents = await self._container.query(
             "reading what modules are given",

@@ -20,6 +20,7 @@ from core.model.registry import ProjectionModule, Registry
 from core.services import Services
 from core.settings import Settings
 from core.tracking.coverage_recorder import CoverageRecorder
+from core.tracking.hosts import HostReporter
 from local.host.leases import PartitionKeyRange, lease_prefix, new_lease
 from tests.support import TIME, FakeTime, until
 
@@ -99,7 +100,8 @@ class Cluster:
     def _open(self, settings: Settings) -> Services:
         services = Services.open(settings)
         leases, tracker = services.tracker.leases, services.tracker
-        recorder = CoverageRecorder(leases, tracker, self.clock, self.now)
+        hosts = HostReporter(leases, lambda: services.conditions, self.clock)
+        recorder = CoverageRecorder(leases, tracker, hosts, clock=self.clock, now=self.now)
         return replace(services, coverage=recorder)
 
     def now(self) -> datetime:
@@ -227,7 +229,7 @@ async def test_a_renamed_module_is_noticed(
     assert await codes(cluster.host(bills, module="sales")) == []
 
 
-async def test_a_record_costs_one_write_and_a_read_a_minute(cluster: Cluster) -> None:
+async def test_records_cost_a_write_and_a_read_a_minute(cluster: Cluster) -> None:
     """However many batches there are, also at once."""
     host = cluster.host(bills)
     leases: Any = host.services.tracker.leases
@@ -250,8 +252,8 @@ async def test_a_record_costs_one_write_and_a_read_a_minute(cluster: Cluster) ->
         await host.project("orders", [])
         await cluster.clock.sleep(10)
 
-    assert sorted(first) == ["create", "query", "query", "read"]
-    assert seen == ["read"] * 4
+    assert sorted(first) == ["create", "query", "query", "read", "upsert"]
+    assert seen == ["read", "upsert"] * 4
 
 
 async def test_a_record_that_cannot_be_stored_stops_only_the_first_batch(
@@ -286,3 +288,15 @@ async def test_garbage_in_place_of_a_record_is_replaced(cluster: Cluster) -> Non
     await host.project("orders", [bought(1)])
 
     assert await since(host, "orders.bills") == cluster.now() + timedelta(minutes=1)
+
+
+async def test_what_is_wrong_with_one_process_is_told_by_all(cluster: Cluster) -> None:
+    """The platform may give the functions of HTTP and each trigger processes of their own."""
+    host = cluster.host(bills)
+    host.services.stored_documents.dates_rewritten = True
+
+    await host.project("orders", [bought(1)])
+
+    other = cluster.host(bills)
+    assert await codes(other) == ["dates-rewritten"]
+    assert (await other.check_health()).reasons == {"dates-rewritten": 1}

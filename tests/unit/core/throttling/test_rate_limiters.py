@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import pytest
+
+from core.errors import RejectedByCosmosError
 from core.throttling.rate_limiters import RateLimiter, RateLimiters
+from core.throttling.stats import RequestStats
 from tests.support import FakeTime
 
 
@@ -66,3 +70,21 @@ def test_only_projections_with_a_limit_have_a_limiter() -> None:
     assert limiters.for_projections("c") == ()
     assert limiters.for_projections("a") == limiters.for_projections("ac")
     assert RateLimiters().for_projections("abca") == ()
+
+
+async def test_requests_and_their_errors_are_counted_for_health() -> None:
+    """Of each attempt, with or without somebody who waits for it."""
+    clock = FakeTime()
+    limiters = RateLimiters(clock=clock, sleep=clock.sleep)
+    full = RejectedByCosmosError("x", status=403, sub_status=1014)
+
+    for attempt in (
+        limiters.attempt("a", clock.deadline(), RequestStats()),
+        limiters.background_attempt("a", 5, clock.deadline(), RequestStats()),
+    ):
+        with pytest.raises(RejectedByCosmosError):
+            async with attempt:
+                raise full
+
+    assert limiters.recent.requests == 2
+    assert limiters.recent.counts() == {"no-room": 2}
