@@ -39,8 +39,9 @@ _LARGEST_PAGE = 4_000_000
 _SIZES = (1_000, 10_000, 100_000, 1_000_000)
 """Bytes of the large events."""
 
-_LARGE_BYTES = 200_000_000
-"""Bytes that each run with large events derives."""
+_LARGE_BYTES, _LARGE_BYTES_EACH = 200_000_000, 4_000
+"""Bytes that each run with large events derives, and for each event of the longest run if that is
+less."""
 
 _HOUR = 3_600.0
 
@@ -92,10 +93,10 @@ def _cases(largest: int) -> Iterator[Case]:
         events = max(1, min(10 * _LEAST, largest) // fan_out)
         yield Case(f"fan-out of {fan_out:,}", events, max(1, _BATCH // fan_out), fan_out)
     for size in _SIZES:
-        events, fan_out = 200, max(1, _LARGE_BYTES // 200 // size)
-        batch = min(_BATCH, _LARGEST_PAGE // size)
-        yield Case(f"{events} fan-outs of {fan_out}, {size:,} bytes", events, batch, fan_out, size)
-        fan_out *= events
+        fan_out = min(_LARGE_BYTES, _LARGE_BYTES_EACH * largest) // size
+        events, batch = min(fan_out, 200), min(_BATCH, _LARGEST_PAGE // size)
+        few = fan_out // events
+        yield Case(f"{events} fan-outs of {few:,}, {size:,} bytes", events, batch, few, size)
         yield Case(f"fan-out of {fan_out:,}, {size:,} bytes", 1, 1, fan_out, size)
 
 

@@ -77,7 +77,7 @@ class Stub:
         return [_TAKEN] * count
 
     async def read_feed_ranges(
-        self, *, raw_response_hook: Callable[[Any], None], **_: object
+        self, *, raw_response_hook: Callable[[Any], None] = lambda _: None, **_: object
     ) -> AsyncIterator[dict[str, Any]]:
         """Four, and their ids."""
         ranges = list(pairwise(_BORDERS))

@@ -53,7 +53,7 @@ def test_growth_is_measured_over_events_batches_and_fan_outs(tmp_path: Path) -> 
 
     assert next(run["run"] for run in runs) == "10,000 source events"
     assert "fan-out of 10,000" in [run["run"] for run in runs]
-    assert [run["run"] for run in runs][-1] == "fan-out of 200, 1,000,000 bytes"
+    assert [run["run"] for run in runs][-1] == "fan-out of 40, 1,000,000 bytes"
     assert all(run["microseconds"] > 0 and 10 < run["peak_mb"] < 300 for run in runs)
     assert (tmp_path / "figures.svg").read_text(encoding="utf-8").startswith("<?xml")
 
