@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import signal
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import Callable
 from typing import Any
 
@@ -16,8 +20,11 @@ from core.errors import InvalidRequestError
 from core.model.registry import ProjectionModule
 from core.operations.dead_letters import DeadLetterOperations
 from core.throttling.deadline import Deadline
+from local.cosmos import EmbeddedCosmos
 from tests.acceptance.test_deadletters import MODULE, Oracle, asked, function
-from tests.support import dead_letters_of
+from tests.commands import EXAMPLE, ROOT, environment
+from tests.support import dead_letters_of, until
+from tests.unit.core.dead_letters.poison_events import poison_event
 
 COUNT = 9
 
@@ -156,3 +163,41 @@ async def test_a_huge_event_is_parked_shown_and_discarded(
     assert len(shown) < 4_000
     assert letter.place == "time: value_error"
     assert await dead_letters_of(operations) == []
+
+
+async def test_the_command_can_be_interrupted_and_repeated(
+    cosmos: EmbeddedCosmos, application: Application, database: DatabaseProxy
+) -> None:
+    """What was discarded is done; the same command discards the others."""
+    store, deadline = application.services.dead_letters, Deadline.after(60)
+    await store.park([poison_event(event_id=number) for number in range(150)], deadline)
+    command = ("-m", "admin", "deadletters", "discard", "--all", "--reason", "no use")
+    settings = environment(PYTHONPATH=str(ROOT), CosmosConnection=cosmos.connection_string)
+
+    async def start() -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, *command, cwd=EXAMPLE, env=settings, stdout=PIPE, stderr=PIPE
+        )
+
+    async def count() -> int:
+        items = database.get_container_client("deadletters").query_items(
+            "SELECT c.id FROM c WHERE c.state = 'discarded'"
+        )
+        return len([item async for item in items])
+
+    async def has_started() -> bool:
+        return await count() > 0
+
+    process = await start()
+    await until(has_started)
+    process.send_signal(signal.SIGINT)
+    _, errors = await process.communicate()
+    done = await count()
+    again = await start()
+    output, _ = await again.communicate()
+
+    assert (process.returncode, "The same command continues" in errors.decode()) == (130, True)
+    assert 0 < done < 150 + COUNT
+    assert again.returncode == 0
+    assert output.decode().endswith(" discarded\n")
+    assert await count() == 150 + COUNT

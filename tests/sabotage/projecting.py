@@ -128,6 +128,22 @@ POISON = (
         _TEST_PROCESSOR,
     ),
     fault(
+        "later-event-does-not-wait",
+        "Later events of a stream are projected before the one before is written or parked.",
+        _RUN,
+        "        return parked.must_wait(fan_out.projection, fan_out.cause)",
+        "        return False",
+        "tests/unit/core/projecting/test_parked_streams.py",
+    ),
+    fault(
+        "dead-letter-version-ignored",
+        "A dead letter is changed although somebody else has changed it since it was read.",
+        "core/dead_letters/store.py",
+        "if await self.container.replace(action, sent.to_document(), stored.etag, deadline):",
+        "if not await self.container.upsert(action, sent.to_document(), deadline):",
+        "tests/unit/core/dead_letters/test_interleavings.py",
+    ),
+    fault(
         "dead-letter-replaced",
         "Parking an event again replaces its first dead letter.",
         "core/dead_letters/store.py",
