@@ -24,7 +24,7 @@ Outcome = Literal["noticed", "survived", "does not apply", "cannot run"]
 
 _TIMEOUT_SECONDS = 540
 _PASSED, _FAILED = 0, 1
-_FAILED_TEST = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
+_FAILED_TEST = re.compile(r"^(?:FAILED|ERROR) (tests/.+?)(?: - .*)?$", re.MULTILINE)
 _OUTPUT_CHARACTERS = 3_000
 
 
