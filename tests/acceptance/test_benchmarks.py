@@ -46,7 +46,7 @@ def test_a_fan_out_is_checked_whole(tmp_path: Path) -> None:
     assert all(run["host_memory_mb"] > 0 for run in runs)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_growth_is_measured_over_events_batches_and_fan_outs(tmp_path: Path) -> None:
     """Each in a process of its own, which takes less than 300 MB, however large events are."""
     runs = measured(tmp_path, "growth", "--largest", "10000", "--rounds", "1")
