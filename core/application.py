@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from core.errors import SettingError, UnknownResourceError
+from core.errors import PositionConflictError, SettingError, UnknownResourceError
 from core.ids import key_id
 from core.model.canonical import request_hash
 from core.model.commands import parse_command
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from core.model.entities import Entity
     from core.operations.health import Health
     from core.projecting.batch_result import BatchResult
+    from core.streams.appends import Append
 
 logger = logging.getLogger(__name__)
 
@@ -131,6 +132,7 @@ class Application:
         *,
         idempotency_key: str | None = None,
         expected_position: int | None = None,
+        expected_tag: str | None = None,
         headers: Mapping[str, str] = MappingProxyType({}),
     ) -> Appended:
         """Run a command, and return what it appended, which is durable then.
@@ -140,6 +142,7 @@ class Application:
             body: The fields of the command as JSON.
             idempotency_key: The key that makes repeating the command on its stream safe.
             expected_position: The position that the stream must have, None for any.
+            expected_tag: The entity tag that the entity must have, None for any.
             headers: The headers of the request; `traceparent` names the trace it belongs to.
 
         Raises:
@@ -147,7 +150,8 @@ class Application:
             RequestTooLargeError: If the body is over 1 MB.
             InvalidRequestError: If the body does not fit, or the command rejects the request.
             IdempotencyKeyReusedError: If the key was used for another request.
-            PositionConflictError: If the stream does not have the expected position.
+            PositionConflictError: If the stream does not have the expected position, or the entity
+                does not have the expected tag.
             CosmosError, DeadlineExceededError: If the events cannot be stored, or it is not known
                 whether they are.
         """
@@ -168,7 +172,26 @@ class Application:
             )
             if append is None:
                 return Appended()
+            if expected_tag is not None and not await self._is_recorded(append):
+                expected_position = await self._position_with(append, expected_tag)
             return await appends.append(append, expected_position)
+
+    async def _is_recorded(self, append: Append) -> bool:
+        """Return whether an earlier execution has the key, so that its answer is given again."""
+        if append.key is None:
+            return False
+        reader = self.services.reader
+        return await reader.get(append.stream_id, append.key.id, append.deadline) is not None
+
+    async def _position_with(self, append: Append, expected_tag: str) -> int:
+        """Return the position of the stream, if its entity has a tag."""
+        entity = self.registry.entity(append.stream_id.partition("-")[0])
+        state = await self._fold(entity, append.stream_id, append.deadline)
+        if state is None or state.etag != expected_tag:
+            raise PositionConflictError(
+                f"The entity has changed: its tag is not {expected_tag!r:.80}. Read it again."
+            )
+        return state.position
 
     async def load_entity(
         self, name: str, entity_id: str, minimum_position: int = 0
@@ -195,13 +218,18 @@ class Application:
         if minimum_position:
             patience = deadline.at_most(_MAX_POSITION_WAIT_SECONDS)
             await self.services.reader.await_position(stream, minimum_position, patience)
-        pages = self.services.reader.pages(stream, deadline)
-        state = await fold_stream(entity, pages, self.registry.events, Pacer())
+        state = await self._fold(entity, stream, deadline)
         if state is None:
             raise UnknownResourceError(
                 f"There is no {name} {entity_id!r}: its stream has no events."
             )
         return state
+
+    async def _fold(
+        self, entity: type[Entity], stream: str, deadline: Deadline
+    ) -> EntityState[Entity] | None:
+        pages = self.services.reader.pages(stream, deadline)
+        return await fold_stream(entity, pages, self.registry.events, Pacer())
 
     async def project(self, module: str, documents: Sequence[Mapping[str, Any]]) -> BatchResult:
         """Project a batch of the change feed until everything that it implies is durable.

@@ -97,6 +97,7 @@ def _command(name: str, model: type[BaseModel]) -> Json:
             "schema": {**_TEXT, "minLength": 1, "maxLength": 255},
         },
         _POSITION | {"name": "Expected-Position"},
+        {"name": "If-Match", "in": "header", "schema": _TEXT},
     ]
     return {
         "post": {

@@ -71,6 +71,7 @@ class Routes:
             req.get_body(),
             idempotency_key=_idempotency_key(req),
             expected_position=_position(req, "Expected-Position"),
+            expected_tag=req.headers.get("If-Match"),
             headers=req.headers,
         )
         position = appended.position

@@ -70,6 +70,22 @@ async def test_a_position_that_is_not_reached_is_said(
     assert "Minimum-Position" in problem["detail"]
 
 
+async def test_a_command_may_demand_that_the_entity_has_not_changed(api: Api) -> None:
+    """By its whole tag, once; a repetition with the key gets its answer again."""
+    await api.follow(ALICE, BOB)
+    _, _, tag = await answer(api, PATH)
+    assert tag is not None
+    demand = {"If-Match": tag, "Idempotency-Key": "k"}
+
+    first, accepted = await api.follow(ALICE, user(3), **demand)
+    again, repeated = await api.follow(ALICE, user(3), **demand)
+    other, _ = await api.follow(ALICE, user(4), **{"If-Match": tag})
+    nobody, _ = await api.follow(user(9), BOB, **{"If-Match": tag})
+
+    assert (first, again, other, nobody) == (202, 202, 412, 412)
+    assert repeated["position"] == accepted["position"] == 2
+
+
 @pytest.mark.parametrize("spelling", [str(ALICE).upper(), ALICE.hex, f"urn:uuid:{ALICE}"])
 async def test_every_spelling_of_an_id_names_one_stream(api: Api, spelling: str) -> None:
     """In commands, reads and status."""
