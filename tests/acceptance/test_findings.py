@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from azure.cosmos.aio import DatabaseProxy
+from rich.console import Console
 
 from admin.doctor import command
+from admin.status import _TableView
 from core.application import Application
 from core.operations.status import StatusReport
 from local.host.leases import PartitionKeyRange, lease_prefix, new_lease, timestamp
@@ -181,3 +185,17 @@ async def test_all_damages_are_named_together(
     for lease in module.leases:
         has_lag = damaged.get(lease.id) not in UNKNOWN_LAG
         assert (lease.lag_transactions is not None) is has_lag, lease.id
+
+
+async def test_the_command_shows_findings_and_lags_that_are_not_known(world: World) -> None:
+    """One garbage checkpoint does not end it."""
+    await DAMAGES["token-unreadable"](world, 3)
+    console = Console(file=StringIO(), width=200)
+
+    _TableView(console, live=False).update(await world.application.status.report())
+
+    shown = console.file.getvalue()  # type: ignore[attr-defined] # the StringIO above
+    assert len(re.findall(r"token-unreadable +garbage +unknown +unknown", shown)) == 1
+    assert len(re.findall(r"active +0 +\d+", shown)) == COUNT - 1
+    assert "Lease followship/3 has a checkpoint that cannot be read." in shown
+    assert "delete every document" in shown
