@@ -3,6 +3,7 @@
 import typer
 
 from benchmarks.all import run_all
+from benchmarks.commands import commands
 from benchmarks.engine import engine
 from benchmarks.fanout import fanout
 from benchmarks.growth import growth
@@ -22,6 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(commands)
 app.command()(engine)
 app.command()(fanout)
 app.command()(growth)

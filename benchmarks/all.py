@@ -17,7 +17,7 @@ import typer
 _ROOT = Path(__file__).parents[1]
 _RESULTS = Path(__file__).parent / "results"
 _COMMANDS = (
-    *("engine", "growth", "start", "lag", "layout", "writing"),
+    *("engine", "growth", "start", "commands", "lag", "layout", "writing"),
     *("throttled", "scaling", "poison", "redelivery", "fanout"),
 )
 _NAMED = ("azure-cosmos", "aiohttp", "pydantic", "azure-functions", "tenacity")

@@ -34,6 +34,9 @@ _IN_FLIGHT = 100
 _POLL_DELAYS = (100, 250, 500, 1_000)
 _IDLE_SECONDS, _SECONDS_OF_AN_HOUR = 10.0, 3_600
 
+_Event = tuple[str, ...]
+"""The stream and the id of an event."""
+
 
 def lag(
     rate: Annotated[int, typer.Option(min=1, help="Commands a second.")] = 200,
@@ -71,7 +74,7 @@ async def _measure(follows: Sequence[Follow], rate: int, delay: int) -> list[dic
             await cluster.run_monitored(wait_until_caught_up(client, progress))
             cost = await _poll_cost(cluster) / options.partitions
         lines = [json.loads(line) for line in notes.read_text(encoding="utf-8").splitlines()]
-    rows = _rows(accepted, {line["event"]: line for line in lines})
+    rows = _rows(accepted, {tuple(line["event"]): line for line in lines})
     return [
         {"run": f"{delay} ms: {name}", **row, "polls_ru_an_hour": round(cost)}
         for name, row in rows.items()
@@ -93,14 +96,14 @@ async def _event_charge(cluster: Cluster) -> float:
 
 async def _follow_all(
     client: ApplicationClient, follows: Sequence[Follow], rate: int, advance: Advance
-) -> dict[str, tuple[float, float]]:
+) -> dict[_Event, tuple[float, float]]:
     """When each event's command was sent and accepted; sent on time, however long others take."""
-    accepted: dict[str, tuple[float, float]] = {}
+    accepted: dict[_Event, tuple[float, float]] = {}
 
     async def follow(pair: Follow) -> None:
         sent = time.time()
         (event,) = await client.follow(pair)
-        accepted[event] = sent, time.time()
+        accepted[f"followship-{pair.follower}", event] = sent, time.time()
         advance()
 
     begun, tasks = time.monotonic(), []
@@ -112,7 +115,7 @@ async def _follow_all(
 
 
 def _rows(
-    accepted: Mapping[str, tuple[float, float]], notes: Mapping[str, Mapping[str, float]]
+    accepted: Mapping[_Event, tuple[float, float]], notes: Mapping[_Event, Mapping[str, float]]
 ) -> dict[str, dict[str, float]]:
     """Return the figures of each part of the lag."""
     if missing := accepted.keys() - notes.keys():

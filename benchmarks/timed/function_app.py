@@ -76,7 +76,7 @@ def _append(lines: list[str]) -> None:
 
 def _note(write: Write, begun: float) -> str:
     times = {"handed": _handed.get(), "derived": begun, "written": time.time()}
-    return f"{json.dumps({'event': write.cause.event_id, **times})}\n"
+    return f"{json.dumps({'event': [write.cause.stream_id, write.cause.event_id], **times})}\n"
 
 
 spans = TracerProvider()
