@@ -334,6 +334,8 @@ def check_answers(own: list[Document], calls: list[Call]) -> None:
             end = call.answer.position or 0
             said = list(range(end - call.answer.count + 1, end + 1))
             assert executed == said if call.key is None else executed in ([], said)
+            told = [own[position - 1]["data"] for position in said]
+            assert all((one["key"], one["request"]) == (call.key, call.request) for one in told)
             answers[call.key or call.id, call.request].add(call.answer)
         elif isinstance(call.answer, NO):
             assert not executed
