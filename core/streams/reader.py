@@ -12,6 +12,7 @@ from core.cosmos.requests import REQUEST_TIMEOUT_SECONDS
 from core.cosmos.sessions import session_lsn
 from core.errors import NotFoundError, PositionNotReachedError
 from core.ids import own_event_id
+from core.model.documents import is_event
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -86,14 +87,16 @@ class StreamReader:
         return None if results is None else dict(results[0]["resourceBody"])
 
     async def lsn_with(self, stream_id: str, event_id: str, deadline: Deadline) -> int | None:
-        """Return the LSN of a state that has an event, None if the event does not exist.
+        """Return the LSN of a state that has an event, None if there is none or only its stub.
 
         Raises:
             DeadlineExceededError: If the deadline is reached.
             CosmosError: If Cosmos DB returns an error that is not retryable.
         """
         results = await self._read_event(stream_id, event_id, deadline)
-        return None if results is None else session_lsn(results.get_response_headers())
+        if results is None or not is_event(results[0]["resourceBody"]):
+            return None
+        return session_lsn(results.get_response_headers())
 
     async def await_position(self, stream_id: str, position: int, deadline: Deadline) -> None:
         """Return once a stream has an own event at a position, which later reads see then.

@@ -276,3 +276,11 @@ async def test_a_client_is_closed_while_callers_enter(
         read.cancel()
     await asyncio.gather(*reads, return_exceptions=True)
     await process.client.close()
+
+
+async def test_a_stub_is_no_event(process: Process) -> None:
+    """So nothing is said of whether it is processed."""
+    await process.append(followed(1, 2, "a"), followed(1, 2, "b", type="$erased"))
+
+    assert await process.reader.lsn_with(stream(1), "a", deadline()) is not None
+    assert await process.reader.lsn_with(stream(1), "b", deadline()) is None
