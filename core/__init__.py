@@ -1,6 +1,6 @@
 """Event projections on Azure Cosmos DB: what a projection module imports."""
 
-from core.errors import Refused
+from core.errors import Conflict, NotFound, Refused
 from core.model.commands import Command
 from core.model.entities import Entity, reduces
 from core.model.entity_ids import Id
@@ -11,9 +11,11 @@ from core.model.values import Value
 
 __all__ = [
     "Command",
+    "Conflict",
     "Entity",
     "Event",
     "Id",
+    "NotFound",
     "Refused",
     "Value",
     "projection",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from datetime import datetime, timezone
 from secrets import token_hex
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -14,14 +15,15 @@ from core.ids import key_id
 from core.model.canonical import request_hash
 from core.model.commands import parse_command
 from core.model.entity_streams import entity_stream
+from core.model.handlers import handler_of
 from core.model.registry import Registry
 from core.operations.dead_letters import DeadLetterOperations
 from core.operations.health import HealthMonitor
 from core.operations.status import StatusOperations
 from core.services import HTTP_TIMEOUT_SECONDS, Services
 from core.settings import Settings
-from core.streams.commands import build_append
-from core.streams.folding import EntityState, fold_stream
+from core.streams.commands import Execution, build_append, build_decision, decide
+from core.streams.folding import EntityState, fold_stream, in_one_page
 from core.streams.keys import Appended, IdempotencyKey
 from core.streams.pacer import Pacer
 from core.telemetry.spans import batch_span, command_span, record_batch, traceparent
@@ -31,10 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from types import ModuleType
 
+    from core.model.documents import Document
     from core.model.entities import Entity
     from core.operations.health import Health
     from core.projecting.batch_result import BatchResult
     from core.streams.appends import Append
+    from core.streams.deciding import Decision
 
 logger = logging.getLogger(__name__)
 
@@ -160,21 +164,27 @@ class Application:
         key = None
         if idempotency_key is not None:
             key = IdempotencyKey(key_id(idempotency_key), request_hash(model, body))
-        appends = self.services.appends
         with command_span(name, headers):
-            append = build_append(
-                command,
+            execution = Execution(
+                command=command,
                 key=key,
                 correlation_id=str(uuid4()),
                 token=token_hex(8),
                 deadline=Deadline.after(HTTP_TIMEOUT_SECONDS),
                 traceparent=traceparent(),
             )
+            entity = handler_of(model).entity
+            if entity is None:
+                append = build_append(execution, datetime.now(timezone.utc))
+            else:
+                append = build_decision(execution, entity)
             if append is None:
                 return Appended()
             if expected_tag is not None and not await self._is_recorded(append):
                 expected_position = await self._position_with(append, expected_tag)
-            return await appends.append(append, expected_position)
+            if entity is None:
+                return await self.services.appends.append(append, expected_position)
+            return await self._decide(execution, append, entity, expected_position)
 
     async def _is_recorded(self, append: Append) -> bool:
         """Return whether an earlier execution has the key, so that its answer is given again."""
@@ -204,7 +214,7 @@ class Application:
             minimum_position: The position that the stream must have reached.
 
         Raises:
-            UnknownResourceError: If there is no such entity, or it has no events.
+            UnknownResourceError: If there is no such entity, which no event of its stream is about.
             PositionNotReachedError: If the stream does not reach the position within 5 s.
             UnreadableEventError: If one of its events cannot be read.
             CosmosError, DeadlineExceededError: If the stream cannot be read.
@@ -221,7 +231,7 @@ class Application:
         state = await self._fold(entity, stream, deadline)
         if state is None:
             raise UnknownResourceError(
-                f"There is no {name} {entity_id!r}: its stream has no events."
+                f"There is no {name} {entity_id!r}: no event of its stream has a reducer."
             )
         return state
 
@@ -230,6 +240,21 @@ class Application:
     ) -> EntityState[Entity] | None:
         pages = self.services.reader.pages(stream, deadline)
         return await fold_stream(entity, pages, self.registry.events, Pacer())
+
+    async def _decide(
+        self,
+        execution: Execution,
+        append: Append,
+        entity: type[Entity],
+        expected_position: int | None,
+    ) -> Appended:
+        async def decision(documents: Sequence[Document], now: datetime) -> Decision:
+            pages = in_one_page(documents)
+            state = await fold_stream(entity, pages, self.registry.events, Pacer())
+            present = state.entity if state else None
+            return decide(execution, append.stream_id, present, now)
+
+        return await self.services.decisions.execute(append, decision, expected_position)
 
     async def project(self, module: str, documents: Sequence[Mapping[str, Any]]) -> BatchResult:
         """Project a batch of the change feed until everything that it implies is durable.

@@ -7,7 +7,9 @@ EngineError
 ├── RequestError                   a request cannot be served
 │   ├── UnknownResourceError       the command, entity, projection or event does not exist
 │   ├── InvalidRequestError        the request is invalid, with the fields named
-│   │   └── Refused                an author's command rejects the request
+│   ├── Refused                    an author's command says no
+│   │   ├── Conflict               the request does not fit the present state
+│   │   └── NotFound               there is no such entity
 │   ├── RequestTooLargeError       the request is larger than is accepted
 │   ├── IdempotencyKeyReusedError  the Idempotency-Key was used for another request
 │   ├── PositionConflictError      the stream is not at the expected position
@@ -35,7 +37,11 @@ EngineError
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass
+from typing import Any
+
+from pydantic.alias_generators import to_snake
 
 
 class EngineError(Exception):
@@ -95,16 +101,38 @@ class InvalidRequestError(RequestError):
         self.errors = errors
 
 
-class Refused(InvalidRequestError):  # noqa: N818 - authors raise it; it reads as a decision
-    """A command rejects the request, raised by an author's `handle`.
+class Refused(RequestError):  # noqa: N818 - authors raise it; it reads as a decision
+    """A refusal of the request.
+
+    An author's `handle` raises it to say no. Subclasses are kinds of refusals that clients can tell
+    apart: the first line of their docstring is the title.
 
     Args:
         message: The reason, in words for the caller.
         field: The invalid field, if there is one.
+        facts: What the caller may want to know, as JSON has it.
+
+    Attributes:
+        kind: The name of the class in snake case.
+        title: The first line of the docstring of the class.
+        errors: The error of the field, if there is one.
+        facts: As above.
     """
 
-    def __init__(self, message: str, *, field: str = "") -> None:
-        super().__init__(message, FieldError(field=field, detail=message))
+    def __init__(self, message: str, *, field: str = "", **facts: Any) -> None:  # noqa: ANN401 - JSON
+        super().__init__(message)
+        self.kind = to_snake(type(self).__name__)
+        self.title = inspect.cleandoc(type(self).__doc__ or message).partition("\n")[0]
+        self.errors = (FieldError(field=field, detail=message),) if field else ()
+        self.facts = facts
+
+
+class Conflict(Refused):
+    """A conflict with the present state."""
+
+
+class NotFound(Refused):
+    """No such entity."""
 
 
 class RequestTooLargeError(RequestError):

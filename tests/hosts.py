@@ -61,7 +61,7 @@ class Host:
     ) -> Appended:
         """Decide by the types of the events that are there."""
 
-        def decision(documents: Sequence[Document]) -> list[Document] | Refused:
+        async def decision(documents: Sequence[Document], _: datetime) -> list[Document] | Refused:
             answer = decide([document["type"] for document in documents])
             return answer if isinstance(answer, Refused) else events(*([answer] if answer else []))
 

@@ -88,7 +88,7 @@ def _command(name: str, model: type[BaseModel]) -> Json:
             "headers": {"Position": {"schema": {"type": "integer"}}},
         },
         **_UNAUTHORIZED,
-        **_problems(400, 404, 412, 413, 422, 503),
+        **_problems(400, 404, 409, 412, 413, 422, 503),
     }
     headers = [
         {

@@ -5,15 +5,21 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
+from pydantic import Field
+from pydantic_core import to_jsonable_python
+
 from core.camel_model import CamelModel
 from core.errors import (
+    Conflict,
     DeadlineExceededError,
     EngineError,
     FieldError,
     IdempotencyKeyReusedError,
     InvalidRequestError,
+    NotFound,
     PositionConflictError,
     PositionNotReachedError,
+    Refused,
     RequestError,
     RequestTooLargeError,
     ThrottledError,
@@ -27,6 +33,9 @@ MEDIA_TYPE = "application/problem+json"
 _STATUSES: dict[type[EngineError], HTTPStatus] = {
     UnknownResourceError: HTTPStatus.NOT_FOUND,
     InvalidRequestError: HTTPStatus.BAD_REQUEST,
+    Refused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Conflict: HTTPStatus.CONFLICT,
+    NotFound: HTTPStatus.NOT_FOUND,
     RequestTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     IdempotencyKeyReusedError: HTTPStatus.UNPROCESSABLE_ENTITY,
     PositionConflictError: HTTPStatus.PRECONDITION_FAILED,
@@ -73,9 +82,13 @@ class Problem(CamelModel):
     event_type: str = ""
     """The type of that event, left out otherwise."""
 
+    facts: dict[str, Any] = Field(default={}, exclude=True)
+    """What a command tells of its refusal, as further members of the document."""
+
     def to_dict(self) -> dict[str, Any]:
         """Return the members of the document."""
-        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        members = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        return {**self.facts, **members}
 
 
 def to_problem(error: Exception, *, instance: str = "") -> Problem:
@@ -90,6 +103,8 @@ def to_problem(error: Exception, *, instance: str = "") -> Problem:
         (_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES),
         HTTPStatus.INTERNAL_SERVER_ERROR,
     )
+    if isinstance(error, Refused):
+        return _refusal(error, status)
     is_internal = status in _INTERNAL and not isinstance(error, RequestError)
     fields = error.errors if isinstance(error, InvalidRequestError) else ()
     return Problem(
@@ -98,6 +113,17 @@ def to_problem(error: Exception, *, instance: str = "") -> Problem:
         detail=_INTERNAL[status] if is_internal else str(error),
         instance=instance if is_internal else "",
         errors=fields,
+    )
+
+
+def _refusal(error: Refused, status: HTTPStatus) -> Problem:
+    return Problem(
+        type=f"/problems/{error.kind}",
+        title=error.title,
+        status=int(status),
+        detail=str(error),
+        errors=error.errors,
+        facts=to_jsonable_python(error.facts),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
@@ -51,8 +51,11 @@ class Command(BaseModel):
         allow_inf_nan=False,
     )
 
-    def handle(self) -> Iterable[Event]:
+    def handle(self, *args: Any, **kwargs: Any) -> Iterable[Event]:  # noqa: ANN401 - see below
         """Return the events that the command appends, in order.
+
+        A command may take the entity that it decides on, and `now: datetime`. Type checkers let
+        this signature be overridden by any.
 
         Raises:
             Refused: If the command rejects the request.

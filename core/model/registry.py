@@ -19,6 +19,7 @@ from core.model.entities import Entity, entity_name, reducers
 from core.model.event_fields import check_event_fields
 from core.model.events import Event, check_entity_id
 from core.model.graph import check_acyclic
+from core.model.handlers import handler_of
 from core.model.projections import Projection
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class Registry:
         registry = cls(
             modules=_by_name([(one.name, one) for one in declared if one.projections]),
             events=_by_name([(one.__name__, one) for one in _classes(modules, Event)]),
-            commands=_by_name([(command_name(one), one) for one in _classes(modules, Command)]),
+            commands=_by_name([(command_name(one), one) for one in _commands(modules)]),
             entities=_by_name([(entity_name(one), one) for one in _classes(modules, Entity)]),
         )
         registry._check()
@@ -166,9 +167,19 @@ class Registry:
         for projection in self.projections.values():
             for event_type in (*projection.source_types, *projection.derived_types):
                 self._check_event_type(event_type, f"projection {projection.name}")
+        for command in self.commands.values():
+            self._check_handler(command)
         for name, entity in self.entities.items():
             for event_type in reducers(entity):
                 self._check_event_type(event_type, f"entity {name}")
+
+    def _check_handler(self, command: type[Command]) -> None:
+        entity = handler_of(command).entity
+        if entity is not None and self.entities.get(entity_name(entity)) is not entity:
+            raise DefinitionError(
+                f"command {command.__name__}: entity {entity.__name__} of {entity.__module__} is "
+                "not read → declare it as a class of a file beside the projections."
+            )
 
     def _check_event_type(self, event_type: type[Event], user: str) -> None:
         if self.events.get(event_type.__name__) is not event_type:
@@ -206,6 +217,12 @@ def _check_imported_projections(
 
 def _classes(modules: Iterable[ModuleType], base: type[DeclaredT]) -> list[type[DeclaredT]]:
     return [one for module in modules for one in subclasses_of(module, base)]
+
+
+def _commands(modules: Iterable[ModuleType]) -> list[type[Command]]:
+    """Return the commands, without those that others only take their fields from."""
+    classes = _classes(modules, Command)
+    return [one for one in classes if one.handle is not Command.handle or not one.__subclasses__()]
 
 
 def _by_name(declared: list[tuple[str, DeclaredT]]) -> Mapping[str, DeclaredT]:

@@ -31,7 +31,7 @@ def event_types(annotation: object, where: str) -> tuple[type[Event], ...]:
     Raises:
         DefinitionError: If it is missing, or names something else.
     """
-    options = get_args(annotation) if _is_union(annotation) else (annotation,)
+    options = get_args(annotation) if is_union(annotation) else (annotation,)
     if not all(isinstance(option, type) and issubclass(option, Event) for option in options):
         raise DefinitionError(f"Annotate {where} with an event type, or a union of several.")
     if Event in options:
@@ -61,5 +61,6 @@ def derived_types(annotation: object, where: str) -> tuple[type[Event], ...]:
     return tuple(dict.fromkeys(options))
 
 
-def _is_union(annotation: object) -> bool:
+def is_union(annotation: object) -> bool:
+    """Return whether an annotation is a union, as of `X | None`."""
     return get_origin(annotation) in (Union, types.UnionType)

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from core.errors import ReservedIdError
 from core.ids import own_event_id, own_event_position
-from core.model.times import canonical_time, next_time
+from core.model.times import canonical_time, next_time, parse_time
 from core.quotas import MAX_OPERATIONS, MAX_REQUEST_BYTES
 from core.streams.keys import Appended, key_document
 
@@ -48,6 +48,7 @@ class Append:
         key: The idempotency key, if there is one.
         expected: The head directly behind which the events must be stored, None for any.
         floor: A time that theirs must be after, "" for none.
+        time: The time of the first event, which is after the expected head; "" for now.
     """
 
     stream_id: str
@@ -57,6 +58,7 @@ class Append:
     key: IdempotencyKey | None = None
     expected: Head | None = None
     floor: str = ""
+    time: str = ""
 
     @property
     def operations(self) -> int:
@@ -121,10 +123,11 @@ def create_documents(appends: Sequence[Append], head: Head, now: datetime) -> Cr
     position, time = head
     for owner, append in enumerate(appends):
         first, last = len(documents), position + len(append.events)
+        moment = parse_time(append.time) if append.time else now
         answers.append(Appended(last, len(append.events)))
         for event in append.events:
             position += 1
-            time = next_time(now, *filter(None, (time, append.floor)))
+            time = next_time(moment, *filter(None, (time, append.floor)))
             meta = {**event["meta"], "token": append.token}
             numbered = {"id": own_event_id(position), "position": position, "time": time}
             documents.append({**event, **numbered, "meta": meta})

@@ -2,67 +2,156 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from core.errors import DefinitionError, InvalidRequestError, RequestTooLargeError
+from core.errors import (
+    DefinitionError,
+    FieldError,
+    InvalidRequestError,
+    NotFound,
+    Refused,
+    RequestTooLargeError,
+)
 from core.model.commands import command_name, field_errors
 from core.model.documents import Origin, stream_of, to_document
+from core.model.entities import entity_name
+from core.model.entity_ids import id_field
+from core.model.handlers import handler_of
+from core.model.names import stream_id
 from core.quotas import MAX_OPERATIONS, MAX_REQUEST_BYTES
 from core.streams.appends import Append
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from core.model.commands import Command
+    from core.model.entities import Entity
     from core.model.events import Event
+    from core.streams.deciding import Decision
     from core.streams.keys import IdempotencyKey
     from core.throttling.deadline import Deadline
 
 
-def build_append(
-    command: Command,
-    *,
-    key: IdempotencyKey | None,
-    correlation_id: str,
-    token: str,
-    deadline: Deadline,
-    traceparent: str | None,
-) -> Append | None:
-    """Return what a command appends to its stream, None if it appends nothing.
+@dataclass(frozen=True, kw_only=True)
+class Execution:
+    """One execution of a command.
 
-    Args:
+    Attributes:
         command: The command.
         key: The idempotency key, if there is one.
         correlation_id: The id that everything which follows from the command shares.
         token: A random text that no other execution of a command has.
         deadline: The time by which the caller must have an answer.
         traceparent: The trace that the command belongs to, if there is one.
+    """
+
+    command: Command
+    key: IdempotencyKey | None
+    correlation_id: str
+    token: str
+    deadline: Deadline
+    traceparent: str | None
+
+    @property
+    def name(self) -> str:
+        """The name of the command."""
+        return command_name(type(self.command))
+
+
+def build_append(execution: Execution, now: datetime) -> Append | None:
+    """Return what a command that decides on nothing appends, None if it appends nothing.
+
+    Args:
+        execution: The execution of the command.
+        now: The time.
 
     Raises:
-        Refused: If the command rejects the request.
+        Refused: If the command refuses.
         InvalidRequestError: If the id of the entity cannot be used, or the values are not valid for
             the fields of an event.
         RequestTooLargeError: If the events do not fit into one request to Cosmos DB.
         DefinitionError: If the command appends to several streams, or too many events.
     """
-    name = command_name(type(command))
+    events = _handle(execution, None, now)
+    return (
+        _new_append(execution, _stream_of_all(execution.name, events), events) if events else None
+    )
+
+
+def build_decision(execution: Execution, entity: type[Entity]) -> Append:
+    """Return what a decision of a command appends to: the stream of its entity, and no events yet.
+
+    Raises:
+        InvalidRequestError: If the id of the entity cannot be used.
+    """
+    field = str(id_field(type(execution.command)))
     try:
-        events = list(command.handle())
+        stream = stream_id(entity_name(entity), getattr(execution.command, field))
+    except ValueError as error:
+        message = f"Command {execution.name!r}: {error}."
+        raise InvalidRequestError(message, FieldError(field=field, detail=str(error))) from None
+    return _new_append(execution, stream, [])
+
+
+def decide(execution: Execution, stream: str, state: Entity | None, now: datetime) -> Decision:
+    """Return the documents of the events that a command appends on a state, or its refusal.
+
+    Args:
+        execution: The execution of the command.
+        stream: The stream of the entity.
+        state: The state, None if there is no such entity.
+        now: The time of the first event.
+
+    Raises:
+        InvalidRequestError: If the values are not valid for the fields of an event.
+        RequestTooLargeError: If the events do not fit into one request to Cosmos DB.
+        DefinitionError: If the command appends to another stream, other events, or too many.
+    """
+    handler = handler_of(type(execution.command))
+    if state is None and handler.is_required:
+        return NotFound(f"There is no {stream.partition('-')[0]} of this id.")
+    try:
+        events = _handle(execution, state, now)
+    except Refused as refusal:
+        return refusal
+    for event in events:
+        if type(event) not in handler.event_types:
+            raise DefinitionError(
+                f"Command {execution.name!r} appends {type(event).__name__}, which its annotation "
+                "does not declare."
+            )
+    if events and _stream_of_all(execution.name, events) != stream:
+        raise DefinitionError(
+            f"Command {execution.name!r} decides on one stream and appends to another one. Let a "
+            "projection write the other one."
+        )
+    return _new_append(execution, stream, events).events
+
+
+def _handle(execution: Execution, state: Entity | None, now: datetime) -> list[Event]:
+    command = execution.command
+    try:
+        return list(command.handle(**handler_of(type(command)).arguments(state, now)))
     except ValidationError as error:
         raise InvalidRequestError(
-            f"The request does not make a valid event of command {name!r}.", *field_errors(error)
+            f"The request does not make a valid event of command {execution.name!r}.",
+            *field_errors(error),
         ) from None
-    if not events:
-        return None
-    origin = Origin(correlation_id=correlation_id, traceparent=traceparent)
+
+
+def _new_append(execution: Execution, stream: str, events: list[Event]) -> Append:
+    origin = Origin(correlation_id=execution.correlation_id, traceparent=execution.traceparent)
     append = Append(
-        stream_id=_stream_of_all(name, events),
+        stream_id=stream,
         events=[to_document(event, origin) for event in events],
-        token=token,
-        deadline=deadline,
-        key=key,
+        token=execution.token,
+        deadline=execution.deadline,
+        key=execution.key,
     )
-    _check(name, append)
+    _check(execution.name, append)
     return append
 
 

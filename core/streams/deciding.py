@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from core.errors import DeadlineExceededError, EngineError, PositionConflictError, Refused
 from core.ids import own_event_id
 from core.model.documents import Document
+from core.model.times import next_time, parse_time
 from core.streams.event_store import DELAYS
 from core.streams.keys import Appended, recorded_answer
 from core.streams.stream_state import stream_state
@@ -25,8 +27,9 @@ logger = logging.getLogger(__name__)
 Decision = Sequence[Document] | Refused
 """The documents of the events that follow, as an append takes them, or a refusal."""
 
-Decide = Callable[[Sequence[Document]], Decision]
-"""A pure function from the events of a stream, as they are stored, to a decision."""
+Decide = Callable[[Sequence[Document], datetime], Awaitable[Decision]]
+"""A function from the events of a stream, as they are stored, and the time of what follows to a
+decision. It may wait only to let other tasks continue."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,13 +111,14 @@ class DecisionMaker:
         Raises:
             PositionConflictError: If the state is not the newest one.
         """
-        decision = decide(state.events)
+        time = next_time(self.appender.now(), *filter(None, (state.head.time, state.floor)))
+        decision = await decide(state.events, parse_time(time))
         if isinstance(decision, Refused):
             return await self._refuse(append, state, decision)
         if not decision:
             return Appended()
         return await self.queue.append(
-            replace(append, events=decision, expected=state.head, floor=state.floor)
+            replace(append, events=decision, expected=state.head, time=time)
         )
 
     async def _refuse(self, append: Append, state: StreamState, refusal: Refused) -> Appended:

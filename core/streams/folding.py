@@ -17,7 +17,7 @@ from core.model.entities import Entity, reducers
 from core.model.order import order_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable, Mapping
+    from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
 
     from core.model.documents import Document
     from core.model.events import Event
@@ -69,7 +69,7 @@ async def fold_stream(
     models: Mapping[str, type[Event]],
     pacer: Pacer,
 ) -> EntityState[EntityT] | None:
-    """Return an entity, None if its stream has no events.
+    """Return an entity, None if there is none: no event of its stream has a reducer.
 
     The events are folded in the order of `OrderKey`. The types whose names begin with `$` are the
     engine's own documents, such as keys.
@@ -93,13 +93,18 @@ async def fold_stream(
                 run.append(_read(document, models))
             await pacer.pause()
         runs.append(sorted(run, key=_by_key))
-    state, apply = entity(), reducers(entity)
+    state, exists, apply = entity(), False, reducers(entity)
     for _, event in heapq.merge(*runs, key=_by_key):
         reducer = apply.get(type(event))
         if reducer is not None:
-            state = reducer(state, event)
+            state, exists = reducer(state, event), True
         await pacer.pause()
-    return EntityState(state, position) if any(runs) else None
+    return EntityState(state, position) if exists else None
+
+
+async def in_one_page(documents: Sequence[Document]) -> AsyncIterator[Sequence[Document]]:
+    """Yield all documents as one page."""
+    yield documents
 
 
 def _position(document: Mapping[str, Any]) -> int:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from core.errors import EngineError, IdempotencyKeyReusedError, Refused, ReservedIdError
+from pydantic_core import to_jsonable_python
+
+from core.errors import (
+    Conflict,
+    EngineError,
+    IdempotencyKeyReusedError,
+    NotFound,
+    Refused,
+    ReservedIdError,
+)
 from core.ids import own_event_id
 from core.model.documents import KEY_TYPE
 
@@ -47,11 +56,10 @@ def key_document(
     key: IdempotencyKey, stream_id: str, token: str, time: str, answer: Appended | Refused
 ) -> Document:
     """Return the document that records what a command has done."""
-    data = (
-        {"status": "refused", "message": str(answer), "field": answer.errors[0].field}
-        if isinstance(answer, Refused)
-        else {"status": "ok", "position": answer.position, "count": answer.count}
-    )
+    if isinstance(answer, Refused):
+        data = _refusal_data(answer)
+    else:
+        data = {"status": "ok", "position": answer.position, "count": answer.count}
     return {
         "id": key.id,
         "streamId": stream_id,
@@ -86,5 +94,33 @@ def _answer(
             "This Idempotency-Key was used before, with a different request."
         )
     if data["status"] == "refused":
-        return Refused(data["message"], field=data["field"])
+        return _refusal(data)
     return Appended(int(data["position"]), int(data["count"]))
+
+
+_CATEGORIES: dict[str, type[Refused]] = {
+    "conflict": Conflict,
+    "not_found": NotFound,
+    "refused": Refused,
+}
+"""The kinds of refusals that the engine tells apart, the most special ones first."""
+
+
+def _refusal_data(refusal: Refused) -> dict[str, Any]:
+    category = next(name for name, kind in _CATEGORIES.items() if isinstance(refusal, kind))
+    return {
+        "status": "refused",
+        "category": category,
+        "kind": refusal.kind,
+        "title": refusal.title,
+        "message": str(refusal),
+        "field": refusal.errors[0].field if refusal.errors else "",
+        "facts": to_jsonable_python(refusal.facts),
+    }
+
+
+def _refusal(data: Mapping[str, Any]) -> Refused:
+    """Return a refusal as it was recorded, also if its class does not exist any more."""
+    refusal = _CATEGORIES[data["category"]](data["message"], field=data["field"], **data["facts"])
+    refusal.kind, refusal.title = data["kind"], data["title"]
+    return refusal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 
 _MAX_HOLD_SECONDS = 0.02
 """The time for which the event loop is held, apart from a single call of an author's code."""
+
+_give_way = partial(asyncio.sleep, 0)
 
 
 class Pacer:
@@ -24,7 +27,7 @@ class Pacer:
     def __init__(
         self,
         clock: Callable[[], float] = time.monotonic,
-        give_way: Callable[[], Awaitable[None]] = lambda: asyncio.sleep(0),
+        give_way: Callable[[], Awaitable[None]] = _give_way,
     ) -> None:
         self._clock = clock
         self._give_way = give_way

@@ -174,7 +174,7 @@ async def test_a_key_for_two_requests_is_rejected(api: Api) -> None:
         pytest.param(
             "commands/follow",
             {"user_id": str(ALICE), "to_follow": str(ALICE)},
-            400,
+            422,
             "to_follow",
             id="oneself",
         ),

@@ -22,8 +22,20 @@ PAGES = [path for path in DOCUMENTS if blocks(path, "python")]
 IMPORTS = {
     **dict.fromkeys(("Iterator", "Callable"), "collections.abc"),
     "UUID": "uuid",
+    "datetime": "datetime",
     **dict.fromkeys(
-        ("Command", "Entity", "Event", "Id", "Refused", "Value", "projection", "reduces", "upcast"),
+        (
+            "Command",
+            "Conflict",
+            "Entity",
+            "Event",
+            "Id",
+            "Refused",
+            "Value",
+            "projection",
+            "reduces",
+            "upcast",
+        ),
         "core",
     ),
     "CosmosClient": "azure.cosmos",

@@ -99,7 +99,7 @@ class Host:
     async def spend(self, call: Call, stream: str, seconds: float, position: int | None) -> None:
         """Append if the stream has more coins than were spent."""
 
-        def decide(documents: Any) -> list[Document] | Refused:
+        async def decide(documents: Any, _: datetime) -> list[Document] | Refused:
             own = [one for one in documents if "position" in one]
             spent = sum(one["data"].get("spent", False) for one in own)
             if len(own) - spent <= spent:

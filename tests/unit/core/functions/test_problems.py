@@ -12,7 +12,6 @@ from core.errors import (
     FieldError,
     IdempotencyKeyReusedError,
     InvalidRequestError,
-    Refused,
     RequestTooLargeError,
     SettingError,
     TransientError,
@@ -26,7 +25,6 @@ from core.functions.problems import to_problem
     [
         (UnknownResourceError("x"), 404),
         (InvalidRequestError("x"), 400),
-        (Refused("x", field="f"), 400),
         (RequestTooLargeError("x"), 413),
         (IdempotencyKeyReusedError("x"), 422),
         (DeadlineExceededError("x"), 503),

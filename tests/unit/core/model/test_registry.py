@@ -110,7 +110,8 @@ def test_names_declared_twice_are_rejected(tmp_path: Path) -> None:
 @pytest.mark.parametrize("helper", ["_events", "_lib/events", "_lib/__init__"])
 def test_helper_files_declare_events_entities_and_commands(helper: str, tmp_path: Path) -> None:
     """In files and folders with a leading `_`, of which none has a trigger."""
-    declared = f"{EVENTS}\nclass Thing(Entity): pass\nclass Do(Command): pass\n"
+    command = "class Do(Command):\n    def handle(self): return []\n"
+    declared = f"{EVENTS}\nclass Thing(Entity): pass\n{command}"
     name = f"helped_by_{helper.replace('/', '')}"
     module = (
         f"from {name}.{helper.replace('/', '.').removesuffix('.__init__')} import *\n{PROJECTION}"

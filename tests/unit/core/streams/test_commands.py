@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timezone
 
 import pytest
 from pydantic import Field
@@ -9,12 +10,13 @@ from core import Command, Event
 from core.errors import DefinitionError, InvalidRequestError, Refused, RequestTooLargeError
 from core.model.commands import parse_command
 from core.streams.appends import Append
-from core.streams.commands import build_append
+from core.streams.commands import Execution, build_append
 from core.streams.keys import IdempotencyKey
 from tests.apps.follows.followship import Follow
 from tests.support import FakeTime, stream, user
 
 KEY = IdempotencyKey("k1", "1:f")
+NOW = datetime(2026, 1, 2, tzinfo=timezone.utc)
 
 
 class Noted(Event, entity="note"):
@@ -39,8 +41,12 @@ class Note(Command):
 
 
 def append(command: Command, key: IdempotencyKey | None = None) -> Append | None:
-    return build_append(
-        command,
+    return build_append(execution(command, key), NOW)
+
+
+def execution(command: Command, key: IdempotencyKey | None = None) -> Execution:
+    return Execution(
+        command=command,
         key=key,
         correlation_id="c",
         token="t",
@@ -174,7 +180,7 @@ def test_nobody_can_follow_themselves() -> None:
     with pytest.raises(Refused) as caught:
         append(Follow(user_id=user(1), to_follow=user(1)))
 
-    assert caught.value.errors[0].field == "to_follow"
+    assert [error.field for error in caught.value.errors] == ["to_follow"]
 
 
 @pytest.mark.parametrize(

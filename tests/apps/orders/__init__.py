@@ -1,0 +1,1 @@
+"""An application whose commands decide on the state of an order."""
