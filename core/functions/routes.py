@@ -132,7 +132,7 @@ class Routes:
         """
         selection = DeadLetterFilter(
             name=req.params.get("projection"),
-            discarded=req.params.get("discarded") == "true",
+            discarded=_flag(req, "discarded"),
         )
         page = await self._application.dead_letters.page(selection, **_part(req))
         return _json(page.to_dict())
@@ -222,6 +222,14 @@ def _part(req: func.HttpRequest) -> _Part:
         detail = f"Pass a number from 1 to {MAX_PAGE_SIZE}, got {limit!r:.50}."
         raise InvalidRequestError(detail, FieldError(field="limit", detail=detail))
     return {"after": req.params.get("after") or None, "limit": int(limit[:6])}
+
+
+def _flag(req: func.HttpRequest, name: str) -> bool:
+    text: str = req.params.get(name) or "false"
+    if text not in {"true", "false"}:
+        detail = f"Pass true or false, got {text!r:.50}."
+        raise InvalidRequestError(detail, FieldError(field=name, detail=detail))
+    return text == "true"
 
 
 def _selection(req: func.HttpRequest) -> DeadLetterFilter:

@@ -75,6 +75,17 @@ async def test_an_unusable_key_is_refused(key: str) -> None:
     assert "instance" not in body
 
 
+@pytest.mark.parametrize("text", ["TRUE", "1", "x" * 1000])
+async def test_a_flag_is_true_or_false(text: str) -> None:
+    """Anything else would be taken for false without a word."""
+    listing = failing(ZeroDivisionError())["deadletters"]
+    response = await listing(func.HttpRequest("GET", "/", params={"discarded": text}, body=b""))
+
+    body = json.loads(response.get_body())
+    assert response.status_code == 400
+    assert body["errors"][0]["field"] == "discarded"
+
+
 async def test_an_entity_that_json_cannot_hold_is_a_problem() -> None:
     """A response is never something that is not JSON."""
 
