@@ -87,7 +87,7 @@ class ApplicationClient:
             {"user_id": str(follow.follower), "to_follow": str(follow.followed)},
             f"{follow.follower}:{follow.followed}",
         )
-        expected = HTTPStatus.BAD_REQUEST if follow.is_self_follow else HTTPStatus.ACCEPTED
+        expected = HTTPStatus.UNPROCESSABLE_ENTITY if follow.is_self_follow else HTTPStatus.ACCEPTED
         if status != expected:
             raise ApplicationError(f"{follow} returned {status}, expected {int(expected)}: {body}.")
         event_ids: list[str] = body.get("eventIds", [])
