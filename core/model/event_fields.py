@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 from pydantic import BaseModel
 
 from core.errors import DefinitionError
+from core.model.values import Value
 
 if TYPE_CHECKING:
     from core.model.events import Event
 
 
 def check_event_fields(event: type[Event]) -> None:
-    """Reject sets and models that can be changed, also nested in other types.
+    """Reject sets, and models that are no values, also nested in other types.
 
     JSON has no sets, and the order of their items differs from process to process, so that two runs
-    would store two documents.
+    would store two documents. Other models can be changed, and store NaN as null.
 
     Raises:
         DefinitionError: If there is one.
@@ -31,9 +32,9 @@ def check_event_fields(event: type[Event]) -> None:
                     f"{where} is a set: JSON has none and its order is not fixed → "
                     "tuple[str, ...], filled with tuple(sorted(...))"
                 )
-            if _is_mutable_model(part):
+            if _is_foreign_model(part):
                 raise DefinitionError(
-                    f"{where}: {part.__name__} is a model that can be changed → "
+                    f"{where}: {part.__name__} is a model but no value → "
                     f"class {part.__name__}(Value)"
                 )
 
@@ -53,9 +54,5 @@ def _parts(annotation: Any, seen: frozenset[type]) -> Iterator[Any]:  # noqa: AN
             yield from _parts(field.annotation, seen | {annotation})
 
 
-def _is_mutable_model(part: Any) -> bool:  # noqa: ANN401 - as above
-    return (
-        isinstance(part, type)
-        and issubclass(part, BaseModel)
-        and not part.model_config.get("frozen", False)
-    )
+def _is_foreign_model(part: Any) -> bool:  # noqa: ANN401 - as above
+    return isinstance(part, type) and issubclass(part, BaseModel) and not issubclass(part, Value)
