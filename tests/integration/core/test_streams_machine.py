@@ -58,7 +58,7 @@ serials = count()
 
 
 @dataclass(eq=False)
-class Call:
+class _Execution:
     """A command that was sent to a host, and its answer."""
 
     id: str
@@ -91,12 +91,16 @@ class Host:
         self.queue = AppendQueue(appender)
         self.decisions = DecisionMaker(appender=appender, queue=self.queue)
 
-    async def append(self, call: Call, stream: str, seconds: float, position: int | None) -> None:
+    async def append(
+        self, call: _Execution, stream: str, seconds: float, position: int | None
+    ) -> None:
         """Append without looking at the stream."""
         append = _append(call, stream, seconds, call.events(stream))
         await self._record(call, self.queue.append(append, position))
 
-    async def spend(self, call: Call, stream: str, seconds: float, position: int | None) -> None:
+    async def spend(
+        self, call: _Execution, stream: str, seconds: float, position: int | None
+    ) -> None:
         """Append if the stream has more coins than were spent."""
 
         async def decide(documents: Any, _: datetime) -> list[Document] | Refused:
@@ -117,14 +121,14 @@ class Host:
         await asyncio.gather(*self.tasks, return_exceptions=True)
         await self.services.close()
 
-    async def _record(self, call: Call, answer: Coroutine[Any, Any, Appended]) -> None:
+    async def _record(self, call: _Execution, answer: Coroutine[Any, Any, Appended]) -> None:
         try:
             call.answer = await answer
         except (*NO, *UNKNOWN) as error:
             call.answer = error
 
 
-def _append(call: Call, stream: str, seconds: float, events: list[Document]) -> Append:
+def _append(call: _Execution, stream: str, seconds: float, events: list[Document]) -> Append:
     key = None
     if call.key is not None:
         digest = sha256(call.key.encode()).hexdigest()[:32]
@@ -146,7 +150,7 @@ class Streams(RuleBasedStateMachine):
         self.server, self.loop = server, loop
         self.settings = Settings.from_environ({"CosmosConnection": server.connection_string})
         self.stream = f"purse-{next(serials)}"
-        self.calls: list[Call] = []
+        self.calls: list[_Execution] = []
         self.seen: dict[str, Document] = {}
         self.hosts = [self._host(0), self._host(0)]
 
@@ -237,8 +241,8 @@ class Streams(RuleBasedStateMachine):
 
         return self.loop.run_until_complete(start())
 
-    def _call(self, events: int, key: str | None, request: str) -> Call:
-        call = Call(id=f"call {next(serials)}", count=events, key=key, request=request)
+    def _call(self, events: int, key: str | None, request: str) -> _Execution:
+        call = _Execution(id=f"call {next(serials)}", count=events, key=key, request=request)
         self.calls.append(call)
         return call
 
@@ -318,7 +322,7 @@ def check_keys(own: list[Document], keys: list[Document]) -> None:
     assert keyed <= recorded.keys()
 
 
-def check_answers(own: list[Document], calls: list[Call]) -> None:
+def check_answers(own: list[Document], calls: list[_Execution]) -> None:
     """What was accepted is stored once and where it was said; what was refused never is."""
     places: defaultdict[str, list[int]] = defaultdict(list)
     by_key: defaultdict[tuple[object, object], set[str]] = defaultdict(set)
