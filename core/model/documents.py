@@ -146,20 +146,6 @@ class Cause(NamedTuple):
     stream_order: str
 
 
-class Origin(NamedTuple):
-    """The origin of a new event, which is stored as its `meta`.
-
-    A derived event has the id and stream of its source.
-    """
-
-    correlation_id: str
-    causation_id: str | None = None
-    stream_id: str | None = None
-    projection: str | None = None
-    hops: int = 0
-    traceparent: str | None = None
-
-
 def stream_of(event: Event) -> str:
     """Return the stream that an event belongs to.
 
@@ -201,8 +187,13 @@ def parse_event(envelope: Envelope, model: type[Event]) -> Event:
     return event
 
 
-def to_document(event: Event, origin: Origin) -> Document:
-    """Return the document that stores an event, without what its writer gives it: id and time.
+def to_document(event: Event, correlation_id: str, traceparent: str | None = None) -> Document:
+    """Return the document of a command's event, without what its writer gives it: id and time.
+
+    Args:
+        event: The event.
+        correlation_id: The id that the event shares with all that follows from the command.
+        traceparent: The span of the command, None if nothing is recorded.
 
     Raises:
         ValueError: If the event's `entity_id` cannot be used.
@@ -213,15 +204,15 @@ def to_document(event: Event, origin: Origin) -> Document:
         "type": type(event).__name__,
         "version": type(event).version,
         "data": event.model_dump(mode="json"),
-        "meta": _meta(origin),
+        "meta": _traced({"correlationId": correlation_id, "hops": 0}, traceparent),
     }
 
 
 class DerivedEventEncoder:
     """Encodes events that are derived from one source event, and so share time and origin.
 
-    The result equals that of `to_document` at a tenth of its cost. The time is that of an envelope,
-    and a type is an identifier of Python: neither needs escapes.
+    The result has the fields of `to_document` at a tenth of its cost. The time is that of an
+    envelope, and a type is an identifier of Python: neither needs escapes.
 
     Args:
         source: The document of the source event.
@@ -232,16 +223,15 @@ class DerivedEventEncoder:
 
     def __init__(self, source: Envelope, projection: str) -> None:
         self._time = source.time
-        meta = source.meta
-        origin = Origin(
-            correlation_id=meta.correlation_id or source.id,
-            causation_id=source.id,
-            stream_id=source.stream_id,
-            projection=projection,
-            hops=meta.hops + 1,
-            traceparent=meta.traceparent,
-        )
-        self._meta = to_json(_meta(origin)).decode().removesuffix("}")
+        meta = {
+            "correlationId": source.meta.correlation_id or source.id,
+            "causationId": source.id,
+            "streamId": source.stream_id,
+            "projection": projection,
+            "hops": source.meta.hops + 1,
+        }
+        text = to_json(_traced(meta, source.meta.traceparent)).decode()
+        self._meta = text.removesuffix("}")
 
     def encode(self, event: Event, data: str, *, event_id: str, stream: str, index: int) -> bytes:
         """Return the document in UTF-8.
@@ -265,16 +255,8 @@ class DerivedEventEncoder:
         return f'{{{head},{middle},"meta":{self._meta}{last}}}}}'.encode()
 
 
-def _meta(origin: Origin) -> Document:
-    meta = {
-        "correlationId": origin.correlation_id,
-        "causationId": origin.causation_id,
-        "streamId": origin.stream_id,
-        "projection": origin.projection,
-        "hops": origin.hops,
-        "traceparent": origin.traceparent,
-    }
-    return {name: value for name, value in meta.items() if value is not None}
+def _traced(meta: Document, traceparent: str | None) -> Document:
+    return meta if traceparent is None else {**meta, "traceparent": traceparent}
 
 
 def _reject(constant: str) -> None:

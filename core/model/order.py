@@ -31,10 +31,10 @@ class OrderKey(NamedTuple):
 
     def to_text(self) -> str:
         """Return the key as text that sorts like it, of less than a kilobyte."""
-        names = map(_shorten, (self.projection, self.source_stream, self.source_id, self.id))
-        projection, stream, source, own = names
-        parts = (self.time, f"{self.hops:06d}", projection, stream, source, f"{self.place:09d}")
-        return "\t".join((*parts, own))
+        time, hops, projection, stream, source, place, own = self
+        if max(len(projection), len(stream), len(source), len(own)) > _MAX_PART_LENGTH:
+            projection, stream, source, own = map(_shorten, (projection, stream, source, own))
+        return f"{time}\t{hops:06d}\t{projection}\t{stream}\t{source}\t{place:09d}\t{own}"
 
 
 def order_key(envelope: Envelope) -> OrderKey:

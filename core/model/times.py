@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 
 STEP = timedelta(microseconds=10)
 """The smallest difference between two times."""
@@ -16,6 +17,8 @@ _SPELLING = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,7}))?(Z|[+-]\d\d:\d\d)", re.ASCII
 )
 _DIGITS = 6
+
+_CANONICAL = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d{5}0Z", re.ASCII)
 
 
 def format_time(moment: datetime) -> str:
@@ -48,7 +51,19 @@ def canonical_time(text: str) -> str:
     Raises:
         ValueError: If `parse_time` raises it.
     """
+    match = _CANONICAL.fullmatch(text)
+    if match is not None and _is_second(match[1]):
+        return text
     return format_time(parse_time(text))
+
+
+@lru_cache(maxsize=1_024)
+def _is_second(text: str) -> bool:
+    """Return whether a time without its fraction exists; many events share it."""
+    try:
+        return format_time(parse_time(f"{text}Z")).startswith(text)
+    except ValueError:
+        return False
 
 
 def is_canonical(text: str) -> bool:

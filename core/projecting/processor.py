@@ -93,9 +93,9 @@ class BatchProcessor:
             CosmosError: If Cosmos DB returns an error that is not retryable.
         """
         events = [(document.get("streamId"), document.get("id")) for document in documents]
-        key = module.name, *(tuple(map(str, map(one.get, _VERSION))) for one in documents)
         parked = await self._parked_events(module, documents, deadline)
-        run = self.failed_runs.pop(key) or self._start(module, documents)
+        run = self.failed_runs.pop(_batch_key(module, documents)) if self.failed_runs else None
+        run = run or self._start(module, documents)
         if parked:
             run.hold_streams(parked)
         stats = RequestStats(module=module.name)
@@ -106,10 +106,11 @@ class BatchProcessor:
             if not run.blocked:
                 await self.dead_letters.unblock(module, events, deadline)
         except (CosmosError, DeadlineExceededError, asyncio.CancelledError):
-            self.failed_runs.put(key, run, documents)
+            self.failed_runs.put(_batch_key(module, documents), run, documents)
             raise
         if run.blocked:
-            self.failed_runs.put(key, self._only_blocked(run, module, documents), documents)
+            run_of_blocked = self._only_blocked(run, module, documents)
+            self.failed_runs.put(_batch_key(module, documents), run_of_blocked, documents)
             raise _blocked_error(run.blocked[0])
         return run.result(len(documents), stats)
 
@@ -241,6 +242,10 @@ class BatchProcessor:
                 log_value(poison_event.cause.event_id),
                 poison_event.failure.error_type,
             )
+
+
+def _batch_key(module: ProjectionModule, documents: Sequence[Mapping[str, Any]]) -> object:
+    return module.name, *(tuple(map(str, map(one.get, _VERSION))) for one in documents)
 
 
 def _progress_of(fan_out: FanOut) -> FanOutProgress:

@@ -38,6 +38,10 @@ class BatchRunCache:
     def __init__(self) -> None:
         self._runs: OrderedDict[object, _FailedRun] = OrderedDict()
 
+    def __len__(self) -> int:
+        """Return the number of runs."""
+        return len(self._runs)
+
     def pop(self, batch: object) -> BatchRun | None:
         """Remove and return the run of a batch, None if there is none."""
         failed = self._runs.pop(batch, None)

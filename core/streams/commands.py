@@ -16,7 +16,7 @@ from core.errors import (
     RequestTooLargeError,
 )
 from core.model.commands import command_name, field_errors
-from core.model.documents import Origin, stream_of, to_document
+from core.model.documents import stream_of, to_document
 from core.model.entities import entity_name
 from core.model.entity_ids import id_field
 from core.model.handlers import handler_of
@@ -143,10 +143,11 @@ def _handle(execution: Execution, state: Entity | None, now: datetime) -> list[E
 
 
 def _new_append(execution: Execution, stream: str, events: list[Event]) -> Append:
-    origin = Origin(correlation_id=execution.correlation_id, traceparent=execution.traceparent)
     append = Append(
         stream_id=stream,
-        events=[to_document(event, origin) for event in events],
+        events=[
+            to_document(event, execution.correlation_id, execution.traceparent) for event in events
+        ],
         token=execution.token,
         deadline=execution.deadline,
         key=execution.key,

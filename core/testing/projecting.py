@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.errors import PoisonError
-from core.model.documents import Envelope, Origin, parse_event, to_document
+from core.model.documents import Envelope, parse_event, to_document
 from core.projecting.fan_out import FanOut
 from core.projecting.turn import ENDLESS_TURN
 from core.testing.apps import registry_of
@@ -125,7 +125,7 @@ def _derive_purely(projection: Projection, event: Event) -> list[Write]:
 
 
 def _derive(projection: Projection, event: Event) -> list[Write]:
-    stored = {**to_document(event, Origin(correlation_id="test")), "id": _SOURCE_ID, "time": _TIME}
+    stored = {**to_document(event, "test"), "id": _SOURCE_ID, "time": _TIME}
     fan_out = FanOut(projection, Envelope.from_document(stored), event, "")
     writes: list[Write] = []
     while not fan_out.is_done:

@@ -78,6 +78,22 @@ def test_the_zone_of_a_moment_does_not_matter() -> None:
     assert format_time(moment) == "2026-01-01T00:00:00.000000Z"
 
 
+@pytest.mark.parametrize(
+    ("text", "following"),
+    [
+        ("2026-02-29T00:00:00.000000Z", "2026-02-28T00:00:00.000000Z"),
+        ("2026-01-02T24:00:00.000000Z", "2026-01-02T23:00:00.000000Z"),
+        ("0000-01-01T00:00:00.000000Z", "0001-01-01T00:00:00.000000Z"),
+    ],
+)
+def test_the_form_alone_makes_no_time(text: str, following: str) -> None:
+    """Whatever was read before, and however often."""
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no such day"):
+            canonical_time(text)
+        assert canonical_time(following) == following
+
+
 @given(MOMENTS, MOMENTS)
 def test_times_sort_as_text(one: datetime, other: datetime) -> None:
     """Two moments that differ by 10 microseconds or more are never equal."""

@@ -9,7 +9,7 @@ from pydantic import model_validator
 
 from core import Event, projection
 from core.ids import derived_event_id
-from core.model.documents import DerivedEventEncoder, Envelope, Origin, to_document
+from core.model.documents import DerivedEventEncoder, Envelope, to_document
 from core.model.registry import ProjectionModule
 from core.quotas import MAX_ITEM_BYTES
 from tests.apps.follows.followship import followers
@@ -246,9 +246,13 @@ def test_the_text_is_that_of_the_document() -> None:
     """As a command's event would be stored."""
     event = Told(to="a", text='ü"\\\n NaN Infinity', number=0.5)
     source = Envelope.from_document(asked("any"))
-    origin = Origin(
-        correlation_id="c", causation_id="q1", stream_id="oracle-1", projection="p", hops=4
-    )
+    meta = {
+        "correlationId": "c",
+        "causationId": "q1",
+        "streamId": "oracle-1",
+        "projection": "p",
+        "hops": 4,
+    }
     encoder = DerivedEventEncoder(source, "p")
 
     data = event.model_dump_json()
@@ -257,7 +261,7 @@ def test_the_text_is_that_of_the_document() -> None:
         for index in range(2)
     )
 
-    assert first == {"id": "e", "time": TIME, **to_document(event, origin)}
+    assert first == {"id": "e", "time": TIME, **to_document(event, "c"), "meta": meta}
     assert second == {**first, "meta": {**first["meta"], "index": 1}}
 
 
