@@ -164,6 +164,7 @@ class Application:
         key = None
         if idempotency_key is not None:
             key = IdempotencyKey(key_id(idempotency_key), request_hash(model, body))
+        services = self.services  # opened before the span, which would not be exported otherwise
         with command_span(name, headers):
             execution = Execution(
                 command=command,
@@ -183,7 +184,7 @@ class Application:
             if expected_tag is not None and not await self._is_recorded(append):
                 expected_position = await self._position_with(append, expected_tag)
             if entity is None:
-                return await self.services.appends.append(append, expected_position)
+                return await services.appends.append(append, expected_position)
             return await self._decide(execution, append, entity, expected_position)
 
     async def _is_recorded(self, append: Append) -> bool:

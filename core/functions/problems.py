@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from pydantic import Field
+from pydantic import ConfigDict
 from pydantic_core import to_jsonable_python
 
 from core.camel_model import CamelModel
@@ -55,8 +55,11 @@ _INTERNAL = {
 class Problem(CamelModel):
     """A problem document (RFC 9457).
 
-    Most have no `type`, which RFC 9457 section 4.2.1 reads as "about:blank".
+    Most have no `type`, which RFC 9457 section 4.2.1 reads as "about:blank". What a command tells
+    of its refusal are further members.
     """
+
+    model_config = ConfigDict(extra="allow")
 
     type: str = ""
     """The kind of problem, left out if the status suffices."""
@@ -82,13 +85,9 @@ class Problem(CamelModel):
     event_type: str = ""
     """The type of that event, left out otherwise."""
 
-    facts: dict[str, Any] = Field(default={}, exclude=True)
-    """What a command tells of its refusal, as further members of the document."""
-
     def to_dict(self) -> dict[str, Any]:
         """Return the members of the document."""
-        members = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        return {**self.facts, **members}
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
 
 
 def to_problem(error: Exception, *, instance: str = "") -> Problem:
@@ -117,14 +116,14 @@ def to_problem(error: Exception, *, instance: str = "") -> Problem:
 
 
 def _refusal(error: Refused, status: HTTPStatus) -> Problem:
-    return Problem(
-        type=f"/problems/{error.kind}",
-        title=error.title,
-        status=int(status),
-        detail=str(error),
-        errors=error.errors,
-        facts=to_jsonable_python(error.facts),
-    )
+    members = {
+        "type": f"/problems/{error.kind}",
+        "title": error.title,
+        "status": int(status),
+        "detail": str(error),
+        "errors": error.errors,
+    }
+    return Problem.model_validate({**to_jsonable_python(error.facts), **members})
 
 
 def _unreadable_event(error: UnreadableEventError, instance: str) -> Problem:

@@ -7,7 +7,7 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from core.camel_model import CamelModel
 from core.dead_letters.dead_letter import DeadLetterSummary
@@ -45,7 +45,10 @@ class DiscardRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    reason: str
+    reason: str = Field(
+        json_schema_extra={"minLength": 1, "maxLength": MAX_DISCARD_REASON_LENGTH, "pattern": r"\S"}
+    )
+    """Why the dead letters are discarded, which is stored with each of them."""
 
 
 class DeadLetterPage(CamelModel):

@@ -93,7 +93,7 @@ def test_the_description_has_the_schemas_of_what_is_answered(application: Applic
 
     assert shown == {"$ref": "#/components/schemas/StatusReport"}
     assert problem == {"$ref": "#/components/schemas/Problem"}
-    names = {"title", "status", "detail", "instance", "errors"}
+    names = {"type", "title", "status", "detail", "instance", "errors", "eventId", "eventType"}
     assert set(schemas["Problem"]["properties"]) == names
     assert {"leaseToken", "lagSeconds", "caughtUp"} < set(schemas["LeaseStatus"]["properties"])
     assert schemas["DiscardRequest"]["properties"]["reason"]["maxLength"] == 1_000
