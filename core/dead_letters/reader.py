@@ -105,7 +105,8 @@ class DeadLetterReader:
     async def for_event(
         self, module: str, stream_id: str, event_id: str, deadline: Deadline
     ) -> list[DeadLetter]:
-        """Return the dead letters of an event in a module."""
+        """Return the dead letters of an event in a module, whichever process has stored them."""
+        await self.container.catch_up(_READING, deadline)
         rows = await self._query(queries.of_event(module, stream_id, event_id), deadline)
         return [DeadLetter.from_document(row) for row in rows]
 

@@ -91,7 +91,7 @@ class StoredDocuments:
         stored = await self._read(document, deadline)
         for seconds in _RETRY_DELAYS:
             if stored is not None and _is_current(stored, document):
-                return stored
+                return _with_transaction(stored, document)
             deadline.check("reading a document that a replica may not have yet", seconds)
             await self.sleep(seconds)
             stored = await self._read(document, deadline)
@@ -99,7 +99,7 @@ class StoredDocuments:
             return MissingDocument(document)
         if _age(stored) < _age(document):
             raise TransientError("Cosmos DB returned an older version of an event of the batch.")
-        return stored
+        return _with_transaction(stored, document)
 
     async def _read(self, document: Document, deadline: Deadline) -> Document | None:
         stream_id, event_id = document["streamId"], document["id"]
@@ -134,6 +134,11 @@ def _is_current(stored: Document, document: Document) -> bool:
     """Return whether what was read is the version that was handed over, or a later one."""
     etag = document.get("_etag")
     return etag in (None, stored.get("_etag")) or _age(stored) > _age(document)
+
+
+def _with_transaction(stored: Document, document: Document) -> Document:
+    """Return what was read with the transaction of what was handed over, which no read has."""
+    return {**stored, **{name: document[name] for name in ("_lsn",) if name in document}}
 
 
 def _age(document: Document) -> int:

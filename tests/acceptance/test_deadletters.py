@@ -126,6 +126,21 @@ async def only(operations: DeadLetterOperations) -> DeadLetter:
     return letter
 
 
+@pytest.mark.parametrize("replica_lag", [600.0])
+async def test_the_status_of_an_event_has_what_another_process_has_just_parked(
+    application: Application, environ: dict[str, str], database: DatabaseProxy
+) -> None:
+    """However far the replica lags that lists the dead letters."""
+    other = Application(application.registry, environ)
+    assert not await dead_letters_of(other.dead_letters)
+    await park(application, database, asked(1))
+
+    status = await other.status.event_status("oracle", "oracle-1", "q1")
+
+    await other.close()
+    assert len(status.dead_letter_reasons) == 1
+
+
 async def test_after_the_fix_a_replayed_letter_is_gone(
     application: Application, operations: DeadLetterOperations, database: DatabaseProxy
 ) -> None:

@@ -50,11 +50,18 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def dates_rewritten() -> bool:
+    """Whether the host rewrites dates, so that the application reads what it is handed over."""
+    return False
+
+
+@pytest.fixture
 async def application(
-    environ: dict[str, str], database: DatabaseProxy
+    environ: dict[str, str], database: DatabaseProxy, *, dates_rewritten: bool
 ) -> AsyncIterator[Application]:
     """A process that has begun the fan-out of an event, and ends before it completes it."""
     application = Application.discover(numbers, environ)
+    application.services.stored_documents.dates_rewritten = dates_rewritten
     await database.get_container_client("events").create_item(SOURCE)
     batch = await delivered(database)
     attempt = asyncio.create_task(application.project("counting", batch))
@@ -161,6 +168,19 @@ async def test_progress_that_is_stored_late_is_not_shown(
     await put_lease(database, f'"{document["lsn"] - 1}"')
 
     assert (behind, await shown_progress(application)) == ([], [document["written"]])
+
+
+@pytest.mark.parametrize("dates_rewritten", [False, True], ids=["stored", "rewritten"])
+async def test_progress_is_shown_until_its_event_is_processed(
+    application: Application, database: DatabaseProxy
+) -> None:
+    """Also where the event is read, as the host rewrites dates."""
+    (event,) = await delivered(database)
+    (document,) = await progress_documents(database)
+
+    await put_lease(database, f'"{event["_lsn"] - 1}"')
+
+    assert await shown_progress(application) == [document["written"]]
 
 
 async def test_progress_names_its_container(

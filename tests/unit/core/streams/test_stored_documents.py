@@ -159,6 +159,13 @@ async def test_an_older_version_is_never_projected() -> None:
         await host.restore(rewrite_dates(BY_US))
 
 
+async def test_what_is_read_has_the_transaction_of_what_was_handed_over() -> None:
+    """No read returns it, and the progress of a fan-out is stored with it."""
+    host = Host(BY_US)
+
+    assert await host.restore({**rewrite_dates(BY_US), "_lsn": 7}) == [{**BY_US, "_lsn": 7}]
+
+
 async def test_an_event_that_is_not_found_is_parked() -> None:
     """After some seconds, with a reason that says what to do."""
     host = Host()
