@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from core.errors import CosmosError, DeadlineExceededError
 
@@ -28,7 +29,7 @@ async def results_of(
         BaseException: The most severe error of the work, after all of it has ended.
     """
     everything = asyncio.gather(*work, return_exceptions=True)
-    everything.add_done_callback(lambda _: queue.put_nowait(None))
+    everything.add_done_callback(partial(_end, queue))
     cancelled: asyncio.CancelledError | None = None
     try:
         while (result := await queue.get()) is not None:
@@ -44,6 +45,13 @@ async def results_of(
     if cancelled is not None:
         raise cancelled
     raise_most_severe(everything.result())
+
+
+def _end(queue: ResultQueue, everything: asyncio.Future[Any]) -> None:
+    """Put the end into the queue; a cancellation is retrieved, or asyncio would log it."""
+    if not everything.cancelled():
+        everything.exception()
+    queue.put_nowait(None)
 
 
 def raise_most_severe(results: Iterable[BaseException | None]) -> None:
