@@ -44,7 +44,7 @@ MAY_IMPORT = {
     "services": {*MIDDLE, *LEAVES, "projecting"},
     "operations": {*MIDDLE, *LEAVES, "projecting", "services"},
     "application": {*MIDDLE, *LEAVES, "projecting", "services", "operations"},
-    "testing": {*MIDDLE, "writing", "projecting"},
+    "testing": {*MIDDLE, "writing", "streams", "projecting"},
     "functions": {*MIDDLE, *LEAVES, "projecting", "services", "operations", "application"},
 }
 """What each package and each module of `core` itself may import of the others."""

@@ -1,6 +1,7 @@
-"""The test kit of authors: checks of projections and entities in memory, in milliseconds."""
+"""The test kit of authors: checks of commands, projections and entities, in milliseconds."""
 
+from core.testing.deciding import given
 from core.testing.folding import folded, read_as
 from core.testing.projecting import projecting
 
-__all__ = ["folded", "projecting", "read_as"]
+__all__ = ["folded", "given", "projecting", "read_as"]
