@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic_core import from_json
 
-from core.model.commands import command_name
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
@@ -34,7 +32,7 @@ def request_hash(model: type[Command], body: bytes) -> str:
     """
     schema = _schema(model)
     content = _canonical(from_json(body), schema, schema.get("$defs", {}))
-    text = json.dumps([command_name(model), content], separators=(",", ":"), sort_keys=True)
+    text = json.dumps([model.stored_name, content], separators=(",", ":"), sort_keys=True)
     return f"{_RULE}:{sha256(text.encode()).hexdigest()}"
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
 
 from core.errors import FieldError, InvalidRequestError, RequestTooLargeError
-from core.model.names import snake_case
+from core.model.named_models import NamedModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,7 +28,7 @@ _MAY_BE_UNBOUNDED = re.compile(rb"NaN|Infinity|\d{17}|[\s\[:,]-?\d[\d.]*[eE]\+?\
 """What a body contains if one of its numbers is not finite; most have none of it."""
 
 
-class Command(BaseModel):
+class Command(NamedModel):
     """A request that appends events, declared by its fields and by `handle`.
 
         class Follow(Command):                  # POST /api/commands/follow
@@ -63,11 +63,6 @@ class Command(BaseModel):
         raise NotImplementedError
 
 
-def command_name(command: type[Command]) -> str:
-    """Return the name of a command in its route: `Follow` -> `follow`."""
-    return snake_case(command.__name__)
-
-
 def parse_command(model: type[Command], body: bytes) -> Command:
     """Return the command of a JSON body.
 
@@ -75,7 +70,7 @@ def parse_command(model: type[Command], body: bytes) -> Command:
         RequestTooLargeError: If the body is over 1 MB.
         InvalidRequestError: If it is not JSON or not valid, with every invalid field.
     """
-    return parse_body(model, body, f"command {command_name(model)!r}")
+    return parse_body(model, body, f"command {model.stored_name!r}")
 
 
 def parse_body(model: type[ModelT], body: bytes, name: str) -> ModelT:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import importlib
+import re
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from core.errors import DefinitionError
+from core.model.locations import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import ModuleType
 
 _RECORD = "__declared__"
+_NAME = "module_name"
+_NAME_FORM = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 DeclaredT = TypeVar("DeclaredT")
 
@@ -34,6 +39,33 @@ def is_helper(module: ModuleType) -> bool:
     """
     parts = module.__name__.split(".")
     return hasattr(module, "__path__") or any(part.startswith("_") for part in parts)
+
+
+def module_name(module: ModuleType) -> str:
+    """Return the name of a module, which is part of leases and functions.
+
+    Raises:
+        DefinitionError: If `module_name` is not valid, or stands below a projection that has its
+            name from the file.
+    """
+    name: object = module_name_of(module.__name__)
+    namespace = [*vars(module)]
+    if not isinstance(name, str) or not _NAME_FORM.match(name):
+        raise DefinitionError(
+            f"{_file(module)}: module_name is {name!r} → letters, digits and underscores"
+        )
+    if {_NAME, _RECORD} <= {*namespace} and namespace.index(_NAME) > namespace.index(_RECORD):
+        raise DefinitionError(
+            f"{_file(module)}: module_name stands below a projection, which has its name from the "
+            "file → make it the first statement"
+        )
+    return name
+
+
+def module_name_of(name: str) -> str:
+    """Return the name of a module by that in Python: its `module_name`, or that of the file."""
+    declared: str = getattr(sys.modules.get(name), _NAME, name.rpartition(".")[2])
+    return declared
 
 
 def record_declaration(declaration: object, namespace: dict[str, Any]) -> None:
@@ -75,6 +107,10 @@ def _visible_subclasses(module: ModuleType, base: type[DeclaredT]) -> Iterator[t
     for value in vars(module).values():
         if isinstance(value, type) and issubclass(value, base) and value is not base:
             yield value
+
+
+def _file(module: ModuleType) -> Path:
+    return shorten(Path(str(module.__file__)))
 
 
 def _module_names(folder: Path) -> Iterator[str]:

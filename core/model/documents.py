@@ -201,7 +201,7 @@ def to_document(event: Event, correlation_id: str, traceparent: str | None = Non
     """
     return {
         "streamId": stream_of(event),
-        "type": type(event).__name__,
+        "type": event.stored_name,
         "version": type(event).version,
         "data": event.model_dump(mode="json"),
         "meta": _traced({"correlationId": correlation_id, "hops": 0}, traceparent),
@@ -249,7 +249,7 @@ class DerivedEventEncoder:
         if "NaN" in data or "Infinity" in data:
             json.loads(data, parse_constant=_reject)
         kind = type(event)
-        head = f'"id":"{event_id}","streamId":"{stream}","type":"{kind.__name__}"'
+        head = f'"id":"{event_id}","streamId":"{stream}","type":"{kind.stored_name}"'
         middle = f'"version":{kind.version},"time":"{self._time}","data":{data}'
         last = f',"index":{index}' if index else ""
         return f'{{{head},{middle},"meta":{self._meta}{last}}}}}'.encode()

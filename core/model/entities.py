@@ -6,10 +6,10 @@ import inspect
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from core.errors import DefinitionError
-from core.model.names import snake_case
+from core.model.named_models import NamedModel
 from core.model.signatures import event_types, resolve_annotations
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ ReducerT = TypeVar("ReducerT", bound="Callable[..., Entity]")
 EntityT = TypeVar("EntityT", bound="Entity")
 
 
-class Entity(BaseModel):
+class Entity(NamedModel):
     """The state of one entity; the defaults of its fields are the state before any event.
 
         class Followship(Entity):               # GET /api/entities/followship/{id}
@@ -34,6 +34,8 @@ class Entity(BaseModel):
             @reduces
             def followed(self, event: Followed) -> Self:
                 return self.evolve(following=self.following | {event.to_follow})
+
+    The name of the class in snake case is part of streams and routes, unless `name` is.
 
     Events are applied in the order of their `time`, and those with the same time after what they
     follow from.
@@ -50,11 +52,6 @@ def reduces(method: ReducerT) -> ReducerT:
     """Mark a method as the reducer for the event type in its annotation."""
     setattr(method, _MARK, True)
     return method
-
-
-def entity_name(entity: type[Entity]) -> str:
-    """Return the name of an entity in routes and stream ids: `Followship` -> `followship`."""
-    return snake_case(entity.__name__)
 
 
 def fold(entity: type[EntityT], events: Iterable[Event]) -> EntityT:
@@ -97,7 +94,7 @@ def _add(
 ) -> None:
     if event_type in by_type:
         raise DefinitionError(f"Entity {entity.__name__} reduces {event_type.__name__} twice.")
-    if event_type.entity != entity_name(entity):
+    if event_type.entity != entity.stored_name:
         raise DefinitionError(
             f"Entity {entity.__name__} reduces {event_type.__name__}, "
             f"which belongs to entity {event_type.entity!r}."

@@ -31,12 +31,14 @@ class Event(BaseModel):
             def entity_id(self) -> str:
                 return f"{self.day}~{self.shop}"
 
-    The name of the class is stored as the event's type; `version` is the version of its fields.
+    The name of the class is stored as the event's type, unless `name` is; `version` is the version
+    of its fields.
     """
 
     # Numbers that JSON does not have must appear in the text to be rejected, not stored as null.
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
+    stored_name: ClassVar[str]
     entity: ClassVar[str]
     version: ClassVar[int]
     upcasts: ClassVar[dict[int, Callable[[Fields], Fields]]]
@@ -45,6 +47,7 @@ class Event(BaseModel):
         cls,
         entity: str | None = None,
         version: int = 1,
+        name: str | None = None,
         **kwargs: Any,  # noqa: ANN401 - pydantic's class options, passed on
     ) -> None:
         super().__init_subclass__(**kwargs)
@@ -52,6 +55,7 @@ class Event(BaseModel):
             raise DefinitionError(
                 f'Event {cls.__name__} names no entity: class {cls.__name__}(Event, entity="...").'
             )
+        cls.stored_name = name or cls.__name__
         cls.entity = validate_entity_name(entity)
         cls.version = version
         cls.upcasts = {}

@@ -27,7 +27,7 @@ class Edge:
 def edges(projections: Iterable[Projection]) -> list[Edge]:
     """Return all edges, in the order of the projections."""
     return [
-        Edge(source=source.__name__, target=target.__name__, projection=projection.name)
+        Edge(source=source.stored_name, target=target.stored_name, projection=projection.name)
         for projection in projections
         for source in projection.source_types
         for target in projection.derived_types

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from core.errors import DefinitionError
 from core.model.commands import Command
-from core.model.entities import Entity, entity_name
+from core.model.entities import Entity
 from core.model.entity_ids import id_field
 from core.model.signatures import derived_types, is_union, resolve_annotations
 
@@ -72,7 +72,7 @@ def handler_of(command: type[Command]) -> Handler:
     if id_field(command) is None:
         raise DefinitionError(
             f"{name} decides on {model.__name__} but does not say which → "
-            f"{entity_name(model)}_id: Id[UUID]"
+            f"{model.stored_name}_id: Id[UUID]"
         )
     return Handler(
         entity=model,
@@ -117,7 +117,7 @@ def _event_types(where: str, entity: type[Entity], annotation: object) -> tuple[
     if annotation is None:
         raise DefinitionError(f"{where} does not say which events → -> Iterator[OrderPaid]")
     types = derived_types(annotation, f"the result of {where}")
-    own = entity_name(entity)
+    own = entity.stored_name
     for event in types:
         if event.entity != own:
             raise DefinitionError(

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal, overload
 
 from core.errors import DefinitionError
-from core.model.discovery import record_declaration
+from core.model.discovery import module_name_of, record_declaration
 from core.model.events import Event
+from core.model.locations import location_of
 from core.model.signatures import derived_types, event_types, resolve_annotations
 
 Function = Callable[[Any], Iterable[Event]]
@@ -43,8 +44,7 @@ class Projection:
     @property
     def location(self) -> str:
         """The file and the line of the function."""
-        code = inspect.unwrap(self.function).__code__
-        return f"{code.co_filename}:{code.co_firstlineno}"
+        return location_of(self.function)
 
 
 @overload
@@ -94,7 +94,7 @@ def _define(
 ) -> Projection:
     if not inspect.isfunction(function):
         raise DefinitionError(f"A projection is a function, got {function!r:.100}.")
-    name = name or f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+    name = name or f"{module_name_of(function.__module__)}.{function.__name__}"
     where = f"projection {name}"
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise DefinitionError(f"The {where} is async. A projection must be pure and cannot wait.")

@@ -7,20 +7,22 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from core.errors import DefinitionError, UnknownResourceError
-from core.model.commands import Command, command_name
+from core.model.commands import Command
 from core.model.discovery import (
     check_imported_classes,
     import_modules,
     instances_of,
     is_helper,
+    module_name,
     subclasses_of,
 )
-from core.model.entities import Entity, entity_name, reducers
+from core.model.entities import Entity, reducers
 from core.model.event_fields import check_event_fields
 from core.model.events import Event, check_entity_id
 from core.model.graph import check_acyclic
 from core.model.handlers import handler_of
 from core.model.projections import Projection
+from core.model.stored_names import classes_by_name, projections_by_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -48,7 +50,12 @@ class ProjectionModule:
     def source_types(self) -> Mapping[str, type[Event]]:
         """The types of source events, by name."""
         types = (one for projection in self.projections for one in projection.source_types)
-        return {event_type.__name__: event_type for event_type in types}
+        return {event_type.stored_name: event_type for event_type in types}
+
+    @property
+    def file(self) -> str:
+        """The file, for messages."""
+        return self.projections[0].location.rpartition(":")[0]
 
     @property
     def package(self) -> str:
@@ -120,10 +127,10 @@ class Registry:
         declared = [_projection_module(module) for module in modules]
         _check_imported_projections(modules, declared)
         registry = cls(
-            modules=_by_name([(one.name, one) for one in declared if one.projections]),
-            events=_by_name([(one.__name__, one) for one in _classes(modules, Event)]),
-            commands=_by_name([(command_name(one), one) for one in _commands(modules)]),
-            entities=_by_name([(entity_name(one), one) for one in _classes(modules, Entity)]),
+            modules=_modules_by_name(one for one in declared if one.projections),
+            events=classes_by_name("event", _classes(modules, Event)),
+            commands=classes_by_name("command", _commands(modules)),
+            entities=classes_by_name("entity", _classes(modules, Entity)),
         )
         registry._check()
         return registry
@@ -131,8 +138,8 @@ class Registry:
     @property
     def projections(self) -> Mapping[str, Projection]:
         """The projections of all modules."""
-        return _by_name(
-            [(own.name, own) for module in self.modules.values() for own in module.projections]
+        return projections_by_name(
+            own for module in self.modules.values() for own in module.projections
         )
 
     def module(self, name: str) -> ProjectionModule:
@@ -175,14 +182,14 @@ class Registry:
 
     def _check_handler(self, command: type[Command]) -> None:
         entity = handler_of(command).entity
-        if entity is not None and self.entities.get(entity_name(entity)) is not entity:
+        if entity is not None and self.entities.get(entity.stored_name) is not entity:
             raise DefinitionError(
                 f"command {command.__name__}: entity {entity.__name__} of {entity.__module__} is "
                 "not read → declare it as a class of a file beside the projections."
             )
 
     def _check_event_type(self, event_type: type[Event], user: str) -> None:
-        if self.events.get(event_type.__name__) is not event_type:
+        if self.events.get(event_type.stored_name) is not event_type:
             raise DefinitionError(
                 f"{user}: event type {event_type.__name__} of {event_type.__module__} is not read "
                 "→ declare it as a class of a file beside the projections."
@@ -198,7 +205,19 @@ def _projection_module(module: ModuleType) -> ProjectionModule:
             f"{own[0].location}: projection {own[0].name} is in a helper file and would not run → "
             "move it, or drop the `_`."
         )
-    return ProjectionModule(name=name.rpartition(".")[2], projections=own)
+    return ProjectionModule(name=module_name(module), projections=own)
+
+
+def _modules_by_name(modules: Iterable[ProjectionModule]) -> Mapping[str, ProjectionModule]:
+    by_name: dict[str, ProjectionModule] = {}
+    for module in modules:
+        other = by_name.setdefault(module.name, module)
+        if other is not module:
+            raise DefinitionError(
+                f"module {module.name} is {other.file} and {module.file} → module_name of one of "
+                "them, as its first statement"
+            )
+    return by_name
 
 
 def _check_imported_projections(
@@ -223,15 +242,6 @@ def _commands(modules: Iterable[ModuleType]) -> list[type[Command]]:
     """Return the commands, without those that others only take their fields from."""
     classes = _classes(modules, Command)
     return [one for one in classes if one.handle is not Command.handle or not one.__subclasses__()]
-
-
-def _by_name(declared: list[tuple[str, DeclaredT]]) -> Mapping[str, DeclaredT]:
-    by_name: dict[str, DeclaredT] = {}
-    for name, value in declared:
-        if name in by_name:
-            raise DefinitionError(f"{name!r} is declared twice: {by_name[name]!r} and {value!r}.")
-        by_name[name] = value
-    return by_name
 
 
 def _look_up(known: Mapping[str, DeclaredT], name: str, kind: str) -> DeclaredT:

@@ -164,7 +164,7 @@ class FanOut:
 
     def _to_write(self, event: Event, index: int) -> Write:
         stream_id, data = self._check(event)
-        event_type = type(event).__name__
+        event_type = event.stored_name
         event_id = derived_event_id(
             projection=self.projection.name,
             source_stream=self.cause.stream_id,

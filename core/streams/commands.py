@@ -15,9 +15,8 @@ from core.errors import (
     Refused,
     RequestTooLargeError,
 )
-from core.model.commands import command_name, field_errors
+from core.model.commands import field_errors
 from core.model.documents import stream_of, to_document
-from core.model.entities import entity_name
 from core.model.entity_ids import id_field
 from core.model.handlers import handler_of
 from core.model.names import stream_id
@@ -58,7 +57,7 @@ class Execution:
     @property
     def name(self) -> str:
         """The name of the command."""
-        return command_name(type(self.command))
+        return self.command.stored_name
 
 
 def build_append(execution: Execution, now: datetime) -> Append | None:
@@ -89,7 +88,7 @@ def build_decision(execution: Execution, entity: type[Entity]) -> Append:
     """
     field = str(id_field(type(execution.command)))
     try:
-        stream = stream_id(entity_name(entity), getattr(execution.command, field))
+        stream = stream_id(entity.stored_name, getattr(execution.command, field))
     except ValueError as error:
         message = f"Command {execution.name!r}: {error}."
         raise InvalidRequestError(message, FieldError(field=field, detail=str(error))) from None
@@ -120,7 +119,7 @@ def decide(execution: Execution, stream: str, state: Entity | None, now: datetim
     for event in events:
         if type(event) not in handler.event_types:
             raise DefinitionError(
-                f"Command {execution.name!r} appends {type(event).__name__}, which its annotation "
+                f"Command {execution.name!r} appends {event.stored_name}, which its annotation "
                 "does not declare."
             )
     if events and _stream_of_all(execution.name, events) != stream:

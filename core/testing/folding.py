@@ -42,7 +42,7 @@ def read_as(event: type[EventT], version: int, data: Mapping[str, Any]) -> Event
     stored = Envelope(
         id="1",
         streamId=stream_of(event.model_validate(fields)),
-        type=event.__name__,
+        type=event.stored_name,
         version=version,
         time=_TIME,
         data=dict(data),

@@ -192,7 +192,7 @@ def coverage_of(
 
 def type_names(types: Iterable[type[Event]]) -> tuple[str, ...]:
     """Return the names of event types in a stable order."""
-    return tuple(sorted(event_type.__name__ for event_type in types))
+    return tuple(sorted(event_type.stored_name for event_type in types))
 
 
 def _coverage_of(

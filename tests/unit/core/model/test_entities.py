@@ -59,7 +59,7 @@ class Foreign(Entity):
         return self
 
 
-class Twice(Entity):
+class Twice(Entity, name="person"):
     @reduces
     def one(self, event: Renamed) -> Self:
         return self
@@ -67,9 +67,6 @@ class Twice(Entity):
     @reduces
     def two(self, event: Renamed) -> Self:
         return self
-
-
-Twice.__name__ = Person.__name__
 
 
 class NoEvent(Entity):
@@ -89,7 +86,7 @@ class TooMany(Entity):
     [
         (NoDefault, "has no default for name"),
         (Foreign, "belongs to entity 'followship'"),
-        (Twice, "Person reduces Renamed twice"),
+        (Twice, "Twice reduces Renamed twice"),
         (NoEvent, "Annotate the event of reducer NoEvent.anything"),
         (TooMany, r"takes \(self, event\)"),
     ],

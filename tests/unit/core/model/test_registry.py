@@ -2,46 +2,13 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
 from core.errors import DefinitionError, ProjectionCycleError, UnknownResourceError
 from core.model.registry import Registry
 from tests.apps import follows
-
-EVENTS = """
-from collections.abc import Iterator
-from core import Command, Entity, Event, projection
-
-class Base(Event, entity="thing"):
-    @property
-    def entity_id(self) -> str:
-        return "1"
-
-class A(Base, entity="thing"): pass
-class B(Base, entity="thing"): pass
-"""
-
-
-PROJECTION = "\n@projection\ndef f(event: A) -> Iterator[B]:\n    yield B()\n"
-
-
-def package(folder: Path, name: str, **modules: str) -> ModuleType:
-    """A package of projection modules, imported anew, with its files by name."""
-    root = folder / name
-    root.mkdir()
-    (root / "__init__.py").touch()
-    for module, text in modules.items():
-        path = root / f"{module}.py"
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return importlib.import_module(name)
-
-
-@pytest.fixture(autouse=True)
-def _importable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(tmp_path))
+from tests.unit.core.model.packages import EVENTS, PROJECTION, package
 
 
 def test_an_application_is_found_without_wiring() -> None:
@@ -103,7 +70,9 @@ def test_names_declared_twice_are_rejected(tmp_path: Path) -> None:
     """Documents tell events by name only."""
     folder = package(tmp_path, "twice", one=EVENTS, two=EVENTS)
 
-    with pytest.raises(DefinitionError, match="declared twice"):
+    with pytest.raises(
+        DefinitionError, match=r"event Base is declared in .*one\.py:5 and .*two\.py:5 → name="
+    ):
         Registry.discover(folder)
 
 
@@ -193,7 +162,9 @@ def test_a_loop_without_names_is_refused(tmp_path: Path) -> None:
         "    def made(event: A) -> Iterator[B]: ...\n"
     )
 
-    with pytest.raises(DefinitionError, match=r"'m\.made' is declared twice"):
+    with pytest.raises(
+        DefinitionError, match=r"projection m\.made is declared in .*m\.py:14 and .*m\.py:14"
+    ):
         Registry.discover(package(tmp_path, "nameless_loop", m=text)).projections  # noqa: B018 - raises
 
 
