@@ -75,9 +75,9 @@ class Given:
         Raises:
             ValueError: If it has no time zone.
         """
+        self._sentence.end()
         if time.utcoffset() is None:
             raise ValueError(f"at({time!r}): the time has no time zone → tzinfo=timezone.utc")
-        self._sentence.end()
         return Given(replace(self._history, time=parse_time(format_time(time))))
 
     def when(self, command: Command) -> Decided:

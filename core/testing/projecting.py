@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from core.errors import PoisonError
@@ -13,6 +12,7 @@ from core.projecting.turn import ENDLESS_TURN
 from core.testing.apps import registry_of
 from core.testing.rendering import compare_events, list_events
 from core.testing.reordering import reordered
+from core.testing.sentences import Sentence
 from core.testing.watching import forbid_impure_calls
 
 if TYPE_CHECKING:
@@ -26,21 +26,46 @@ _SOURCE_ID = "n000000000001"
 _TIME = "2026-01-01T00:00:00.000000Z"
 
 
-@dataclass(frozen=True)
 class Projected:
     """What was derived from an event.
 
-    Attributes:
+    Args:
         event: The source event.
         emitted: The derived events in the order in which they were emitted.
         ids: Their ids.
         error: The error of the first projection that failed, None if none did.
     """
 
-    event: Event
-    emitted: tuple[Event, ...]
-    ids: tuple[str, ...]
-    error: PoisonError | None
+    def __init__(
+        self,
+        event: Event,
+        emitted: tuple[Event, ...],
+        ids: tuple[str, ...],
+        error: PoisonError | None,
+    ) -> None:
+        self._event = event
+        self._emitted = emitted
+        self._ids = ids
+        self._error = error
+        self._sentence = Sentence("projecting(...) has no emits(...)")
+
+    @property
+    def emitted(self) -> tuple[Event, ...]:
+        """The derived events in the order in which they were emitted."""
+        self._sentence.end()
+        return self._emitted
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the derived events."""
+        self._sentence.end()
+        return self._ids
+
+    @property
+    def error(self) -> PoisonError | None:
+        """The error of the first projection that failed, None if none did."""
+        self._sentence.end()
+        return self._error
 
     def emits(self, *events: Event) -> Projected:
         """Check that exactly these events were derived, in this order.
@@ -51,7 +76,7 @@ class Projected:
         if self.error is not None:
             raise AssertionError(f"{self.error} ({self._cause()!r})") from self.error
         if self.emitted != events:
-            given = f"projecting\n{list_events([self.event])}\n"
+            given = f"projecting\n{list_events([self._event])}\n"
             raise AssertionError(given + compare_events(events, self.emitted, "emitted"))
         return self
 
@@ -85,7 +110,7 @@ class Projected:
         return self
 
     def _cause(self) -> BaseException | None:
-        return self.error and (self.error.__cause__ or self.error)
+        return self._error and (self._error.__cause__ or self._error)
 
 
 def projecting(event: Event, by: Projection | None = None) -> Projected:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pydantic import BaseModel
+
     from core.model.events import Event
 
 
@@ -40,8 +42,13 @@ def _compare(number: int, wanted: Event | None, got: Event | None) -> Iterator[s
             yield f"  + {number:3}. {got!r}"
     else:
         yield f"  ! {number:3}. {type(got).__name__}"
-        for name in type(got).model_fields:
-            yield from _compare_field(name, getattr(wanted, name), getattr(got, name))
+        yield from compare_fields(wanted, got)
+
+
+def compare_fields(wanted: BaseModel, got: BaseModel) -> Iterator[str]:
+    """Yield a line for each field of two models of the same class, two where it differs."""
+    for name in type(got).model_fields:
+        yield from _compare_field(name, getattr(wanted, name), getattr(got, name))
 
 
 def _compare_field(name: str, wanted: object, got: object) -> Iterator[str]:

@@ -211,10 +211,12 @@ def test_sentences_without_an_end_are_recorded() -> None:
         given(PLACED).at(NOW).when(PAY).then(PAID)
         assert given(PLACED).when(PAY).events
 
-    given(PLACED)
+    with unended_sentences() as of_another_block:
+        given(PLACED)
     lines = [problem.partition(": ")[2] for problem in problems]
     assert lines == [
         "given(...) has no when(...): it checks nothing",
         "given(...).when(...) has no then(...): it checks nothing",
     ]
+    assert len(of_another_block) == 1
     assert re.fullmatch(r"test_deciding\.py:\d+: .*", problems[0])

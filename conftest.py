@@ -1,0 +1,3 @@
+"""The test kit's plugin, for tests in any folder."""
+
+pytest_plugins = ("local.testing",)
