@@ -35,7 +35,7 @@ class ServiceClock:
     def __init__(self, host_time: Callable[[], datetime] = host_time) -> None:
         self.host_time = host_time
         self._correction = timedelta()
-        self._latest = ""
+        self._latest: tuple[str, datetime | None] = "", None
 
     def now(self) -> datetime:
         """Return the time."""
@@ -48,15 +48,22 @@ class ServiceClock:
             date: The header, which is ignored if it is not a date.
             sent_at: The host's time when the request was sent.
         """
-        if date == self._latest:
+        if date != self._latest[0]:
+            self._latest = date, _time_of(date)
+        stated = self._latest[1]
+        if stated is None:
             return
-        self._latest = date
-        try:
-            stated = parsedate_to_datetime(date).astimezone(timezone.utc)
-        except ValueError:
-            return
-        sent, received = sent_at + self._correction, self.now()
+        received = self.now()
+        sent = min(sent_at + self._correction, received)  # it may have been set back meanwhile
         if sent - _TOLERANCE - _RESOLUTION <= stated <= received + _TOLERANCE:
             return
         self._correction += stated + _RESOLUTION / 2 - (sent + (received - sent) / 2)
         logger.warning("clock.corrected seconds=%.1f", self._correction.total_seconds())
+
+
+def _time_of(date: str) -> datetime | None:
+    """Return the time that a header `Date` states, None if it is not a date."""
+    try:
+        return parsedate_to_datetime(date).astimezone(timezone.utc)
+    except ValueError:
+        return None

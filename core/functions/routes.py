@@ -217,7 +217,7 @@ def _part(req: func.HttpRequest) -> _Part:
     Raises:
         InvalidRequestError: If the limit is not a number.
     """
-    limit: str = req.params.get("limit") or str(MAX_PAGE_SIZE)
+    limit: str = req.params.get("limit", str(MAX_PAGE_SIZE))
     if not (limit.isascii() and limit.isdigit()):
         detail = f"Pass a number from 1 to {MAX_PAGE_SIZE}, got {limit!r:.50}."
         raise InvalidRequestError(detail, FieldError(field="limit", detail=detail))
@@ -225,7 +225,7 @@ def _part(req: func.HttpRequest) -> _Part:
 
 
 def _flag(req: func.HttpRequest, name: str) -> bool:
-    text: str = req.params.get(name) or "false"
+    text: str = req.params.get(name, "false")
     if text not in {"true", "false"}:
         detail = f"Pass true or false, got {text!r:.50}."
         raise InvalidRequestError(detail, FieldError(field=name, detail=detail))

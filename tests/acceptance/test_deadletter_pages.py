@@ -100,7 +100,7 @@ async def test_a_continuation_must_be_one(application: Application, after: str) 
     assert caught.value.errors[0].field == "after"
 
 
-@pytest.mark.parametrize("limit", ["0", "201", "-1", "many", "1e2", "9" * 5_000, "²"])
+@pytest.mark.parametrize("limit", ["", "0", "201", "-1", "many", "1e2", "9" * 5_000, "²"])
 async def test_a_limit_must_be_one(application: Application, limit: str) -> None:
     """Over HTTP, for a list and for actions."""
     requests = {

@@ -83,6 +83,33 @@ def test_a_request_from_before_the_correction_does_not_undo_it() -> None:
     assert abs(clock.now() - host.true) <= timedelta(seconds=0.5)
 
 
+def test_a_clock_that_is_set_within_a_second_is_corrected_at_once() -> None:
+    """By a response whose date is that of the response before."""
+    host = HostClock(600)
+    clock = ServiceClock(host)
+    respond(host, clock)
+    host.skew = timedelta(seconds=-600)
+
+    respond(host, clock, after=0.1)
+
+    assert abs(clock.now() - host.true) <= timedelta(seconds=0.6)
+
+
+@pytest.mark.parametrize("skew", [-600, 600])
+def test_a_request_during_which_the_clock_is_set_does_not_mislead_it(skew: float) -> None:
+    """Its time of sending and that of receiving are of two clocks."""
+    host = HostClock(-skew)
+    clock = ServiceClock(host)
+    respond(host, clock)
+    sent_at = host()
+    host.skew = timedelta(seconds=skew)
+    respond(host, clock)
+
+    clock.observe(format_datetime(host.true, usegmt=True), sent_at)
+
+    assert abs(clock.now() - host.true) <= timedelta(seconds=0.5)
+
+
 @pytest.mark.parametrize("date", ["", "soon"])
 def test_a_response_without_a_date_says_nothing(date: str) -> None:
     """A proxy may leave it out."""
