@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pydantic import ConfigDict
 
@@ -36,12 +36,25 @@ class Entity(NamedModel):
                 return self.evolve(following=self.following | {event.to_follow})
 
     The name of the class in snake case is part of streams and routes, unless `name` is.
+    Stored events of `retired` types are passed over.
 
     Events are applied in the order of their `time`, and those with the same time after what they
     follow from.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    retired: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(
+        cls,
+        retired: tuple[str, ...] = (),
+        **kwargs: Any,  # noqa: ANN401 - class options of the base, passed on
+    ) -> None:
+        super().__init_subclass__(**kwargs)
+        if isinstance(retired, str):
+            raise DefinitionError(f'Entity {cls.__name__}: retired=("{retired}",) needs a comma.')
+        cls.retired = retired
 
     def evolve(self, **changes: Any) -> Self:  # noqa: ANN401 - fields of any type
         """Return this state with some fields changed."""

@@ -22,7 +22,7 @@ from core.model.events import Event, check_entity_id
 from core.model.graph import check_acyclic
 from core.model.handlers import handler_of
 from core.model.projections import Projection
-from core.model.stored_names import classes_by_name, projections_by_name
+from core.model.stored_names import check_retired, classes_by_name, projections_by_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -177,6 +177,7 @@ class Registry:
         for command in self.commands.values():
             self._check_handler(command)
         for name, entity in self.entities.items():
+            check_retired(entity, self.events)
             for event_type in reducers(entity):
                 self._check_event_type(event_type, f"entity {name}")
 

@@ -53,6 +53,20 @@ def classes_by_name(kind: str, classes: Iterable[ClassT]) -> Mapping[str, ClassT
     return by_name
 
 
+def check_retired(entity: type[Entity], events: Mapping[str, type[Event]]) -> None:
+    """Reject a retired type that is declared as an event.
+
+    Raises:
+        DefinitionError: If there is one.
+    """
+    for name in entity.retired:
+        if name in events:
+            raise DefinitionError(
+                f"{location_of(events[name])} event {name} is retired by entity {entity.__name__} "
+                "→ remove its class, or the name from retired"
+            )
+
+
 def projections_by_name(projections: Iterable[Projection]) -> Mapping[str, Projection]:
     """Return projections by name.
 

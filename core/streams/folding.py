@@ -71,8 +71,8 @@ async def fold_stream(
 ) -> EntityState[EntityT] | None:
     """Return an entity, None if there is none: no event of its stream has a reducer.
 
-    The events are folded in the order of `OrderKey`. The types whose names begin with `$` are the
-    engine's own documents, such as keys.
+    The events are folded in the order of `OrderKey`, without those of retired types. The
+    types whose names begin with `$` are the engine's own documents, such as keys.
 
     Args:
         entity: The class of the entity.
@@ -89,7 +89,7 @@ async def fold_stream(
         run: list[tuple[OrderKey, Event]] = []
         for document in page:
             position = max(position, _position(document))
-            if is_event(document):
+            if is_event(document) and document.get("type") not in entity.retired:
                 run.append(_read(document, models))
             await pacer.pause()
         runs.append(sorted(run, key=_by_key))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from core import Entity
 from core.errors import DefinitionError
 from core.model.documents import to_document
 from core.model.graph import edges
@@ -81,6 +82,10 @@ DO = 'class Do(Command, name="Do"):\n    def handle(self): return []'
             "event A is declared in {m}:10 and {m}:12 →",
         ),
         ('class Thing(Entity, name="a-b"): pass', '{m}:12 entity Thing has the name "a-b" → name='),
+        (
+            'class Thing(Entity, retired=("A",)): pass',
+            "{m}:10 event A is retired by entity Thing → remove its class, or the name from",
+        ),
         (DO, '{m}:12 command Do has the name "Do" → name="..." of small letters, digits and under'),
         (
             f'{PROJECTION}\nmodule_name = "late"',
@@ -116,3 +121,11 @@ def test_two_files_cannot_be_one_module(tmp_path: Path) -> None:
         DefinitionError, match=r"module one is .*one\.py and .*two\.py → module_name"
     ):
         Registry.discover(folder)
+
+
+def test_retired_names_are_a_tuple() -> None:
+    """A text would hide every type whose name is a part of it."""
+    with pytest.raises(DefinitionError, match=r'retired=\("Noted",\) needs a comma'):
+
+        class Thing(Entity, retired="Noted"):
+            pass

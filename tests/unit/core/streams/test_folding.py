@@ -65,6 +65,22 @@ async def test_the_position_is_that_of_the_last_event_of_a_command() -> None:
     assert len(state.entity.following) == 3
 
 
+async def test_events_of_retired_types_are_passed_over() -> None:
+    """They mean nothing any more; their positions are still taken."""
+
+    class Person(Followship, name="followship", retired=("Waved",)):
+        pass
+
+    stored = [at(1, 2, id="n000000000001"), at(2, 3, id="n000000000002", type="Waved")]
+
+    state = await fold_stream(Person, pages(stored), MODELS, Pacer())
+
+    assert state is not None
+    assert (state.position, state.entity.following) == (2, (user(2),))
+    with pytest.raises(UnreadableEventError, match="Waved"):
+        await folded(stored)
+
+
 async def test_erased_events_hold_their_position() -> None:
     """The position is not given again, so no reader may see it go back."""
     stub = {"id": "n000000000002", "streamId": stream(1), "type": "$erased"}
