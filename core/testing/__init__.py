@@ -3,5 +3,6 @@
 from core.testing.deciding import given
 from core.testing.folding import folded, read_as
 from core.testing.projecting import projecting
+from core.testing.purity import assert_pure
 
-__all__ = ["folded", "given", "projecting", "read_as"]
+__all__ = ["assert_pure", "folded", "given", "projecting", "read_as"]

@@ -18,6 +18,7 @@ from core.testing.watching import forbid_impure_calls
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from core.model.documents import Document
     from core.model.events import Event
     from core.model.projections import Projection
     from core.writing.writes import Write
@@ -140,18 +141,27 @@ def projecting(event: Event, by: Projection | None = None) -> Projected:
 
 def _derive_purely(projection: Projection, event: Event) -> list[Write]:
     with forbid_impure_calls(f"Projection {projection.name}"):
-        writes = _derive(projection, event)
-        again = _derive(projection, event)
-        other_order = _derive(projection, reordered(event))
+        writes = derive_writes(projection, event)
+        again = derive_writes(projection, event)
+        other_order = derive_writes(projection, reordered(event))
     for rerun, how in ((again, "it runs again"), (other_order, "a dict or set has another order")):
         if _contents(rerun) != _contents(writes):
             raise AssertionError(f"Projection {projection.name} emits other events when {how}.")
     return writes
 
 
-def _derive(projection: Projection, event: Event) -> list[Write]:
-    stored = {**to_document(event, "test"), "id": _SOURCE_ID, "time": _TIME}
-    fan_out = FanOut(projection, Envelope.from_document(stored), event, "")
+def stored_document(event: Event) -> Document:
+    """Return the document of an event, as if a command had appended it to an empty stream."""
+    return {**to_document(event, "test"), "id": _SOURCE_ID, "time": _TIME}
+
+
+def derive_writes(projection: Projection, event: Event) -> list[Write]:
+    """Return the writes of all events that a projection derives from an event.
+
+    Raises:
+        PoisonError: If the projection fails.
+    """
+    fan_out = FanOut(projection, Envelope.from_document(stored_document(event)), event, "")
     writes: list[Write] = []
     while not fan_out.is_done:
         writes += fan_out.next_writes(ENDLESS_TURN) or ()

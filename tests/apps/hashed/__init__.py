@@ -1,0 +1,1 @@
+"""An application whose output depends on the hash seed."""
