@@ -30,7 +30,7 @@ from core.tracking.tracker import ProgressTracker
 from core.writing.writer import BulkMode, Writer
 
 if TYPE_CHECKING:
-    from azure.cosmos.aio import ContainerProxy, CosmosClient
+    from azure.cosmos.aio import ContainerProxy
 
     from core.settings import Settings
 
@@ -60,7 +60,7 @@ class Services:
         coverage: What records since when projections are given everything.
     """
 
-    client: CosmosClient
+    client: Client
     requests: Requests
     events: ContainerProxy
     appends: AppendQueue

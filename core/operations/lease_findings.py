@@ -97,6 +97,15 @@ def _lease_faults(module: str, lease: LeaseStatus) -> Iterator[Finding]:
 
 def _owner(module: str, lease: LeaseStatus, now: datetime) -> Iterator[Finding]:
     age = now - lease.updated_at
+    if lease.state is LeaseState.ACTIVE and -age > EXPIRATION:
+        report = error if lease.lag_transactions else warning
+        yield report(
+            "lease-time-ahead",
+            f"Lease {module}/{lease.lease_token} was renewed {_duration(-age)} in the future, so "
+            "that it keeps its owner until then, though that host may be dead.",
+            "Set the clock of its owner. If that host does not run any more, set `Owner` of this "
+            "lease to null in the lease container: a host that runs takes the lease over.",
+        )
     if not lease.lag_transactions or age < EXPIRATION:
         return
     behind = f"it is {lease.lag_transactions:,} transactions behind"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from core.camel_model import CamelModel
@@ -21,6 +20,7 @@ from core.tracking.status import ModuleStatus
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from core.model.registry import Registry
     from core.services import Services
@@ -60,7 +60,7 @@ class StatusOperations:
         deadline = Deadline.after(timeout_seconds)
         progress = await self.services.fan_out_progress.all(deadline)
         observation = await self.services.tracker.observe(sorted(self.registry.modules), deadline)
-        now = datetime.now(timezone.utc)
+        now = self.services.client.clock.now()
         records = coverage_records(observation.documents)
         modules = tuple(
             self._complete(

@@ -93,6 +93,10 @@ def long_ago() -> str:
     return timestamp(datetime.now(timezone.utc) - timedelta(minutes=14))
 
 
+def in_an_hour() -> str:
+    return timestamp(datetime.now(timezone.utc) + timedelta(hours=1))
+
+
 async def other_name(world: World, nth: int) -> str:
     return await world.put(nth, prefix=world.prefix.replace("127.0.0.1", "other.name"))
 
@@ -115,6 +119,7 @@ DAMAGES: dict[str, Callable[[World, int], Awaitable[str]]] = {
     "uncovered": World.delete,
     "covered-twice": lambda world, nth: world.put(nth, id=f"{world.prefix}..copy"),
     "owner-dead": lambda world, nth: world.put(nth, timestamp=long_ago()),
+    "lease-time-ahead": lambda world, nth: world.put(nth, timestamp=in_an_hour()),
     "nobody": lambda world, nth: world.put(nth, Owner=None, timestamp=long_ago()),
     "account-names": other_name,
     "module-gone": other_module,

@@ -85,7 +85,7 @@ class Host:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        clock = self.services.client.clock  # type: ignore[attr-defined] # the engine's own client
+        clock = self.services.client.clock
         store = EventStore(reader=self.services.reader)
         appender = Appender(store=store, now=lambda: clock.now() + self.skew)
         self.queue = AppendQueue(appender)
