@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -49,7 +50,9 @@ class ServiceClock:
             sent_at: The host's time when the request was sent.
         """
         if date != self._latest[0]:
-            self._latest = date, _time_of(date)
+            self._latest = date, None
+            with suppress(ValueError):
+                self._latest = date, parsedate_to_datetime(date).astimezone(timezone.utc)
         stated = self._latest[1]
         if stated is None:
             return
@@ -59,11 +62,3 @@ class ServiceClock:
             return
         self._correction += stated + _RESOLUTION / 2 - (sent + (received - sent) / 2)
         logger.warning("clock.corrected seconds=%.1f", self._correction.total_seconds())
-
-
-def _time_of(date: str) -> datetime | None:
-    """Return the time that a header `Date` states, None if it is not a date."""
-    try:
-        return parsedate_to_datetime(date).astimezone(timezone.utc)
-    except ValueError:
-        return None
