@@ -12,6 +12,7 @@ import azure.functions as func
 from core.application import Application
 from core.cosmos.client import open_client
 from core.cosmos.provisioning import provision
+from core.dead_letters.queries import DeadLetterFilter
 from core.errors import UnknownResourceError
 from core.functions.routes import register_routes
 from core.functions.triggers import register_triggers
@@ -19,9 +20,10 @@ from local.cosmos import CosmosOptions, EmbeddedCosmos
 from local.host import FunctionsHost, HostOptions
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
     from types import ModuleType
 
+    from core.dead_letters.dead_letter import DeadLetter
     from core.model.commands import Command
     from core.model.entities import Entity
     from core.streams.keys import Appended
@@ -72,13 +74,24 @@ class RunningApp:
             raise TypeError(f"Entity {name} is {type(state)}, not {entity}.")
         return state
 
-    async def settled(self, seconds: float = 20.0) -> None:
+    async def dead_letters(self) -> Sequence[DeadLetter]:
+        """Return the dead letters that are not discarded, up to 200."""
+        operations = self._application.dead_letters
+        page = await operations.page(DeadLetterFilter())
+        return [await operations.get(one.id) for one in page.dead_letters]
+
+    async def settled(self, seconds: float = 20.0, *, dead_letters: int = 0) -> None:
         """Return once two looks in a row show every module caught up at the same checkpoints.
 
         One look can miss what was derived meanwhile.
 
+        Args:
+            seconds: The longest time that it may take.
+            dead_letters: The number of dead letters that there must be then.
+
         Raises:
-            AssertionError: If that takes longer, with the modules that have not caught up.
+            AssertionError: If it takes longer, with the modules that have not caught up, or there
+                are other dead letters, with their reasons and tracebacks.
         """
         deadline, previous = time.monotonic() + seconds, None
         while True:
@@ -88,11 +101,20 @@ class RunningApp:
                 (lease.id, lease.checkpoint) for module in modules for lease in module.leases
             ]
             if not waiting and checkpoints == previous:
+                await self._check_dead_letters(dead_letters)
                 return
             if time.monotonic() > deadline:
                 raise AssertionError(f"Not caught up after {seconds:g} s: {waiting or 'changing'}.")
             previous = None if waiting else checkpoints
             await asyncio.sleep(_POLL_SECONDS)
+
+    async def _check_dead_letters(self, expected: int) -> None:
+        present = await self.dead_letters()
+        if len(present) != expected:
+            texts = [f"{one.reason}\n{one.traceback}" for one in present]
+            raise AssertionError(
+                "\n".join([f"{len(present)} dead letters, expected {expected}", *texts])
+            )
 
 
 @asynccontextmanager
