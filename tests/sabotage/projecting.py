@@ -48,8 +48,8 @@ DERIVING = (
         "hops-not-counted",
         "A derived event counts as many hops as its source, so that cycles never end.",
         "core/model/documents.py",
-        "hops=meta.hops + 1",
-        "hops=meta.hops",
+        "source.meta.hops + 1",
+        "source.meta.hops",
         _TEST_DERIVATION,
     ),
     fault(
