@@ -106,7 +106,8 @@ class Services:
             slots=asyncio.Semaphore(settings.write_concurrency),
             bulk=BulkMode(enabled=settings.bulk_writes_enabled),
         )
-        appender = Appender(store=EventStore(reader=reader), now=client.clock.now)
+        store = EventStore(reader=reader)
+        appender = Appender(store=store, now=client.clock.now, write_endpoint=client.write_endpoint)
         appends = AppendQueue(appender)
         stored = StoredDocuments(reader=reader)
         hosts = HostReporter(leases, partial(_conditions, limiters, stored))

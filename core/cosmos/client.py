@@ -76,6 +76,10 @@ class Client(CosmosClient):
                 await self.__aenter__()
                 self._is_entered = True
 
+    def write_endpoint(self) -> str:
+        """Return where the account takes writes, which changes when it fails over."""
+        return str(self.client_connection._WriteEndpoint)  # noqa: SLF001 - the SDK has no public name for it
+
     async def close(self) -> None:
         """Close the connections, including those of the identity."""
         await super().close()

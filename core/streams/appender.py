@@ -35,6 +35,18 @@ class Heads:
 
     def __init__(self) -> None:
         self._by_stream: OrderedDict[str, Head] = OrderedDict()
+        self._endpoint = ""
+
+    def written_at(self, endpoint: str) -> Heads:
+        """Return the heads, without those of another write region: it may have lost their events.
+
+        Args:
+            endpoint: Where the account takes writes now.
+        """
+        if endpoint != self._endpoint:
+            self._endpoint = endpoint
+            self._by_stream.clear()
+        return self
 
     def get(self, stream_id: str) -> Head | None:
         """Return the head of a stream, None if it is not known."""
@@ -62,6 +74,7 @@ class Appender:
         store: The event store.
         now: The function that returns the time.
         heads: The heads of streams.
+        write_endpoint: The function that returns where the account takes writes.
         sleep: The function that waits.
         jitter: A random number in [0, 1).
     """
@@ -69,6 +82,7 @@ class Appender:
     store: EventStore
     now: Callable[[], datetime]
     heads: Heads = field(default_factory=Heads)
+    write_endpoint: Callable[[], str] = str
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     jitter: Callable[[], float] = random.random
 
@@ -101,7 +115,8 @@ class Appender:
             CosmosError: If Cosmos DB returns another error that is not retryable.
         """
         deadline = max((append.deadline for append in group), key=lambda one: one.remaining())
-        head = group[0].expected or self.heads.get(stream_id)
+        head = self.heads.written_at(self.write_endpoint()).get(stream_id)
+        head = group[0].expected or head
         try:
             head = head or await self.store.head(stream_id, deadline)
             creation = create_documents(group, head, self.now())

@@ -17,6 +17,8 @@ from core.errors import (
     PositionConflictError,
     ReservedIdError,
 )
+from core.streams.appender import Heads
+from core.streams.appends import Head
 from core.streams.keys import Appended, IdempotencyKey
 from tests.hosts import LOST, Host, S, fail_once, stored
 from tests.support import Document, MemoryContainer, refusal
@@ -342,3 +344,12 @@ async def test_the_error_of_one_append_is_not_that_of_others(
     assert isinstance(answers[1], EngineError)
     assert answers[2] == first
     assert stored(container) == ["keyed", "a", "b"]
+
+
+def test_heads_of_another_write_region_are_forgotten() -> None:
+    """It may have lost the events that they stand for."""
+    heads = Heads()
+    heads.written_at("one").put("a", Head(3, "x"))
+
+    assert heads.written_at("one").get("a") == Head(3, "x")
+    assert heads.written_at("other").get("a") is None
