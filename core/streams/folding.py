@@ -7,8 +7,9 @@ import json
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pydantic_core import PydanticSerializationError
 
 from core.errors import InvalidEventError, UnreadableEventError
 from core.ids import own_event_position
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
 
     from core.model.documents import Document
     from core.model.events import Event
-    from core.model.order import OrderKey
     from core.streams.pacer import Pacer
 
 EntityT = TypeVar("EntityT", bound=Entity)
 
-_by_key = itemgetter(0)
+_Entry = tuple[Any, ...]
+"""The parts of the `OrderKey` of an event, and the JSON of its envelope."""
 
 
 @dataclass(frozen=True)
@@ -83,18 +84,19 @@ async def fold_stream(
     Raises:
         UnreadableEventError: If an event cannot be read, so that the state would be without it.
     """
-    runs: list[list[tuple[OrderKey, Event]]] = []
+    runs: list[list[_Entry]] = []
     position = 0
     async for page in pages:
-        run: list[tuple[OrderKey, Event]] = []
+        run: list[_Entry] = []
         for document in page:
             position = max(position, _position(document))
             if is_event(document) and document.get("type") not in entity.retired:
-                run.append(_read(document, models))
+                run.append(_entry(document, models))
             await pacer.pause()
-        runs.append(sorted(run, key=_by_key))
+        runs.append(sorted(run))
     state, exists, apply = entity(), False, reducers(entity)
-    for _, event in heapq.merge(*runs, key=_by_key):
+    for entry in heapq.merge(*runs):
+        event = _event(entry, models)
         reducer = apply.get(type(event))
         if reducer is not None:
             state, exists = reducer(state, event), True
@@ -111,15 +113,29 @@ def _position(document: Mapping[str, Any]) -> int:
     return own_event_position(str(document.get("id"))) or 0
 
 
-def _read(document: Mapping[str, Any], models: Mapping[str, type[Event]]) -> tuple[OrderKey, Event]:
-    model = models.get(str(document.get("type")))
+def _entry(document: Mapping[str, Any], models: Mapping[str, type[Event]]) -> _Entry:
+    """Return the place of an event, and its document as text.
+
+    Texts are not looked at by the garbage collector, which would hold the event loop for longer and
+    longer if all events of a long stream were kept as objects.
+    """
     try:
         envelope = Envelope.from_document(document)
-        if model is not None:
-            return order_key(envelope), parse_event(envelope, model)
+        if envelope.type in models:
+            return (*order_key(envelope), envelope.model_dump_json(by_alias=True))
         reason = "This code has no event type of this name."
-    except InvalidEventError as error:
+    except (InvalidEventError, PydanticSerializationError) as error:
         reason = str(error)
-    raise UnreadableEventError(
-        event_id=str(document.get("id")), event_type=str(document.get("type")), reason=reason
-    )
+    raise _unreadable(document.get("id"), document.get("type"), reason)
+
+
+def _event(entry: _Entry, models: Mapping[str, type[Event]]) -> Event:
+    envelope = Envelope.model_validate_json(entry[-1])
+    try:
+        return parse_event(envelope, models[envelope.type])
+    except InvalidEventError as error:
+        raise _unreadable(envelope.id, envelope.type, str(error)) from error
+
+
+def _unreadable(event_id: object, event_type: object, reason: str) -> UnreadableEventError:
+    return UnreadableEventError(event_id=str(event_id), event_type=str(event_type), reason=reason)

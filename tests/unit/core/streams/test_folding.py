@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
@@ -115,6 +116,31 @@ async def test_an_event_that_cannot_be_read_is_an_error(
         await folded([at(1, 2), at(2, 3, **{"id": "broken", **changes})])
 
     assert caught.value.event_id == "broken"
+
+
+async def test_events_wait_for_their_turn_as_text() -> None:
+    """Objects would hold up the loop, when the garbage collector looks at all of them."""
+    alive: list[int] = []
+
+    class Counter(Entity, name="followship"):
+        @reduces
+        def followed(self, event: Followed) -> Entity:
+            if not alive:
+                alive.append(sum(isinstance(one, Followed) for one in gc.get_objects()))
+            return self
+
+    contents = (at(number % 60, number + 2) for number in range(500))
+    await fold_stream(Counter, pages(contents), MODELS, Pacer())
+
+    assert alive[0] < 10
+
+
+async def test_half_a_surrogate_pair_is_an_unreadable_event() -> None:
+    """JSON can hold it, and UTF-8 cannot."""
+    odd = at(1, 2, data={"user_id": str(user(1)), "to_follow": "\ud800"})
+
+    with pytest.raises(UnreadableEventError):
+        await folded([odd])
 
 
 async def test_other_tasks_continue_while_many_events_are_folded() -> None:
