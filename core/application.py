@@ -23,6 +23,7 @@ from core.operations.status import StatusOperations
 from core.services import HTTP_TIMEOUT_SECONDS, Services
 from core.settings import Settings
 from core.streams.commands import Execution, build_append, build_decision, decide
+from core.streams.entity_reader import read_entity
 from core.streams.folding import EntityState, fold_stream, in_one_page
 from core.streams.keys import Appended, IdempotencyKey
 from core.streams.pacer import Pacer
@@ -197,7 +198,7 @@ class Application:
     async def _position_with(self, append: Append, expected_tag: str) -> int:
         """Return the position of the stream, if its entity has a tag."""
         entity = self.registry.entity(append.stream_id.partition("-")[0])
-        state = await self._fold(entity, append.stream_id, append.deadline)
+        state = await self._read_entity(entity, append.stream_id, append.deadline)
         if state is None or state.etag != expected_tag:
             raise PositionConflictError(
                 f"The entity has changed: its tag is not {expected_tag!r:.80}. Read it again."
@@ -229,18 +230,18 @@ class Application:
         if minimum_position:
             patience = deadline.at_most(_MAX_POSITION_WAIT_SECONDS)
             await self.services.reader.await_position(stream, minimum_position, patience)
-        state = await self._fold(entity, stream, deadline)
+        state = await self._read_entity(entity, stream, deadline)
         if state is None:
             raise UnknownResourceError(
                 f"There is no {name} {entity_id!r}: no event of its stream has a reducer."
             )
         return state
 
-    async def _fold(
+    async def _read_entity(
         self, entity: type[Entity], stream: str, deadline: Deadline
     ) -> EntityState[Entity] | None:
-        pages = self.services.reader.pages(stream, deadline)
-        return await fold_stream(entity, pages, self.registry.events, Pacer())
+        reader, models = self.services.reader, self.registry.events
+        return await read_entity(reader, entity, stream, models, deadline)
 
     async def _decide(
         self,

@@ -50,7 +50,7 @@ LIMITS = {
     "event": (Count(48, 13, 15), Count(114, 33, 34)),
     "poison": (Count(30, 12, 11), Count(89, 31, 31)),
     "command": (Count(23, 9, 8), Count(86, 28, 28)),
-    "entity": (Count(15, 7, 4), Count(64, 24, 19)),
+    "entity": (Count(15, 7, 4), Count(65, 25, 19)),
     "replay": (Count(58, 19, 21), Count(126, 37, 37)),
     "status": (Count(0, 0, 0), Count(60, 25, 25)),
 }

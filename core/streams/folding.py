@@ -37,10 +37,12 @@ class EntityState(Generic[EntityT]):
     Attributes:
         entity: The entity.
         position: The position of the last event that a command has appended to its stream.
+        is_whole: Whether the events of all positions up to it were read.
     """
 
     entity: EntityT
     position: int
+    is_whole: bool = True
 
     @cached_property
     def body(self) -> str:
@@ -85,11 +87,12 @@ async def fold_stream(
         UnreadableEventError: If an event cannot be read, so that the state would be without it.
     """
     runs: list[list[_Entry]] = []
-    position = 0
+    position = count = 0
     async for page in pages:
         run: list[_Entry] = []
         for document in page:
-            position = max(position, _position(document))
+            own = _position(document)
+            position, count = max(position, own), count + bool(own)
             if is_event(document) and document.get("type") not in entity.retired:
                 run.append(_entry(document, models))
             await pacer.pause()
@@ -101,7 +104,7 @@ async def fold_stream(
         if reducer is not None:
             state, exists = reducer(state, event), True
         await pacer.pause()
-    return EntityState(state, position) if exists else None
+    return EntityState(state, position, count == position) if exists else None
 
 
 async def in_one_page(documents: Sequence[Document]) -> AsyncIterator[Sequence[Document]]:
