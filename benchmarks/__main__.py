@@ -10,6 +10,7 @@ from benchmarks.growth import growth
 from benchmarks.lag import lag
 from benchmarks.layout import layout
 from benchmarks.poison import poison
+from benchmarks.reading import reading
 from benchmarks.redelivery import redelivery
 from benchmarks.scaling import scaling
 from benchmarks.start import start
@@ -30,6 +31,7 @@ app.command()(growth)
 app.command()(lag)
 app.command()(layout)
 app.command()(poison)
+app.command()(reading)
 app.command()(redelivery)
 app.command()(scaling)
 app.command()(start)

@@ -18,7 +18,7 @@ _ROOT = Path(__file__).parents[1]
 _RESULTS = Path(__file__).parent / "results"
 _COMMANDS = (
     *("engine", "growth", "start", "commands", "lag", "layout", "writing"),
-    *("throttled", "scaling", "poison", "redelivery", "fanout"),
+    *("throttled", "scaling", "poison", "reading", "redelivery", "fanout"),
 )
 _NAMED = ("azure-cosmos", "aiohttp", "pydantic", "azure-functions", "tenacity")
 

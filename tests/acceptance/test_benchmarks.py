@@ -29,6 +29,14 @@ def measured(folder: Path, *arguments: str) -> list[dict[str, Any]]:
     return report
 
 
+def test_reading_is_measured_with_what_waits_for_it(tmp_path: Path) -> None:
+    """Others have their turns."""
+    (row,) = measured(tmp_path, "reading", "--rounds", "1", "--events", "2000")
+
+    assert row["turns_of_others"] > 10
+    assert row["longest_gap_ms"] > 0
+
+
 def test_poison_is_measured_beside_its_absence(tmp_path: Path) -> None:
     """Two runs, the healthy one first."""
     without, poisoned = measured(tmp_path, "poison", "--rounds", "1", "--batches", "10")
