@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -80,7 +80,7 @@ def test_failures_say_what_differs(check: Callable[[], object], lines: list[str]
 )
 def test_impurities_fail(impure: Projection, message: str) -> None:
     """With the author's line, or what makes a difference."""
-    event = Listed(name="list", tags={"b": 1, "a": 2})
+    event = Listed(name=f"list-{uuid4()}", tags={"b": 1, "a": 2})
     with pytest.raises(AssertionError, match=message):
         projecting(event, by=impure)
     projecting(event, by=sorts).emits(Tagged(tag="a", count=2), Tagged(tag="b", count=1))
