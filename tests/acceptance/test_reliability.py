@@ -158,7 +158,7 @@ FAULTS = [
 ]
 
 
-@pytest.mark.timeout(240)  # every kind includes those that are waited out
+@pytest.mark.timeout(480)  # every kind includes those that are waited out, one after another
 @pytest.mark.parametrize("replica_lag", [0.2], ids=["lagging"])
 async def test_faults_of_every_kind_lose_and_double_nothing(
     environ: dict[str, str], database: DatabaseProxy, cosmos: EmbeddedCosmos, replica_lag: float
