@@ -156,7 +156,14 @@ class Container:
         Reading any document where writes run brings the session up to date, and so does reading one
         that does not exist. The container has its ids as partition keys.
         """
-        async for feed_range in self.proxy.read_feed_ranges():
+        feed_ranges = await self.requests.send(
+            action,
+            lambda _: collect(self.proxy.read_feed_ranges()),
+            partition=self.limiter,
+            deadline=deadline,
+            timeout_seconds=REQUEST_TIMEOUT_SECONDS,
+        )
+        for feed_range in feed_ranges:
             borders = feed_range["Range"]
             name = name_within(KeyRange(start=borders["min"], end=borders["max"]))
             await self.read(action, name, name, deadline)
