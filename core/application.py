@@ -183,7 +183,7 @@ class Application:
             if append is None:
                 return Appended()
             if expected_tag is not None and not await self._is_recorded(append):
-                expected_position = await self._position_with(append, expected_tag)
+                expected_position = await self._check_tag(append, expected_tag, expected_position)
             if entity is None:
                 return await services.appends.append(append, expected_position)
             return await self._decide(execution, append, entity, expected_position)
@@ -195,13 +195,13 @@ class Application:
         reader = self.services.reader
         return await reader.get(append.stream_id, append.key.id, append.deadline) is not None
 
-    async def _position_with(self, append: Append, expected_tag: str) -> int:
-        """Return the position of the stream, if its entity has a tag."""
+    async def _check_tag(self, append: Append, tag: str, position: int | None) -> int:
+        """Return the position of the stream, if its entity has the tag, at the position if any."""
         entity = self.registry.entity(append.stream_id.partition("-")[0])
         state = await self._read_entity(entity, append.stream_id, append.deadline)
-        if state is None or state.etag != expected_tag:
+        if state is None or state.etag != tag or position not in {None, state.position}:
             raise PositionConflictError(
-                f"The entity has changed: its tag is not {expected_tag!r:.80}. Read it again."
+                f"The entity has changed: its tag is not {tag!r:.80}. Read it again."
             )
         return state.position
 

@@ -86,6 +86,18 @@ async def test_a_command_may_demand_that_the_entity_has_not_changed(api: Api) ->
     assert repeated["position"] == accepted["position"] == 2
 
 
+async def test_a_command_may_demand_a_tag_and_a_position(api: Api) -> None:
+    """Both must hold."""
+    await api.follow(ALICE, BOB)
+    _, _, tag = await answer(api, PATH)
+    assert tag is not None
+
+    wrong, _ = await api.follow(ALICE, user(3), **{"If-Match": tag, "Expected-Position": "7"})
+    right, _ = await api.follow(ALICE, user(3), **{"If-Match": tag, "Expected-Position": "1"})
+
+    assert (wrong, right) == (412, 202)
+
+
 @pytest.mark.parametrize("spelling", [str(ALICE).upper(), ALICE.hex, f"urn:uuid:{ALICE}"])
 async def test_every_spelling_of_an_id_names_one_stream(api: Api, spelling: str) -> None:
     """In commands, reads and status."""
