@@ -53,6 +53,7 @@ PURE = (
     *("camel_model.py", "errors.py", "ids.py", "quotas.py", "model/*.py"),
     *("throttling/backoff.py", "throttling/token_bucket.py", "cosmos/key_ranges.py"),
     *("writing/writes.py", "writing/plan.py", "streams/commands.py", "streams/folding.py"),
+    "streams/shown_fields.py",
     *("streams/appends.py", "streams/keys.py"),
     "streams/stream_state.py",
     *("projecting/derivation.py", "projecting/fan_out.py", "projecting/ordinals.py"),

@@ -16,6 +16,7 @@ from core.ids import own_event_position
 from core.model.documents import Envelope, is_event, parse_event
 from core.model.entities import Entity, reducers
 from core.model.order import order_key
+from core.streams.shown_fields import shown_fields
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
@@ -51,11 +52,7 @@ class EntityState(Generic[EntityT]):
         Raises:
             ValueError: If a field holds a number that JSON does not have.
         """
-        fields = self.entity.model_dump(mode="json")
-        for name, value in self.entity:
-            if isinstance(value, (set, frozenset)):
-                fields[name] = sorted(fields[name], key=json.dumps)
-        return json.dumps(fields, allow_nan=False)
+        return json.dumps(shown_fields(self.entity), allow_nan=False)
 
     @property
     def etag(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import re
 from collections.abc import AsyncIterator, Iterable
 from typing import Any
@@ -10,6 +11,7 @@ from uuid import UUID
 
 import pytest
 
+from core import Value
 from core.errors import UnreadableEventError
 from core.model.entities import Entity, reduces
 from core.model.registry import Registry
@@ -190,3 +192,21 @@ def test_sets_are_shown_in_one_order() -> None:
     body = EntityState(Tagged(tags=frozenset("bca")), 0).body
 
     assert body == '{"tags": ["a", "b", "c"]}'
+
+
+def test_nested_sets_are_shown_in_one_order() -> None:
+    """In values, dictionaries and tuples, or the tag would differ from host to host."""
+
+    class Tags(Value):
+        names: frozenset[str]
+
+    class Board(Entity):
+        by_user: dict[str, frozenset[str]] = {}
+        lists: tuple[Tags, ...] = ()
+
+    names = [f"name-{number}" for number in range(20)]
+    entity = Board(by_user={"a": frozenset(names)}, lists=(Tags(names=frozenset(names)),))
+
+    body = json.loads(EntityState(entity, 1).body)
+
+    assert body == {"by_user": {"a": sorted(names)}, "lists": [{"names": sorted(names)}]}
