@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import time
-from datetime import datetime, timezone
 from secrets import token_hex
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from core.errors import PositionConflictError, SettingError, UnknownResourceError
+from core.errors import SettingError, UnknownResourceError
 from core.ids import key_id
 from core.model.canonical import request_hash
 from core.model.commands import parse_command
@@ -27,11 +26,13 @@ from core.streams.entity_reader import read_entity
 from core.streams.folding import EntityState, fold_stream, in_one_page
 from core.streams.keys import Appended, IdempotencyKey
 from core.streams.pacer import Pacer
+from core.streams.preconditions import position_with_tag
 from core.telemetry.spans import batch_span, command_span, record_batch, traceparent
 from core.throttling.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
     from types import ModuleType
 
     from core.model.documents import Document
@@ -177,33 +178,18 @@ class Application:
             )
             entity = handler_of(model).entity
             if entity is None:
-                append = build_append(execution, datetime.now(timezone.utc))
+                append = build_append(execution, services.client.clock.now())
             else:
                 append = build_decision(execution, entity)
             if append is None:
                 return Appended()
-            if expected_tag is not None and not await self._is_recorded(append):
-                expected_position = await self._check_tag(append, expected_tag, expected_position)
+            if expected_tag is not None:
+                expected_position = await position_with_tag(
+                    services.reader, self.registry, append, expected_tag, expected_position
+                )
             if entity is None:
                 return await services.appends.append(append, expected_position)
             return await self._decide(execution, append, entity, expected_position)
-
-    async def _is_recorded(self, append: Append) -> bool:
-        """Return whether an earlier execution has the key, so that its answer is given again."""
-        if append.key is None:
-            return False
-        reader = self.services.reader
-        return await reader.get(append.stream_id, append.key.id, append.deadline) is not None
-
-    async def _check_tag(self, append: Append, tag: str, position: int | None) -> int:
-        """Return the position of the stream, if its entity has the tag, at the position if any."""
-        entity = self.registry.entity(append.stream_id.partition("-")[0])
-        state = await self._read_entity(entity, append.stream_id, append.deadline)
-        if state is None or state.etag != tag or position not in {None, state.position}:
-            raise PositionConflictError(
-                f"The entity has changed: its tag is not {tag!r:.80}. Read it again."
-            )
-        return state.position
 
     async def load_entity(
         self, name: str, entity_id: str, minimum_position: int = 0
@@ -230,18 +216,13 @@ class Application:
         if minimum_position:
             patience = deadline.at_most(_MAX_POSITION_WAIT_SECONDS)
             await self.services.reader.await_position(stream, minimum_position, patience)
-        state = await self._read_entity(entity, stream, deadline)
+        reader, models = self.services.reader, self.registry.events
+        state = await read_entity(reader, entity, stream, models, deadline)
         if state is None:
             raise UnknownResourceError(
                 f"There is no {name} {entity_id!r}: no event of its stream has a reducer."
             )
         return state
-
-    async def _read_entity(
-        self, entity: type[Entity], stream: str, deadline: Deadline
-    ) -> EntityState[Entity] | None:
-        reader, models = self.services.reader, self.registry.events
-        return await read_entity(reader, entity, stream, models, deadline)
 
     async def _decide(
         self,

@@ -6,12 +6,14 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from azure.cosmos.aio import DatabaseProxy
 
 from core.application import Application
+from core.cosmos.clock import host_time
 from core.errors import (
     Conflict,
     EngineError,
@@ -22,7 +24,7 @@ from core.errors import (
     UnknownResourceError,
 )
 from core.functions.problems import to_problem
-from core.model.times import format_time
+from core.model.times import format_time, parse_time
 from core.streams.keys import Appended
 from tests.apps import orders
 from tests.apps.orders.orders import Order
@@ -106,6 +108,22 @@ async def test_the_time_that_a_command_takes_is_that_of_its_events(
     paid_at = (await shop.order()).paid_at
     assert paid_at is not None
     assert event["time"] == format_time(paid_at)
+
+
+async def test_a_command_without_an_entity_takes_the_corrected_time(
+    shop: Shop, database: DatabaseProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not that of a host whose clock is wrong."""
+    clock = shop.application.services.client.clock
+    monkeypatch.setattr(clock, "host_time", lambda: host_time() + timedelta(days=365))
+    await shop.place()
+
+    await shop.send("view_order")
+
+    events = database.get_container_client("events")
+    event = await events.read_item("n000000000002", f"order-{ORDER}")
+    viewed_at = parse_time(event["data"]["viewed_at"])
+    assert abs(viewed_at - host_time()) < timedelta(minutes=1)
 
 
 async def test_what_is_not_there_cannot_be_paid(shop: Shop) -> None:
@@ -201,3 +219,14 @@ async def test_a_caller_may_name_the_position_that_it_decided_on(shop: Shop) -> 
     paid = await shop.pay(position=2)
     assert isinstance(paid, Appended)
     assert paid.position == 3
+
+
+async def test_a_tag_that_another_host_has_told_is_known(shops: list[Shop]) -> None:
+    """Also by a host whose replica does not have the event yet, for both kinds of commands."""
+    for command, fields in (("note_order", {"note": "a"}), ("touch_order", {})):
+        await shops[0].try_to_send("place_order", lines=LINES)
+        await shops[0].send("note_order", note="b")
+        state = await shops[0].application.load_entity("order", ORDER)
+
+        body = json.dumps({"order_id": ORDER, **fields}).encode()
+        await shops[1].application.execute(command, body, expected_tag=state.etag)

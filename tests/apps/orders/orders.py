@@ -35,6 +35,11 @@ class OrderNoted(Event, entity="order"):
     note: str
 
 
+class OrderViewed(Event, entity="order"):
+    order_id: Id[UUID]
+    viewed_at: datetime
+
+
 class Order(Entity):
     status: Literal["placed", "paid"] = "placed"
     total: Decimal = Decimal(0)
@@ -81,6 +86,13 @@ class NoteOrder(Command):
 
     def handle(self) -> Iterator[OrderNoted]:
         yield OrderNoted(order_id=self.order_id, note=self.note)
+
+
+class ViewOrder(Command):
+    order_id: Id[UUID]
+
+    def handle(self, now: datetime) -> Iterator[OrderViewed]:
+        yield OrderViewed(order_id=self.order_id, viewed_at=now)
 
 
 class TouchOrder(Command):

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from pydantic import Field
 
 from core import Value
 from core.errors import UnreadableEventError
@@ -201,7 +202,7 @@ def test_nested_sets_are_shown_in_one_order() -> None:
         names: frozenset[str]
 
     class Board(Entity):
-        by_user: dict[str, frozenset[str]] = {}
+        by_user: dict[str, frozenset[str]] = Field(default_factory=dict)
         lists: tuple[Tags, ...] = ()
 
     names = [f"name-{number}" for number in range(20)]
