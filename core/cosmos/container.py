@@ -10,7 +10,12 @@ from azure.core import MatchConditions
 
 from core.cosmos.batches import read_current
 from core.cosmos.key_ranges import KeyRange, name_within
-from core.cosmos.requests import QUERY_TIMEOUT_SECONDS, REQUEST_TIMEOUT_SECONDS, collect
+from core.cosmos.requests import (
+    QUERY_TIMEOUT_SECONDS,
+    REQUEST_TIMEOUT_SECONDS,
+    collect,
+    read_page,
+)
 from core.errors import ConflictError, NotFoundError
 
 if TYPE_CHECKING:
@@ -18,7 +23,7 @@ if TYPE_CHECKING:
 
     from azure.cosmos.aio import ContainerProxy
 
-    from core.cosmos.requests import Requests, ResponseHook
+    from core.cosmos.requests import Requests
     from core.throttling.deadline import Deadline
 
 Document = dict[str, Any]
@@ -183,11 +188,17 @@ class Container:
         aggregate, as then the SDK has no continuations.
         """
         documents: list[Document] = []
+        values = [{"name": name, "value": value} for name, value in query.parameters.items()]
         while True:
-            size = limit - len(documents)
+            results = partial(
+                self.proxy.query_items,
+                query.text,
+                parameters=values,
+                max_item_count=limit - len(documents),
+            )
             page, after = await self.requests.send(
                 action,
-                partial(self._page, query, after, size),
+                partial(read_page, results, after),
                 partition=self.limiter,
                 deadline=deadline,
                 timeout_seconds=REQUEST_TIMEOUT_SECONDS,
@@ -195,29 +206,6 @@ class Container:
             documents += page
             if after is None or len(documents) >= limit:
                 return documents, after
-
-    async def _page(
-        self, query: Query, after: str | None, size: int, hook: ResponseHook
-    ) -> tuple[list[Document], str | None]:
-        """Return the next page that is not empty, and the continuation after it.
-
-        The continuation is read from the response itself, because the SDK reads it from the latest
-        response to anything.
-        """
-        following: str | None = None
-
-        def on_response(headers: Mapping[str, Any], body: object) -> None:
-            nonlocal following
-            following = headers.get("x-ms-continuation")
-            hook(headers, body)
-
-        values = [{"name": name, "value": value} for name, value in query.parameters.items()]
-        results = self.proxy.query_items(
-            query.text, parameters=values, max_item_count=size, response_hook=on_response
-        )
-        async for page in results.by_page(after):
-            return await collect(page), following
-        return [], None
 
     async def query(
         self,
@@ -229,8 +217,8 @@ class Container:
         partition_key: str | None = None,
     ) -> list[Document]:
         """Return the results of a query, in one logical partition or, with None, in all."""
-        values = [{"name": name, "value": value} for name, value in parameters.items()]
         scope: dict[str, Any] = {} if partition_key is None else {"partition_key": partition_key}
+        values = [{"name": name, "value": value} for name, value in parameters.items()]
         return await self.requests.send(
             action,
             lambda _: collect(self.proxy.query_items(text, parameters=values, **scope)),

@@ -129,6 +129,31 @@ async def collect(items: AsyncIterable[ItemT]) -> list[ItemT]:
     return [item async for item in items]
 
 
+async def read_page(
+    query: Callable[..., Any], continuation: str | None, hook: ResponseHook
+) -> tuple[list[Any], str | None]:
+    """Return a page of a query's results, and the continuation after it, None at the end.
+
+    The continuation is read from the response itself, because the SDK reads it from the latest
+    response to anything.
+
+    Args:
+        query: The SDK's query, which takes a `response_hook`.
+        continuation: The continuation after the page before, None for the first page.
+        hook: What is called with each response.
+    """
+    following: list[str | None] = []
+
+    def on_response(headers: Mapping[str, Any], body: object) -> None:
+        hook(headers, body)
+        following.append(headers.get("x-ms-continuation") or None)
+
+    pages = query(response_hook=on_response).by_page(continuation)
+    page = await anext(aiter(pages), None)
+    results = [] if page is None else [result async for result in page]
+    return results, following[-1] if following else None
+
+
 def request_charge(headers: Mapping[str, Any]) -> float:
     """Return the request units that a response states."""
     return float(headers.get("x-ms-request-charge", 0))

@@ -5,23 +5,23 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from core.cosmos.batches import read_current
-from core.cosmos.requests import REQUEST_TIMEOUT_SECONDS
+from core.cosmos.requests import REQUEST_TIMEOUT_SECONDS, read_page
 from core.cosmos.sessions import session_lsn
 from core.errors import NotFoundError, PositionNotReachedError
 from core.ids import own_event_id
 from core.model.documents import is_event
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from azure.cosmos import CosmosList
     from azure.cosmos.aio import ContainerProxy
 
     from core.cosmos.partitions import PartitionMap
-    from core.cosmos.requests import Requests, ResponseHook
+    from core.cosmos.requests import Requests
     from core.model.documents import Document
     from core.throttling.deadline import Deadline
 
@@ -59,11 +59,16 @@ class StreamReader:
         """
         partition = await self.partitions.locate(stream_id, deadline)
         continuation: str | None = None
+        query = partial(
+            self.container.query_items,
+            "SELECT * FROM c",
+            partition_key=stream_id,
+            max_item_count=_PAGE_SIZE,
+        )
         while True:
-            read = partial(self._read_page, stream_id, continuation)
             page, continuation = await self.requests.send(
                 f"reading stream {stream_id}",
-                read,
+                partial(read_page, query, continuation),
                 partition=partition.start,
                 deadline=deadline,
                 timeout_seconds=REQUEST_TIMEOUT_SECONDS,
@@ -128,23 +133,3 @@ class StreamReader:
             )
         except NotFoundError:
             return None
-
-    async def _read_page(
-        self, stream_id: str, continuation: str | None, hook: ResponseHook
-    ) -> tuple[list[Document], str | None]:
-        """Return a page and the continuation of the next one, None if there is none."""
-        continuations: list[str | None] = []
-
-        def record(headers: Mapping[str, Any], results: object) -> None:
-            hook(headers, results)
-            continuations.append(headers.get("x-ms-continuation") or None)
-
-        query = self.container.query_items(
-            "SELECT * FROM c",
-            partition_key=stream_id,
-            max_item_count=_PAGE_SIZE,
-            response_hook=record,
-        )
-        page = await anext(aiter(query.by_page(continuation)), None)
-        documents = [] if page is None else [document async for document in page]
-        return documents, continuations[-1] if continuations else None
