@@ -132,7 +132,8 @@ class Services:
         )
 
     async def close(self) -> None:
-        """Close the client and its connections."""
+        """End what is being appended, and close the client and its connections."""
+        await self.appends.close()
         await self.client.close()
 
     @property

@@ -70,6 +70,12 @@ class AppendQueue:
         finally:
             waiting.done.cancel()
 
+    async def close(self) -> None:
+        """End what is being sent; whether it is stored is not known then."""
+        for worker in self._workers:
+            worker.cancel()
+        await asyncio.gather(*self._workers, return_exceptions=True)
+
     def _enqueue(self, waiting: _Waiting) -> None:
         stream_id = waiting.append.stream_id
         if stream_id in self._waiting:

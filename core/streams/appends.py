@@ -47,7 +47,6 @@ class Append:
         deadline: The time by which its caller must have an answer.
         key: The idempotency key, if there is one.
         expected: The head directly behind which the events must be stored, None for any.
-        floor: A time that theirs must be after, "" for none.
         time: The time of the first event, which is after the expected head; "" for now.
     """
 
@@ -57,7 +56,6 @@ class Append:
     deadline: Deadline
     key: IdempotencyKey | None = None
     expected: Head | None = None
-    floor: str = ""
     time: str = ""
 
     @property
@@ -96,14 +94,14 @@ def count_fitting(appends: Iterable[Append]) -> int:
     count = operations = size = 0
     keys: set[str] = set()
     for append in appends:
+        if append.expected:
+            return max(count, 1)
         operations += append.operations
         size += append.size
         is_full = operations > MAX_OPERATIONS or size > MAX_REQUEST_BYTES
-        if count and (is_full or append.expected or (append.key and append.key.id in keys)):
+        if count and (is_full or (append.key and append.key.id in keys)):
             break
         count += 1
-        if append.expected:
-            break
         if append.key:
             keys.add(append.key.id)
     return count
@@ -115,7 +113,7 @@ def create_documents(appends: Sequence[Append], head: Head, now: datetime) -> Cr
     Their times grow with their positions, whatever the clock says.
 
     Raises:
-        ValueError: If the time of the head or a floor is no time.
+        ValueError: If the time of the head, or of an append, is not a time.
     """
     documents: list[Document] = []
     owners: list[int] = []
@@ -127,7 +125,7 @@ def create_documents(appends: Sequence[Append], head: Head, now: datetime) -> Cr
         answers.append(Appended(last, len(append.events)))
         for event in append.events:
             position += 1
-            time = next_time(moment, *filter(None, (time, append.floor)))
+            time = next_time(moment, *filter(None, (time,)))
             meta = {**event["meta"], "token": append.token}
             numbered = {"id": own_event_id(position), "position": position, "time": time}
             documents.append({**event, **numbered, "meta": meta})

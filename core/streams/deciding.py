@@ -14,6 +14,7 @@ from core.model.documents import Document
 from core.model.times import next_time, parse_time
 from core.streams.event_store import DELAYS
 from core.streams.keys import Appended, recorded_answer
+from core.streams.pacer import Pacer
 from core.streams.stream_state import stream_state
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ class DecisionMaker:
         for delay in DELAYS:
             append.deadline.check(f"reading stream {stream_id}", delay)
             await store.sleep(delay)
-            state = stream_state(await store.reader.read(stream_id, append.deadline))
+            pages = store.reader.pages(stream_id, append.deadline)
+            state = await stream_state(pages, Pacer())
             if state.is_whole:
                 return state
         logger.error("stream.gap stream_id=%s head=%d", stream_id, state.head.position)
@@ -111,7 +113,7 @@ class DecisionMaker:
         Raises:
             PositionConflictError: If the state is not the newest one.
         """
-        time = next_time(self.appender.now(), *filter(None, (state.head.time, state.floor)))
+        time = next_time(self.appender.now(), *filter(None, (state.floor,)))
         decision = await decide(state.events, parse_time(time))
         if isinstance(decision, Refused):
             return await self._refuse(append, state, decision)

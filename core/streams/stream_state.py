@@ -10,9 +10,10 @@ from core.model.documents import KEY_TYPE, is_event
 from core.streams.appends import Head, head_at, valid_time
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import AsyncIterable, Iterable, Mapping
 
     from core.model.documents import Document
+    from core.streams.pacer import Pacer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,22 +36,28 @@ class StreamState:
     is_whole: bool
 
 
-def stream_state(documents: Iterable[Document]) -> StreamState:
+async def stream_state(pages: AsyncIterable[Iterable[Document]], pacer: Pacer) -> StreamState:
     """Return what the documents of a stream say.
+
+    Args:
+        pages: The documents of the stream.
+        pacer: What bounds the time for which the event loop is held.
 
     Raises:
         ReservedIdError: If another program wrote the newest own event.
     """
     events, keys, own, floor = [], {}, [], ""
-    for document in documents:
-        if document.get("type") == KEY_TYPE:
-            keys[document["id"]] = document
-            continue
-        floor = max(floor, valid_time(document))
-        if own_event_position(document["id"]) is not None:
-            own.append(document)
-        if is_event(document):
-            events.append(document)
+    async for page in pages:
+        for document in page:
+            await pacer.pause()
+            if document.get("type") == KEY_TYPE:
+                keys[document["id"]] = document
+                continue
+            floor = max(floor, valid_time(document))
+            if own_event_position(document["id"]) is not None:
+                own.append(document)
+            if is_event(document):
+                events.append(document)
     newest = max(own, key=lambda document: str(document["id"]), default=None)
     head = head_at(newest) if newest else Head(0, "")
     return StreamState(

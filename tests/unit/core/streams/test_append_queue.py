@@ -231,3 +231,15 @@ async def test_nobody_is_left_waiting_when_sending_is_cancelled(
     assert [type(result) for result in results] == [asyncio.CancelledError] * 2
     await asyncio.gather(*workers, return_exceptions=True)
     assert queue._waiting == {}
+
+
+async def test_closing_ends_what_is_being_sent(queue: AppendQueue, sender: Sender) -> None:
+    """No task goes on behind a client that is closed."""
+    first = asyncio.create_task(queue.append(append("1")))
+    await until(sender.is_asked)
+
+    await queue.close()
+
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert [task for task in asyncio.all_tasks() if task.get_name() == "append s"] == []

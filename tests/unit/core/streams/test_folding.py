@@ -18,6 +18,7 @@ from core.model.entities import Entity, reduces
 from core.model.registry import Registry
 from core.streams.folding import EntityState, fold_stream
 from core.streams.pacer import Pacer
+from core.streams.stream_state import stream_state
 from tests.apps.follows import followship
 from tests.apps.follows.followship import Followed
 from tests.support import followed, stream, user
@@ -146,27 +147,42 @@ async def test_half_a_surrogate_pair_is_an_unreadable_event() -> None:
         await folded([odd])
 
 
+class CountingPacer(Pacer):
+    """A pacer on a clock on which each event takes 1 ms, with the events between two turns."""
+
+    def __init__(self) -> None:
+        self.now, self.gaps = 0.0, [0]
+        super().__init__(lambda: self.now, self._note_turn)
+
+    async def pause(self) -> None:
+        self.now += 0.001
+        self.gaps[-1] += 1
+        await super().pause()
+
+    async def _note_turn(self) -> None:
+        self.gaps.append(0)
+
+
 async def test_other_tasks_continue_while_many_events_are_folded() -> None:
     """The loop is given back by time, here of a clock on which each event takes 1 ms."""
-    now, gaps = [0.0], [0]
-
-    def clock() -> float:
-        return now[0]
-
-    async def give_way() -> None:
-        gaps.append(0)
-
-    class Counting(Pacer):
-        async def pause(self) -> None:
-            now[0] += 0.001
-            gaps[-1] += 1
-            await super().pause()
+    pacer = CountingPacer()
 
     documents = [at(0, target) for target in range(30_000)]
-    await fold_stream(followship.Followship, pages(documents), MODELS, Counting(clock, give_way))
+    await fold_stream(followship.Followship, pages(documents), MODELS, pacer)
 
-    assert sum(gaps) == 60_000
-    assert max(gaps) <= 21
+    assert sum(pacer.gaps) == 60_000
+    assert max(pacer.gaps) <= 21
+
+
+async def test_other_tasks_continue_while_a_decision_is_prepared() -> None:
+    """In the same way."""
+    pacer = CountingPacer()
+
+    documents = [at(0, target) for target in range(30_000)]
+    state = await stream_state(pages(documents), pacer)
+
+    assert len(state.events) == sum(pacer.gaps) == 30_000
+    assert max(pacer.gaps) <= 21
 
 
 async def test_the_tag_is_the_position_and_a_part_of_the_hash() -> None:
