@@ -214,8 +214,8 @@ class Application:
             raise UnknownResourceError(f"There is no {name} {entity_id!r:.80}.") from None
         deadline = Deadline.after(HTTP_TIMEOUT_SECONDS)
         if minimum_position:
-            patience = deadline.at_most(_MAX_POSITION_WAIT_SECONDS)
-            await self.services.reader.await_position(stream, minimum_position, patience)
+            wait_deadline = deadline.at_most(_MAX_POSITION_WAIT_SECONDS)
+            await self.services.reader.await_position(stream, minimum_position, wait_deadline)
         reader, models = self.services.reader, self.registry.events
         state = await read_entity(reader, entity, stream, models, deadline)
         if state is None:

@@ -1,4 +1,4 @@
-"""The time of Cosmos DB, so far as a host's clock differs from it."""
+"""The time of Cosmos DB, for hosts whose clocks are wrong."""
 
 from __future__ import annotations
 

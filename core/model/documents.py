@@ -43,7 +43,7 @@ Source: azure-webjobs-sdk-extensions#923.
 """
 
 KEY_TYPE, ERASED_TYPE = "$key", "$erased"
-"""The types of documents that are no events: what a command with an idempotency key has done, and
+"""The types of documents that are not events: what a command with an idempotency key has done, and
 the stub that an erased event leaves. No class has such a name."""
 
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}\Z")

@@ -113,18 +113,18 @@ class AppendQueue:
                 one.done.cancel()
             raise
         for one, answer in zip(group, answers, strict=True):
-            _settle(one, answer)
+            _resolve(one, answer)
         return [one for one in group if not one.done.done()]
 
     async def _send_singly(self, stream_id: str, group: Sequence[_Waiting]) -> list[_Waiting]:
-        """Send the appends of a rejected request one by one, as it may be the fault of one."""
+        """Send the appends of a rejected request one by one, as one of them may be the cause."""
         again = []
         for one in group:
             again += await self._send(stream_id, [one])
         return again
 
 
-def _settle(waiting: _Waiting, answer: Appended | Exception | None) -> None:
+def _resolve(waiting: _Waiting, answer: Appended | Exception | None) -> None:
     """Give an answer, if there is one, to a caller that still waits."""
     if answer is None or waiting.done.done():
         return
