@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 
 import typer
@@ -107,7 +107,7 @@ def replay(  # noqa: PLR0917 - one parameter for each option
 
     totals = _act(settings, act, "Replaying", as_json=as_json)
     if not as_json:
-        typer.echo(f"{totals.succeeded:,} replayed, {totals.failed:,} failed again")
+        typer.echo(f"{totals.succeeded:,} replayed, {len(totals.failed):,} failed again")
     totals.exit()
 
 
@@ -168,21 +168,21 @@ def _select(
 
 @dataclass
 class _Totals:
-    """What an action has come to, over all pages.
+    """The counts of an action, over all pages.
 
     Attributes:
         succeeded: The number of dead letters for which it succeeded.
-        failed: The number of those for which it failed.
+        failed: The ids of those for which it failed, of which a page that is repeated has some.
         is_complete: Whether there are no more pages.
     """
 
     succeeded: int = 0
-    failed: int = 0
+    failed: set[str] = field(default_factory=set)
     is_complete: bool = False
 
     def __str__(self) -> str:
         """Return the numbers as the progress shows them."""
-        return f"{self.succeeded:,} done, {self.failed:,} failed"
+        return f"{self.succeeded:,} done, {len(self.failed):,} failed"
 
     def exit(self) -> None:
         """Exit with the code for failures, or for Ctrl-C, if there is a reason to."""
@@ -205,7 +205,7 @@ def _act(settings: Path, action: Action, description: str, *, as_json: bool) -> 
             operations = application.dead_letters
             async for result in _pages(lambda after: action(operations, after)):
                 totals.succeeded += result.succeeded
-                totals.failed += len(result.failed)
+                totals.failed.update(result.failed)
                 totals.is_complete = result.next is None
                 progress.update(task, description=f"{description}: {totals}")
                 _print(result, as_json=as_json)

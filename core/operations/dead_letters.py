@@ -23,7 +23,7 @@ from core.services import HTTP_TIMEOUT_SECONDS
 from core.throttling.deadline import Deadline
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from core.dead_letters.dead_letter import DeadLetter
     from core.dead_letters.queries import DeadLetterFilter
@@ -38,6 +38,8 @@ MAX_DISCARD_REASON_LENGTH = 1000
 
 _MARK = "1"
 """The first character of a continuation, so that none is empty."""
+
+_OUT_OF_TIME = "There was not enough time for it. Try again."
 
 
 class DiscardRequest(BaseModel):
@@ -76,7 +78,7 @@ class DeadLetterActionResult(CamelModel):
 
 @dataclass
 class _Progress:
-    """What an action has come to."""
+    """The counts of an action."""
 
     succeeded: int = 0
     failed: dict[str, str] = field(default_factory=dict)
@@ -87,6 +89,11 @@ class _Progress:
             self.succeeded += 1
         else:
             self.failed[result.id] = result.reason
+
+    def give_up(self, dead_letters: Iterable[DeadLetterSummary]) -> None:
+        """Count as failed those for which there was no time."""
+        for dead_letter in dead_letters:
+            self.failed.setdefault(dead_letter.id, _OUT_OF_TIME)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,11 +211,15 @@ class DeadLetterOperations:
     async def _apply(
         self, selection: DeadLetterFilter, action: Action, *, after: str | None, limit: int
     ) -> DeadLetterActionResult:
-        """Apply an action to a page; if the time is up after a success, `next` is this page."""
+        """Apply an action to a page, until the time is up.
+
+        After a success, `next` is then this page, so that the others are tried once more. Otherwise
+        this page would never end, so all that are left have failed.
+        """
         deadline = Deadline.after(HTTP_TIMEOUT_SECONDS)
         page = await self.page(selection, after=after, limit=limit)
         progress, following = _Progress(), page.next
-        for dead_letter in page.dead_letters:
+        for index, dead_letter in enumerate(page.dead_letters):
             if dead_letter.id in progress.failed:
                 continue
             try:
@@ -216,8 +227,10 @@ class DeadLetterOperations:
                 with contextlib.suppress(UnknownResourceError):  # somebody else was faster
                     await action(dead_letter.id, progress, deadline)
             except DeadlineExceededError:
-                progress.failed[dead_letter.id] = "There was not enough time for it. Try again."
-                following = after or _encode("") if progress.succeeded else page.next
+                if progress.succeeded:
+                    following = after or _encode("")
+                else:
+                    progress.give_up(page.dead_letters[index:])
                 break
         return DeadLetterActionResult(
             succeeded=progress.succeeded, failed=progress.failed, next=following

@@ -7,18 +7,25 @@ import json
 import signal
 import sys
 from asyncio.subprocess import PIPE
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import azure.functions as func
 import pytest
+import typer
 from azure.cosmos.aio import DatabaseProxy
 
+from admin import deadletters
 from core.application import Application
+from core.dead_letters.dead_letter import DeadLetter
 from core.dead_letters.queries import DeadLetterFilter
-from core.errors import InvalidRequestError
+from core.errors import DeadlineExceededError, InvalidRequestError
 from core.model.registry import ProjectionModule
-from core.operations.dead_letters import DeadLetterOperations
+from core.operations.dead_letters import DeadLetterActionResult, DeadLetterOperations
+from core.operations.replay import Replayer, ReplayResult
 from core.throttling.deadline import Deadline
 from local.cosmos import EmbeddedCosmos
 from tests.acceptance.test_deadletters import MODULE, Oracle, asked, function
@@ -77,6 +84,82 @@ async def test_all_are_replayed_page_by_page(application: Application) -> None:
     assert sum(len(result.failed) for result in failed) == COUNT
     assert sum(result.succeeded for result in replayed) == COUNT
     assert await dead_letters_of(operations) == []
+
+
+@pytest.fixture
+def slow_events(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The ids of events whose replay takes longer than there is time."""
+    slow, replay = set[str](), Replayer.replay
+
+    async def replay_in_time(
+        replayer: Replayer, dead_letter: DeadLetter, deadline: Deadline
+    ) -> ReplayResult:
+        if dead_letter.event_id in slow:
+            raise DeadlineExceededError("Deadline exceeded while projecting.")
+        return await replay(replayer, dead_letter, deadline)
+
+    monkeypatch.setattr(Replayer, "replay", replay_in_time)
+    return slow
+
+
+async def test_no_letter_is_passed_over_without_a_word(
+    application: Application, slow_events: set[str]
+) -> None:
+    """Those for which there is no time after a slow one have failed, unless they fail otherwise."""
+    slow_events.update(f"q{number}" for number in range(COUNT))
+    operations = application.dead_letters
+
+    results = await pages(lambda after: operations.replay_page(ALL, after=after, limit=4))
+
+    assert sum(len(result.failed) for result in results) == COUNT
+    assert {reason for result in results for reason in result.failed.values()} == {
+        "There was not enough time for it. Try again."
+    }
+
+
+async def test_after_a_success_a_page_is_repeated_for_those_that_are_left(
+    application: Application, slow_events: set[str]
+) -> None:
+    """None of them has failed yet, and the slow one may be fast the next time."""
+    operations = application.dead_letters
+    listed = (await operations.page(ALL)).dead_letters
+    slow_events.add(str(listed[2].event_id))
+    Oracle.broken = False
+
+    first = await operations.replay_page(ALL)
+    slow_events.clear()
+    again = await pages(lambda after: operations.replay_page(ALL, after=after or first.next))
+
+    assert (first.succeeded, first.failed) == (2, {})
+    assert sum(result.succeeded for result in again) == COUNT - 2
+    assert await dead_letters_of(operations) == []
+
+
+def test_a_letter_that_fails_on_a_repeated_page_counts_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever reads the sum has so many letters to look at."""
+    results = iter(
+        [
+            DeadLetterActionResult(succeeded=1, failed={"a": "a bug"}, next="1"),
+            DeadLetterActionResult(succeeded=1, failed={"a": "a bug", "b": "a bug"}, next=None),
+        ]
+    )
+
+    async def replay_page(*_: object, **__: object) -> DeadLetterActionResult:
+        return next(results)
+
+    @asynccontextmanager
+    async def open_application(_: Path) -> AsyncIterator[SimpleNamespace]:
+        yield SimpleNamespace(dead_letters=SimpleNamespace(replay_page=replay_page))
+
+    monkeypatch.setattr(deadletters, "open_application", open_application)
+
+    with pytest.raises(typer.Exit) as caught:
+        deadletters.replay(everything=True)
+
+    assert caught.value.exit_code == 1
+    assert capsys.readouterr().out.endswith("\n2 replayed, 2 failed again\n")
 
 
 async def test_an_action_can_be_ended_and_repeated(application: Application) -> None:
