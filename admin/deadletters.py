@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
 from admin.environment import (
     DEFAULT_SETTINGS_FILE,
@@ -150,9 +151,9 @@ def dead_letters_table(dead_letters: Iterable[DeadLetterSummary]) -> Table:
     for dead_letter in dead_letters:
         error = dead_letter.unreadable or dead_letter.exception_type or dead_letter.error_type
         table.add_row(
-            *(dead_letter.id, dead_letter.module, dead_letter.projection or "-"),
-            *(str(dead_letter.stream_id), str(dead_letter.event_id), error),
-            *(dead_letter.first_failed_at[:19], str(dead_letter.attempts)),
+            *map(Text, (dead_letter.id, dead_letter.module, dead_letter.projection or "-")),
+            *map(Text, (str(dead_letter.stream_id), str(dead_letter.event_id), error)),
+            *map(Text, (dead_letter.first_failed_at[:19], str(dead_letter.attempts))),
         )
     return table
 
@@ -266,7 +267,7 @@ async def _list(settings: Path, selection: DeadLetterFilter, *, as_json: bool) -
     if as_json:
         return
     for (name, error_type), count in counts.most_common():
-        console.print(f"{count:,} x {name}: {error_type}")
+        console.print(f"{count:,} x {name}: {error_type}", markup=False, emoji=False)
     if not counts:
         console.print("No dead letters.")
 

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from admin.environment import (
     DEFAULT_SETTINGS_FILE,
@@ -125,10 +126,11 @@ def status_table(statuses: Sequence[ModuleStatus], stalled: set[str], now: datet
     for module in statuses:
         for status in module.leases:
             is_stalled = status.id in stalled
-            table.add_row(module.module, *_lease_row(status, now, is_stalled=is_stalled))
+            row = _lease_row(status, now, is_stalled=is_stalled)
+            table.add_row(module.module, *map(Text, row))
         for fan_out in module.fan_outs:
             progress = f"{fan_out.event_id}: {fan_out.written:,} derived"
-            table.add_row(fan_out.projection, "", "", "fan-out in progress", progress)
+            table.add_row(Text(fan_out.projection), "", "", "fan-out in progress", Text(progress))
         table.add_row(*_total_row(module), style="bold")
     return table
 
