@@ -95,9 +95,9 @@ class Services:
         leases = documents(settings.leases_container, "leases")
         progress = FanOutProgressStore(container=leases)
         feed = ChangeFeed(container=events, requests=requests)
-        tracker = ProgressTracker(feed=feed, leases=leases)
+        tracker = ProgressTracker(feed=feed, leases=leases, now=client.clock.now)
         parked = documents(settings.dead_letters_container, "dead letters")
-        dead_letters = DeadLetterStore(container=parked)
+        dead_letters = DeadLetterStore(container=parked, now=client.clock.now)
         writer = Writer(
             container=events,
             partitions=partitions,
@@ -110,7 +110,7 @@ class Services:
         appender = Appender(store=store, now=client.clock.now, write_endpoint=client.write_endpoint)
         appends = AppendQueue(appender)
         stored = StoredDocuments(reader=reader)
-        hosts = HostReporter(leases, partial(_conditions, limiters, stored))
+        hosts = HostReporter(leases, partial(_conditions, limiters, stored), now=client.clock.now)
         return cls(
             client=client,
             requests=requests,
@@ -128,7 +128,7 @@ class Services:
             dead_letters=dead_letters,
             fan_out_progress=progress,
             tracker=tracker,
-            coverage=CoverageRecorder(leases, tracker, hosts),
+            coverage=CoverageRecorder(leases, tracker, hosts, now=client.clock.now),
         )
 
     async def close(self) -> None:

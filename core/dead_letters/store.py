@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from functools import partial
 from typing import TYPE_CHECKING
 
+from core.cosmos.clock import host_time
 from core.dead_letters.dead_letter import DeadLetter, letter_id
 from core.dead_letters.reader import DeadLetterReader, unknown_dead_letter
 from core.errors import TransientError
@@ -15,6 +15,7 @@ from core.ids import dead_letter_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
+    from datetime import datetime
 
     from core.dead_letters.poison import PoisonEvent, ProjectionFailure
     from core.model.registry import ProjectionModule
@@ -38,9 +39,11 @@ class DeadLetterStore(DeadLetterReader):
     DB returns an error that is not retryable.
 
     Attributes:
+        now: The function that returns the time.
         checked_at: The times at which modules that cannot block were looked at, by module.
     """
 
+    now: Callable[[], datetime] = host_time
     checked_at: dict[str, float] = field(default_factory=dict)
 
     async def park(
@@ -53,7 +56,7 @@ class DeadLetterStore(DeadLetterReader):
         """
         parked = []
         for poison_event in poison_events:
-            dead_letter = DeadLetter.from_poison_event(poison_event, _now()).stop_blocking()
+            dead_letter = DeadLetter.from_poison_event(poison_event, self.now()).stop_blocking()
             if not await self._create(dead_letter, deadline):
                 stored = await self._change(dead_letter.id, DeadLetter.stop_blocking, deadline)
                 if stored is not None and stored.state == "discarded":
@@ -66,7 +69,7 @@ class DeadLetterStore(DeadLetterReader):
 
         If the dead letter is removed meanwhile, the next delivery of the event stores it again.
         """
-        now = _now()
+        now = self.now()
         stored = await self._change(
             letter_id(poison_event),
             lambda dead_letter: dead_letter.block(poison_event.failure, now),
@@ -101,7 +104,7 @@ class DeadLetterStore(DeadLetterReader):
         self, dead_letter: DeadLetter, failure: ProjectionFailure, deadline: Deadline
     ) -> DeadLetter:
         """Store that a replay failed, unless the dead letter is discarded or removed by now."""
-        now = _now()
+        now = self.now()
         stored = await self._change(
             dead_letter.id, lambda current: current.fail_again(failure, now), deadline
         )
@@ -174,10 +177,6 @@ def _is_of_one(dead_letter: DeadLetter, events: Iterable[tuple[object, object]])
         )
         for stream_id, event_id in events
     )
-
-
-def _now() -> datetime:
-    return datetime.now(timezone.utc)
 
 
 def _changed_by_others(dead_letter_id: str) -> TransientError:

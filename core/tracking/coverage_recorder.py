@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from core.cosmos.clock import host_time
 from core.errors import CosmosError, DeadlineExceededError, TransientError
 from core.tracking.coverage import (
     CHECK_INTERVAL,
@@ -22,6 +22,7 @@ from core.tracking.name_changes import name_changes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from datetime import datetime
 
     from core.cosmos.container import Container, Document
     from core.model.registry import ProjectionModule
@@ -37,10 +38,6 @@ _CONFLICT_SECONDS = 0.1
 
 _TIMEOUT_SECONDS = 5.0
 """The seconds for a look at a record that is not the first one, which may fail."""
-
-
-def _utc_now() -> datetime:
-    return datetime.now(timezone.utc)
 
 
 class CoverageRecorder:
@@ -64,7 +61,7 @@ class CoverageRecorder:
         hosts: HostReporter,
         *,
         clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = host_time,
     ) -> None:
         self._container = container
         self._tracker = tracker

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from pydantic import ValidationError
 
 from core.camel_model import CamelModel
+from core.cosmos.clock import host_time
 from core.errors import CosmosError, DeadlineExceededError
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class HostReporter:
         container: The lease container.
         conditions: A function that returns the conditions of the process by their codes.
         clock: The seconds of a monotonic clock.
+        now: The function that returns the time.
     """
 
     def __init__(
@@ -82,10 +84,12 @@ class HostReporter:
         container: Container,
         conditions: Callable[[], Mapping[str, int]],
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = host_time,
     ) -> None:
         self._container = container
         self._conditions = conditions
         self._clock = clock
+        self._now = now
         self._host = str(uuid4())
         self._due = 0.0
 
@@ -101,7 +105,7 @@ class HostReporter:
         self._due = self._clock() + _INTERVAL_SECONDS
         record = HostRecord(
             host=self._host,
-            reported_at=datetime.now(timezone.utc),
+            reported_at=self._now(),
             projections={
                 module.name: tuple(one.name for one in module.projections) for module in modules
             },

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from core.errors import (
@@ -19,7 +18,8 @@ from core.tracking.leases import LeaseFault
 from core.tracking.status import LeaseStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
 
     from core.cosmos.key_ranges import KeyRange
     from core.throttling.deadline import Deadline
@@ -43,19 +43,21 @@ class LeaseReader:
         feed: The change feed of the events container.
         rid: The resource id of that container.
         deadline: The time by which everything must be read.
+        now: The function that returns the time.
         slots: What bounds the concurrent requests.
     """
 
     feed: ChangeFeed
     rid: str
     deadline: Deadline
+    now: Callable[[], datetime]
     slots: asyncio.Semaphore = field(
         default_factory=lambda: asyncio.Semaphore(_MAX_CONCURRENT_PROBES)
     )
 
     async def status(self, lease: Lease, partitions: Sequence[KeyRange]) -> LeaseStatus:
         """Return the status of a lease, whatever is wrong with it."""
-        now = datetime.now(timezone.utc)
+        now = self.now()
         lag, fault = await self._lag(lease, partitions, now)
         return LeaseStatus.from_lease(lease, now, lag, *([fault] if fault else []))
 

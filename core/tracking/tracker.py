@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from core.cosmos.clock import host_time
 from core.ids import FAN_OUT_PROGRESS_PREFIX
 from core.tracking.lease_reader import CONFIRMATION_SECONDS, LeaseReader
 from core.tracking.lease_sets import LeaseSet, lacks_range, lease_sets
@@ -14,7 +14,8 @@ from core.tracking.leases import lease_prefix
 from core.tracking.status import EventStatus, ModuleStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from core.cosmos.container import Container
     from core.throttling.deadline import Deadline
@@ -47,10 +48,12 @@ class ProgressTracker:
     Attributes:
         feed: The change feed of the events container.
         leases: The lease container.
+        now: The function that returns the time.
     """
 
     feed: ChangeFeed
     leases: Container
+    now: Callable[[], datetime] = host_time
 
     async def observe(self, modules: Iterable[str], deadline: Deadline) -> Observation:
         """Return the leases of modules with their lag."""
@@ -61,7 +64,7 @@ class ProgressTracker:
             await asyncio.sleep(CONFIRMATION_SECONDS)
             documents = await self._documents("", deadline)
             by_module = await self._lease_sets(documents, rid, deadline)
-        reader = LeaseReader(feed=self.feed, rid=rid, deadline=deadline)
+        reader = LeaseReader(feed=self.feed, rid=rid, deadline=deadline, now=self.now)
         return Observation(
             modules=tuple(
                 await asyncio.gather(
@@ -93,7 +96,7 @@ class ProgressTracker:
         lease = min(covering, key=lambda one: len(one.faults), default=None)
         processed, reason = (None, "uncovered") if leases and leases.leases else (False, None)
         if lease is not None:
-            reader = LeaseReader(feed=self.feed, rid=rid, deadline=deadline)
+            reader = LeaseReader(feed=self.feed, rid=rid, deadline=deadline, now=self.now)
             processed, fault = await reader.is_past(lease, key_range, event)
             reason = fault.value if fault else None
         return EventStatus(
@@ -119,7 +122,7 @@ class ProgressTracker:
         partitions = await self.feed.partitions(deadline)
         some_lack_range = any(lacks_range(document) for document in documents)
         ranges = await self.feed.ranges_by_id(deadline) if some_lack_range else {}
-        return lease_sets(documents, rid, partitions, ranges, datetime.now(timezone.utc))
+        return lease_sets(documents, rid, partitions, ranges, self.now())
 
 
 async def _module_status(module: str, leases: LeaseSet | None, reader: LeaseReader) -> ModuleStatus:
