@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from core.cosmos.key_ranges import KeyRange
+    from core.errors import EngineError
     from core.throttling.deadline import Deadline
     from core.tracking.change_feed import ChangeFeed, SeenEvent
     from core.tracking.lag import FeedProbe, Lag
@@ -32,7 +33,7 @@ _PROBE_TIMEOUT_SECONDS = 10.0
 """The seconds after which the lag of one lease is unknown, so that the others are still shown."""
 
 CONFIRMATION_SECONDS = 1.0
-"""The seconds after which what looks wrong is read again: a replica lags, or a split goes on."""
+"""The seconds after which what looks wrong is read again: a replica lags, or a split takes time."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,16 +74,17 @@ class LeaseReader:
             return None, lease.faults[0]
         if lease.checkpoint is None:
             return False, None
-        is_pending = await self.feed.contains_after(
-            lease.checkpoint, key_range, self.rid, event, self.deadline
-        )
-        if is_pending is None:
-            return None, LeaseFault.UNKNOWN
-        if is_pending:
-            return False, None
-        if is_ahead(lease.lsn, await self._probe(lease, [key_range])):
-            return None, LeaseFault.AHEAD
-        return True, None
+        try:
+            is_pending = await self.feed.contains_after(
+                lease.checkpoint, key_range, self.rid, event, self.deadline
+            )
+            if is_pending is None:
+                return None, LeaseFault.UNKNOWN
+            if not is_pending and is_ahead(lease.lsn, await self._probe(lease, [key_range])):
+                return None, LeaseFault.AHEAD
+        except (RejectedByCosmosError, LeaseFormatError) as error:
+            return None, _fault_of(error)
+        return not is_pending, None
 
     async def _lag(
         self, lease: Lease, partitions: Sequence[KeyRange], now: datetime
@@ -91,10 +93,8 @@ class LeaseReader:
             return None, None if lease.faults else LeaseFault.UNKNOWN
         try:
             probes = await self._probe(lease, split_by_partition(lease, partitions))
-        except RejectedByCosmosError:
-            return None, LeaseFault.TOKEN
-        except (CosmosError, DeadlineExceededError, LeaseFormatError):
-            return None, LeaseFault.UNKNOWN
+        except (CosmosError, DeadlineExceededError, LeaseFormatError) as error:
+            return None, _fault_of(error)
         if is_ahead(lease.lsn, probes):
             return None, LeaseFault.AHEAD
         return total_lag(lag_of(probe, now) for probe in probes), None
@@ -116,3 +116,8 @@ class LeaseReader:
                 break
             await asyncio.sleep(CONFIRMATION_SECONDS)
         return probes
+
+
+def _fault_of(error: EngineError) -> LeaseFault:
+    """Return what is wrong with a lease if reading after its checkpoint failed."""
+    return LeaseFault.TOKEN if isinstance(error, RejectedByCosmosError) else LeaseFault.UNKNOWN

@@ -10,9 +10,11 @@ from azure.cosmos.aio import ContainerProxy, DatabaseProxy
 
 from core.cosmos.container import Container
 from core.cosmos.requests import Requests
+from core.errors import LeaseFormatError
 from core.throttling.deadline import Deadline
 from core.throttling.rate_limiters import RateLimiters
 from core.throttling.retrier import Retrier
+from core.tracking import change_feed
 from core.tracking.change_feed import ChangeFeed, SeenEvent
 from core.tracking.leases import LeaseState
 from core.tracking.status import ModuleStatus
@@ -283,6 +285,42 @@ async def test_of_an_event_whose_lease_is_damaged_nothing_is_known(
 
     assert (event.processed, event.reason) == (None, code)
     assert [fault.value for fault in lease.faults] == [code]
+
+
+async def test_a_token_that_cosmos_rejects_is_a_fault_of_its_lease(
+    database: DatabaseProxy, events: ContainerProxy, tracker: ProgressTracker
+) -> None:
+    """It has the form of one, but its number is larger than any."""
+    await write(events, 1)
+    await put_lease(database, events, '"9999999999999999999"')
+
+    event = await tracker.event_status("followship", SEEN, Deadline.after(20))
+    (lease,) = (await module_status(tracker)).leases
+
+    assert (event.processed, event.reason) == (None, "token-unreadable")
+    assert [fault.value for fault in lease.faults] == ["token-unreadable"]
+
+
+async def test_a_feed_that_is_not_as_documented_leaves_the_lag_unknown(
+    database: DatabaseProxy,
+    events: ContainerProxy,
+    tracker: ProgressTracker,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of a lease and of an event."""
+
+    def no_lsn(_: object) -> int:
+        raise LeaseFormatError("A response has no LSN.")
+
+    await write(events, 1)
+    await put_lease(database, events, '"1"')
+    monkeypatch.setattr(change_feed, "session_lsn", no_lsn)
+
+    event = await tracker.event_status("followship", SEEN, Deadline.after(20))
+    (lease,) = (await module_status(tracker)).leases
+
+    assert (event.processed, event.reason) == (None, "lag-unknown")
+    assert [fault.value for fault in lease.faults] == ["lag-unknown"]
 
 
 async def test_of_an_event_that_no_lease_covers_nothing_is_known(
