@@ -274,7 +274,7 @@ def _decode(after: str) -> str | None:
         content = base64.b64decode(padded, altchars=b"-_", validate=True).decode()
     except ValueError:
         content = ""
-    if not content.startswith(_MARK):
+    if not (content.startswith(_MARK) and content.isascii() and content.isprintable()):
         raise _invalid("after", "Pass what `next` was in the previous answer.")
     return content.removeprefix(_MARK) or None
 

@@ -174,7 +174,9 @@ async def test_an_action_can_be_ended_and_repeated(application: Application) -> 
     assert len(await dead_letters_of(operations, discarded=True)) == COUNT
 
 
-@pytest.mark.parametrize("after", ["x", "%", "é", "MXg", "Mg", "MQ\x00"])
+@pytest.mark.parametrize(
+    "after", ["x", "%", "é", "MXg", "Mg", "MQ\x00", "MQo", "MQA", "MQ1h", "McOp", "MX8"]
+)
 async def test_a_continuation_must_be_one(application: Application, after: str) -> None:
     """The field is named."""
     with pytest.raises(InvalidRequestError) as caught:
