@@ -100,6 +100,11 @@ class InvalidRequestError(RequestError):
         super().__init__(message)
         self.errors = errors
 
+    @classmethod
+    def for_field(cls, field: str, detail: str) -> InvalidRequestError:
+        """Return the error of a request in which one field is invalid."""
+        return cls(detail, FieldError(field=field, detail=detail))
+
 
 class Refused(RequestError):  # noqa: N818 - authors raise it; it reads as a decision
     """A refusal of the request.

@@ -8,12 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from core.dead_letters import queries
 from core.dead_letters.dead_letter import DeadLetter, DeadLetterSummary
-from core.errors import (
-    FieldError,
-    InvalidRequestError,
-    RejectedByCosmosError,
-    UnknownResourceError,
-)
+from core.errors import InvalidRequestError, RejectedByCosmosError, UnknownResourceError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Sequence
@@ -78,8 +73,7 @@ class DeadLetterReader:
         except RejectedByCosmosError as error:
             if after is None:
                 raise
-            detail = "Pass what `next` was in the previous answer."
-            raise InvalidRequestError(detail, FieldError(field="after", detail=detail)) from error
+            raise invalid_continuation() from error
         return Page(_oldest_first(documents), following)
 
     async def blocking(self, deadline: Deadline, *, limit: int) -> list[DeadLetterSummary]:
@@ -161,6 +155,17 @@ class DeadLetterReader:
 def _oldest_first(documents: Iterable[Document]) -> list[DeadLetterSummary]:
     dead_letters = map(DeadLetterSummary.from_document, documents)
     return sorted(dead_letters, key=lambda dead_letter: dead_letter.first_failed_at)
+
+
+def invalid_continuation() -> InvalidRequestError:
+    """Return the error for a continuation that no page has."""
+    return InvalidRequestError.for_field("after", "Pass what `next` was in the previous answer.")
+
+
+def invalid_limit(limit: object) -> InvalidRequestError:
+    """Return the error for a number of dead letters that no page can have."""
+    detail = f"Pass a number from 1 to {MAX_PAGE_SIZE}, got {limit!r:.50}."
+    return InvalidRequestError.for_field("limit", detail)
 
 
 def unknown_dead_letter(dead_letter_id: str) -> UnknownResourceError:

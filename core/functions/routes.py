@@ -14,8 +14,8 @@ from uuid import uuid4
 import azure.functions as func
 
 from core.dead_letters.queries import DeadLetterFilter
-from core.dead_letters.reader import MAX_PAGE_SIZE
-from core.errors import EngineError, FieldError, InvalidRequestError
+from core.dead_letters.reader import MAX_PAGE_SIZE, invalid_limit
+from core.errors import EngineError, InvalidRequestError
 from core.functions.answers import AcceptedCommand
 from core.functions.openapi import build_openapi
 from core.functions.problems import MEDIA_TYPE, Problem, to_problem
@@ -98,8 +98,9 @@ class Routes:
     async def health(self, req: func.HttpRequest) -> func.HttpResponse:
         """Return 200 if settings and Cosmos DB are usable, with what is wrong (GET /api/health).
 
-        What is wrong is not a reason to restart the app, so the status is not that of an error. For
-        anybody may ask, the log has one line for each look at Cosmos DB, and none for each request.
+        What is wrong is not a reason to restart the app, so the status is not that of an error.
+        Because the route is public, the log has one line for each look at Cosmos DB, and none for
+        each request.
         """
         del req
         health = await self._application.check_health()
@@ -219,16 +220,14 @@ def _part(req: func.HttpRequest) -> _Part:
     """
     limit: str = req.params.get("limit", str(MAX_PAGE_SIZE))
     if not (limit.isascii() and limit.isdigit()):
-        detail = f"Pass a number from 1 to {MAX_PAGE_SIZE}, got {limit!r:.50}."
-        raise InvalidRequestError(detail, FieldError(field="limit", detail=detail))
+        raise invalid_limit(limit)
     return {"after": req.params.get("after") or None, "limit": int(limit[:6])}
 
 
 def _flag(req: func.HttpRequest, name: str) -> bool:
     text: str = req.params.get(name, "false")
     if text not in {"true", "false"}:
-        detail = f"Pass true or false, got {text!r:.50}."
-        raise InvalidRequestError(detail, FieldError(field=name, detail=detail))
+        raise InvalidRequestError.for_field(name, f"Pass true or false, got {text!r:.50}.")
     return text == "true"
 
 
@@ -237,7 +236,7 @@ def _selection(req: func.HttpRequest) -> DeadLetterFilter:
     name: str | None = req.params.get("projection")
     if not name:
         detail = "Name a projection or a module, or pass * for all."
-        raise InvalidRequestError(detail, FieldError(field="projection", detail=detail))
+        raise InvalidRequestError.for_field("projection", detail)
     return DeadLetterFilter(name=None if name == "*" else name)
 
 

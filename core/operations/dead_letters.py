@@ -11,10 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from core.camel_model import CamelModel
 from core.dead_letters.dead_letter import DeadLetterSummary
-from core.dead_letters.reader import MAX_PAGE_SIZE
+from core.dead_letters.reader import MAX_PAGE_SIZE, invalid_continuation, invalid_limit
 from core.errors import (
     DeadlineExceededError,
-    FieldError,
     InvalidRequestError,
     UnknownResourceError,
 )
@@ -131,7 +130,7 @@ class DeadLetterOperations:
             InvalidRequestError: If `after` or `limit` is invalid.
         """
         if not 1 <= limit <= MAX_PAGE_SIZE:
-            raise _invalid("limit", f"Pass a number from 1 to {MAX_PAGE_SIZE}, got {limit}.")
+            raise invalid_limit(limit)
         page = await self.services.dead_letters.page(
             selection,
             Deadline.after(HTTP_TIMEOUT_SECONDS),
@@ -275,14 +274,11 @@ def _decode(after: str) -> str | None:
     except ValueError:
         content = ""
     if not (content.startswith(_MARK) and content.isascii() and content.isprintable()):
-        raise _invalid("after", "Pass what `next` was in the previous answer.")
+        raise invalid_continuation()
     return content.removeprefix(_MARK) or None
 
 
 def _check_reason(reason: str) -> None:
     if not reason.strip() or len(reason) > MAX_DISCARD_REASON_LENGTH:
-        raise _invalid("reason", f"A reason has 1 to {MAX_DISCARD_REASON_LENGTH} characters.")
-
-
-def _invalid(name: str, detail: str) -> InvalidRequestError:
-    return InvalidRequestError(detail, FieldError(field=name, detail=detail))
+        detail = f"A reason has 1 to {MAX_DISCARD_REASON_LENGTH} characters."
+        raise InvalidRequestError.for_field("reason", detail)
