@@ -1,7 +1,8 @@
-"""Whether the application works, as anybody may ask."""
+"""Whether the application works, for a route that is public."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import Counter
@@ -69,19 +70,13 @@ class HealthMonitor:
     async def _look(self) -> Health:
         try:
             services = self._open_services()
-            deadline = Deadline.after(HEALTH_TIMEOUT_SECONDS)
-            await services.tracker.feed.rid(deadline)
-            blocking = await services.dead_letters.blocking(deadline, limit=_MAX_BLOCKING)
+            findings, blocked = await asyncio.gather(self._findings.get(), _count_blocked(services))
         except (SettingError, CosmosError, DeadlineExceededError) as error:
             logger.error(  # noqa: TRY400 - the error says what failed
                 "health.failed error_type=%s error=%s", type(error).__name__, error
             )
             return Health(status="unusable", reasons={})
-        reasons = {
-            **await self._findings.get(),
-            "blocked": len(blocking),
-            **services.conditions,
-        }
+        reasons = {**findings, "blocked": blocked, **services.conditions}
         present = {code: count for code, count in reasons.items() if count}
         return Health(status="degraded" if present else "ok", reasons=present)
 
@@ -93,3 +88,10 @@ class HealthMonitor:
         except (CosmosError, DeadlineExceededError):
             return {"status-unknown": 1}
         return dict(Counter(finding.code for finding in report.findings))
+
+
+async def _count_blocked(services: Services) -> int:
+    """Return the number of blocking events, up to a maximum, if events can be read at all."""
+    deadline = Deadline.after(HEALTH_TIMEOUT_SECONDS)
+    await services.tracker.feed.rid(deadline)
+    return len(await services.dead_letters.blocking(deadline, limit=_MAX_BLOCKING))

@@ -11,8 +11,10 @@ import pytest
 from azure.cosmos.aio import DatabaseProxy
 
 from core.application import Application
+from core.dead_letters.store import DeadLetterStore
 from core.errors import RejectedByCosmosError, ThrottledError
 from core.operations.health import HealthMonitor
+from core.operations.status import StatusOperations, StatusReport
 from tests.apps import follows
 from tests.support import FakeTime
 
@@ -88,6 +90,26 @@ async def test_reasons_are_counted(application: Application, monitor: HealthMoni
 
     assert health.status == "degraded"
     assert health.reasons == {"dates-rewritten": 1, "throttled": 20, "no-room": 1}
+
+
+async def test_leases_are_looked_at_beside_the_rest(
+    monitor: HealthMonitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that a check takes no longer than the slower of both."""
+    started, report = asyncio.Event(), StatusOperations.report
+
+    async def report_status(operations: StatusOperations, seconds: float) -> StatusReport:
+        started.set()
+        return await report(operations, seconds)
+
+    async def blocking(*_: object, **__: object) -> list[object]:
+        await asyncio.wait_for(started.wait(), 5)
+        return []
+
+    monkeypatch.setattr(StatusOperations, "report", report_status)
+    monkeypatch.setattr(DeadLetterStore, "blocking", blocking)
+
+    assert (await monitor.check()).status == "ok"
 
 
 async def test_an_account_that_cannot_be_used_is_logged_once(
