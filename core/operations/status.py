@@ -112,10 +112,12 @@ class StatusOperations:
         Before its first checkpoint a module has been given nothing, and everything is to come.
         """
         module = self.registry.modules[status.module]
-        is_begun = any(lease.checkpoint is not None for lease in status.leases)
+        has_started = any(lease.checkpoint is not None for lease in status.leases)
         return status.model_copy(
             update={
-                "coverage": coverage_of(records.get(module.name), module, now) if is_begun else (),
+                "coverage": coverage_of(records.get(module.name), module, now)
+                if has_started
+                else (),
                 "fan_outs": tuple(one for one in progress if module.has_projection(one.projection)),
             }
         )
@@ -133,4 +135,4 @@ def _ahead_of(
     lease_set: LeaseSet | None, progress: Sequence[FanOutProgress]
 ) -> list[FanOutProgress]:
     """Return the progress of the fan-outs whose events the leases have not passed."""
-    return [one for one in progress if lease_set and one.is_ahead_of(lease_set.leases)]
+    return [one for one in progress if lease_set and one.is_ahead_of(lease_set)]

@@ -13,11 +13,11 @@ from core.cosmos.key_ranges import effective_partition_key
 from core.ids import FAN_OUT_PROGRESS_PREFIX, fan_out_progress_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from core.cosmos.container import Container
     from core.throttling.deadline import Deadline
-    from core.tracking.leases import Lease
+    from core.tracking.lease_sets import LeaseSet
 
 _TTL_SECONDS = 30 * 24 * 3600
 """The seconds after which stored progress expires: no process continues the fan-out then."""
@@ -65,17 +65,15 @@ class FanOutProgress(CamelModel):
             projection=self.projection, source_stream=self.stream_id, source_id=self.event_id
         )
 
-    def is_ahead_of(self, leases: Iterable[Lease]) -> bool:
+    def is_ahead_of(self, leases: LeaseSet) -> bool:
         """Return whether the event comes after the checkpoint of a lease that covers its stream.
 
         Otherwise it is processed: progress that is left was stored late by a process that did not
         know that another one had completed the fan-out, or by a replay.
         """
-        key = effective_partition_key(self.stream_id)
         return any(
             lease.is_on(self.container) and (lease.lsn is None or lease.lsn < self.lsn)
-            for lease in leases
-            if lease.range and lease.range.holds(key)
+            for lease in leases.covering(effective_partition_key(self.stream_id))
         )
 
 

@@ -14,7 +14,7 @@ from core.tracking.leases import lease_prefix
 from core.tracking.status import EventStatus, ModuleStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
     from core.cosmos.container import Container
@@ -58,12 +58,10 @@ class ProgressTracker:
     async def observe(self, modules: Iterable[str], deadline: Deadline) -> Observation:
         """Return the leases of modules with their lag."""
         rid = await self.feed.rid(deadline)
-        documents = await self._documents("", deadline)
-        by_module = await self._lease_sets(documents, rid, deadline)
+        documents, by_module = await self._read("", rid, deadline)
         if any(leases.is_doubtful for leases in by_module.values()):
             await asyncio.sleep(CONFIRMATION_SECONDS)
-            documents = await self._documents("", deadline)
-            by_module = await self._lease_sets(documents, rid, deadline)
+            documents, by_module = await self._read("", rid, deadline)
         reader = LeaseReader(feed=self.feed, rid=rid, deadline=deadline, now=self.now)
         return Observation(
             modules=tuple(
@@ -78,8 +76,7 @@ class ProgressTracker:
     async def has_checkpoint(self, module: str, deadline: Deadline) -> bool:
         """Return whether a lease of a module is past the beginning."""
         rid = await self.feed.rid(deadline)
-        documents = await self._documents(lease_prefix(module), deadline)
-        leases = (await self._lease_sets(documents, rid, deadline)).get(module)
+        leases = await self._leases_of(module, rid, deadline)
         return leases is not None and any(one.checkpoint is not None for one in leases.leases)
 
     async def event_status(self, module: str, event: SeenEvent, deadline: Deadline) -> EventStatus:
@@ -90,8 +87,7 @@ class ProgressTracker:
         """
         key_range = await self.feed.key_range_of(event.stream_id, deadline)
         rid = await self.feed.rid(deadline)
-        documents = await self._documents(lease_prefix(module), deadline)
-        leases = (await self._lease_sets(documents, rid, deadline)).get(module)
+        leases = await self._leases_of(module, rid, deadline)
         covering = leases.covering(key_range.start) if leases else []
         lease = min(covering, key=lambda one: len(one.faults), default=None)
         processed, reason = (None, "uncovered") if leases and leases.leases else (False, None)
@@ -108,21 +104,24 @@ class ProgressTracker:
             lease_token=lease.token if lease else None,
         )
 
-    async def _documents(self, prefix: str, deadline: Deadline) -> list[dict[str, Any]]:
-        return await self.leases.query(
+    async def _leases_of(self, module: str, rid: str, deadline: Deadline) -> LeaseSet | None:
+        _, by_module = await self._read(lease_prefix(module), rid, deadline)
+        return by_module.get(module)
+
+    async def _read(
+        self, prefix: str, rid: str, deadline: Deadline
+    ) -> tuple[list[dict[str, Any]], dict[str, LeaseSet]]:
+        """Return the documents whose ids have a prefix, and the leases among them by module."""
+        documents = await self.leases.query(
             "reading the leases",
             "SELECT * FROM c WHERE STARTSWITH(c.id, @prefix) AND NOT STARTSWITH(c.id, @progress)",
             {"@prefix": prefix, "@progress": FAN_OUT_PROGRESS_PREFIX},
             deadline,
         )
-
-    async def _lease_sets(
-        self, documents: Sequence[Mapping[str, Any]], rid: str, deadline: Deadline
-    ) -> dict[str, LeaseSet]:
         partitions = await self.feed.partitions(deadline)
         some_lack_range = any(lacks_range(document) for document in documents)
         ranges = await self.feed.ranges_by_id(deadline) if some_lack_range else {}
-        return lease_sets(documents, rid, partitions, ranges, self.now())
+        return documents, lease_sets(documents, rid, partitions, ranges, self.now())
 
 
 async def _module_status(module: str, leases: LeaseSet | None, reader: LeaseReader) -> ModuleStatus:
