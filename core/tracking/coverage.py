@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, ValidationError
+from pydantic import AwareDatetime, Field, ValidationError
 
 from core.camel_model import CamelModel
 
@@ -37,13 +37,13 @@ class SourceCoverage(CamelModel):
     from_beginning: bool
     """Whether it was given all events that were stored before this was recorded."""
 
-    recorded_at: datetime
+    recorded_at: AwareDatetime
     """The time of the first batch that it was given."""
 
-    absent_at: datetime | None = None
+    absent_at: AwareDatetime | None = None
     """The last time that a host without it was seen to take events, null if none was."""
 
-    returned_at: datetime | None = None
+    returned_at: AwareDatetime | None = None
     """The first time after it that a host with it was seen."""
 
     @property

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-from pydantic import ValidationError
+from pydantic import AwareDatetime, ValidationError
 
 from core.camel_model import CamelModel
 from core.cosmos.clock import host_time
@@ -40,7 +40,7 @@ class HostRecord(CamelModel):
     host: str
     """The id of the process."""
 
-    reported_at: datetime
+    reported_at: AwareDatetime
     """The time of the report."""
 
     projections: dict[str, tuple[str, ...]]

@@ -165,8 +165,15 @@ def test_a_record_is_read_as_it_was_stored() -> None:
     assert coverage_records([document, {"id": "notes-host_a_b..0"}]) == {"notes": record}
 
 
+NAIVE = {"fromBeginning": True, "recordedAt": "2026-01-01T00:00:00"}
+
+
 @pytest.mark.parametrize(
-    "changes", [{"projections": 7}, {"module": None}, {"projections": {"a.b": {"sources": {}}}}]
+    "changes",
+    [
+        *({"projections": 7}, {"module": None}, {"projections": {"a.b": {"sources": {}}}}),
+        {"projections": {"a.b": {"derivedTypes": [], "sources": {"Asked": NAIVE}}}},
+    ],
 )
 def test_a_record_that_cannot_be_read_is_none(changes: dict[str, object]) -> None:
     """It neither ends the status nor a batch: it is written again."""
