@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pathspec import PathSpec
 
+from admin.doctor.command import no_host, read_host
 from admin.doctor.configuration import check_dates
 
 if TYPE_CHECKING:
@@ -27,9 +27,15 @@ def package(
     """Write the deployment package: all files but those of .funcignore, as a zip file.
 
     Its requirements are the pinned ones of the lock file. The same files give the same bytes.
-    Exit with code 1 if host.json lets the host rewrite the dates in events.
+    Exit with code 1 if host.json cannot be read, or lets the host rewrite the dates in events.
     """
-    host = json.loads(Path(_HOST_FILE).read_text(encoding="utf-8"))
+    path = Path(_HOST_FILE)
+    host = read_host(path)
+    if host is None:
+        typer.echo(
+            f"{no_host(path).message} Run this command in the application's folder.", err=True
+        )
+        raise typer.Exit(1)
     for finding in check_dates(host, {}):
         typer.echo(f"{finding.message} {finding.remedy}", err=True)
         raise typer.Exit(1)

@@ -133,15 +133,26 @@ async def _check_containers(
             for finding in check_container(definition, existing[name]):
                 yield finding
     if settings.leases_container in existing and settings.events_container in existing:
-        leases = database.get_container_client(settings.leases_container)
+        rid = str(existing[settings.events_container]["_rid"])
+        async for finding in _check_leases(database, settings, modules, rid):
+            yield finding
+
+
+async def _check_leases(
+    database: DatabaseProxy, settings: Settings, modules: Iterable[str], events_rid: str
+) -> AsyncIterator[Finding]:
+    leases = database.get_container_client(settings.leases_container)
+    try:
         ids = await run_request(
             "reading leases",
             collect(leases.query_items("SELECT VALUE c.id FROM c")),
             timeout_seconds=QUERY_TIMEOUT_SECONDS,
         )
-        rid = str(existing[settings.events_container]["_rid"])
-        for finding in check_lease_prefixes(map(str, ids), modules, rid):
-            yield finding
+    except CosmosError as failure:
+        yield _unreadable_container(settings.leases_container, settings.database, failure)
+        return
+    for finding in check_lease_prefixes(map(str, ids), modules, events_rid):
+        yield finding
 
 
 def _unreadable_container(name: str, database: str, failure: CosmosError) -> Finding:

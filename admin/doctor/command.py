@@ -62,9 +62,9 @@ async def _check(settings_file: Path, host: Path) -> list[Finding]:
         *check_setting_names(read_settings_file(settings_file)),
         *check_settings(settings, environ),
     ]
-    host_json = _read_host(host)
+    host_json = read_host(host)
     if host_json is None:
-        findings.append(_no_host(host))
+        findings.append(no_host(host))
     else:
         findings += [*check_host(host_json, settings), *check_dates(host_json, environ)]
     try:
@@ -88,7 +88,8 @@ async def _check_progress(application: Application) -> Sequence[Finding]:
         await application.close()
 
 
-def _read_host(path: Path) -> dict[str, Any] | None:
+def read_host(path: Path) -> dict[str, Any] | None:
+    """Return the content of a host.json, None if it does not exist or is not a JSON object."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -96,7 +97,8 @@ def _read_host(path: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def _no_host(path: Path) -> Finding:
+def no_host(path: Path) -> Finding:
+    """Return the finding for a host.json that cannot be read."""
     return error(
         "host-json-invalid",
         f"{path} does not exist or is not a JSON object.",

@@ -12,7 +12,7 @@ import pytest
 from azure.cosmos import PartitionKey
 from azure.cosmos.aio import DatabaseProxy
 
-from admin.doctor import command
+from admin.doctor import account, command
 from admin.doctor.account import _unreadable_container, check_account
 from admin.doctor.command import _check
 from core.errors import ConfigurationError
@@ -184,6 +184,27 @@ async def test_an_account_that_replicates_in_another_way_is_found(
     assert (await examine(tmp_path, values, host)).keys() == codes
 
 
+async def test_leases_that_cannot_be_read_hide_no_other_finding(
+    tmp_path: Path,
+    values: dict[str, str],
+    host: dict[str, Any],
+    database: DatabaseProxy,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A role may allow to read the container, but not to query it."""
+
+    async def reject(_: object) -> list[object]:
+        raise ConfigurationError("rejected", status=403)
+
+    await database.delete_container("deadletters")
+    monkeypatch.setattr(account, "collect", reject)
+
+    assert await examine(tmp_path, values, host) == {
+        "container-missing": "error",
+        "role-missing": "error",
+    }
+
+
 @pytest.mark.parametrize(
     ("status", "code"),
     [(401, "key-rejected"), (403, "role-missing"), (503, "container-unreadable")],
@@ -199,11 +220,11 @@ def test_rejections_of_the_account_are_distinguished(status: int, code: str) -> 
 
 async def test_a_wrong_clock_is_found(values: dict[str, str], database: DatabaseProxy) -> None:
     """By the date that the service returns."""
-    account = check_account(
-        Settings.from_environ(values), ["followship"], lambda: time.time() + 120
-    )
+    settings = Settings.from_environ(values)
 
-    assert [finding.code async for finding in account] == ["clock-skew"]
+    findings = check_account(settings, ["followship"], lambda: time.time() + 120)
+
+    assert [finding.code async for finding in findings] == ["clock-skew"]
 
 
 async def test_settings_of_a_deployment_are_read_as_azure_prints_them(

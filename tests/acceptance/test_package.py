@@ -197,6 +197,29 @@ def uv(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.parametrize("content", [None, "", "{", "[]"])
+def test_a_folder_without_a_host_file_is_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    content: str | None,
+) -> None:
+    """It is not that of an application, or its file is damaged."""
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        (tmp_path / "host.json").write_text(content, encoding="utf-8")
+
+    with pytest.raises(typer.Exit) as caught:
+        packaging.package(tmp_path / "package.zip")
+
+    assert caught.value.exit_code == 1
+    assert capsys.readouterr().err == (
+        "host.json does not exist or is not a JSON object. "
+        "Run this command in the application's folder.\n"
+    )
+    assert not (tmp_path / "package.zip").exists()
+
+
 def test_a_host_that_rewrites_dates_is_not_packaged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
