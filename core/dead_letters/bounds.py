@@ -56,9 +56,9 @@ def bound(values: Mapping[str, Any], cut: Mapping[str, Cut]) -> dict[str, Any]:
         cut: What was cut of all fields before, by their names in JSON.
     """
     bounded = {name: _bound(name, value) for name, value in values.items()}
-    cuts = {to_camel(name): field.cut for name, field in bounded.items()}
-    now = {name: lost for name, lost in {**cut, **cuts}.items() if lost is not None}
-    return {**{name: field.value for name, field in bounded.items()}, "cut": now}
+    latest = {to_camel(name): field.cut for name, field in bounded.items()}
+    cuts = {name: lost for name, lost in {**cut, **latest}.items() if lost is not None}
+    return {**{name: field.value for name, field in bounded.items()}, "cut": cuts}
 
 
 def _bound(name: str, value: object) -> _Bounded:

@@ -25,7 +25,7 @@ _MAX_CONFLICTS = 20
 """The changes by others after which a change is given up."""
 
 _CHECK_INTERVAL_SECONDS = 60.0
-"""The seconds between two looks for letters that block a module which can block no more."""
+"""The seconds between two searches for dead letters that block a module though it cannot block."""
 
 
 @dataclass(frozen=True, kw_only=True)

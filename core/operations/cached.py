@@ -35,7 +35,7 @@ class Cached(Generic[ValueT]):
         self._started = 0.0
 
     async def get(self) -> ValueT:
-        """Return the value of the latest read, which goes on if this caller leaves.
+        """Return the value of the latest read, which continues if this caller leaves.
 
         Raises:
             Exception: If the read raised it.

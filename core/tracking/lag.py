@@ -58,7 +58,7 @@ def lag_of(probe: FeedProbe, now: datetime) -> Lag:
 def is_ahead(lsn: int | None, probes: Iterable[FeedProbe]) -> bool:
     """Return whether a checkpoint is newer than the partitions that it is of.
 
-    Their transactions are then numbered anew, because the container was restored or created again,
+    Their transactions are then numbered again, because the container was restored or created again,
     and what is stored up to the checkpoint's number is never read.
     """
     return lsn is not None and lsn > max((probe.session_lsn for probe in probes), default=lsn)

@@ -54,7 +54,7 @@ class PartitionBulkWriter:
 
     Attributes:
         moved_streams: Streams that are no longer in the partition.
-        refused_streams: Streams whose next write was refused, for whatever reason.
+        rejected_streams: Streams whose next write was rejected, for whatever reason.
         has_written: Whether a write was acknowledged.
     """
 
@@ -66,7 +66,7 @@ class PartitionBulkWriter:
         streams: list[Stream],
     ) -> None:
         self.moved_streams: list[Stream] = []
-        self.refused_streams: list[Stream] = []
+        self.rejected_streams: list[Stream] = []
         self.has_written = False
         self._call = call
         self._partition = partition
@@ -75,7 +75,7 @@ class PartitionBulkWriter:
         self._changed = asyncio.Event()
 
     async def write(self) -> None:
-        """Return when every write is acknowledged, or its stream has moved or was refused.
+        """Return when every write is acknowledged, or its stream has moved or was rejected.
 
         Raises:
             DeadlineExceededError: If the deadline is reached.
@@ -154,7 +154,7 @@ class PartitionBulkWriter:
     ) -> tuple[list[Stream], list[CosmosError]]:
         """Return the streams whose writes failed, and their errors.
 
-        A write that is refused may be accepted in another form, so it is not to blame yet.
+        A write that is rejected may be accepted in another form, so it is not to blame yet.
         """
         written: list[Write] = []
         finished: list[Stream] = []
@@ -170,7 +170,7 @@ class PartitionBulkWriter:
                 failed.append(stream)
                 errors.append(error)
             elif is_to_blame(error):
-                self.refused_streams.append(stream)
+                self.rejected_streams.append(stream)
             else:
                 errors.append(error)
         self._ready.extend(stream for stream in finished if stream)

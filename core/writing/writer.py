@@ -103,7 +103,7 @@ class Writer:
             except RejectedByCosmosError as error:
                 self._disable_bulk(str(error))
             else:
-                await self._write_refused(writers, call)
+                await self._write_rejected(writers, call)
             streams = [stream for stream in streams if stream]
             if any(writer.moved_streams for writer in writers):
                 await self.retrier.sleep(_PAUSE_SECONDS)
@@ -112,20 +112,20 @@ class Writer:
             work = (StreamWriter(call, stream).write() for stream in streams)
             raise_most_severe(await asyncio.gather(*work, return_exceptions=True))
 
-    async def _write_refused(self, writers: list[PartitionBulkWriter], call: WriteCall) -> None:
-        """Write individually what bulk requests have refused, which tells who is to blame.
+    async def _write_rejected(self, writers: list[PartitionBulkWriter], call: WriteCall) -> None:
+        """Write individually what bulk requests have rejected, which tells who is to blame.
 
-        If nothing was written by bulk requests, and a write that they refused is accepted, the
+        If nothing was written by bulk requests, and a write that they rejected is accepted, the
         service does not support them.
         """
         for writer in writers:
             alone = [
-                StreamWriter(call, deque([stream.popleft()])) for stream in writer.refused_streams
+                StreamWriter(call, deque([stream.popleft()])) for stream in writer.rejected_streams
             ]
             work = (stream_writer.write() for stream_writer in alone)
             raise_most_severe(await asyncio.gather(*work, return_exceptions=True))
             if not writer.has_written and any(not one.rejected for one in alone):
-                self._disable_bulk("Bulk requests refuse documents that are accepted alone.")
+                self._disable_bulk("Bulk requests reject documents that are accepted alone.")
 
     async def _bulk_writers(
         self, streams: list[Stream], call: WriteCall
